@@ -1,0 +1,9 @@
+"""Errors that skactive raises beside scikit-learn's own."""
+
+
+class CapabilityError(TypeError):
+    """The estimator cannot do what a query strategy or a metric asks of it.
+
+    The message names who asked, the missing capability, the estimator that
+    lacks it and what would have it.
+    """

@@ -1,0 +1,1 @@
+"""Helpers shared by every room: pools and their rows, random states, validation."""

@@ -1,0 +1,134 @@
+"""Rows of any pool: counted, taken, walked in batches and stacked, never copied whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils import _safe_indexing
+
+
+def n_rows(X: Any) -> int:
+    """Number of rows of a pool of any kind.
+
+    Raises
+    ------
+    TypeError
+        If `X` has neither a shape nor a length.
+    """
+    shape = getattr(X, "shape", None)
+    if shape is not None and len(shape) > 0:
+        return int(shape[0])
+    if hasattr(X, "__len__"):
+        return len(X)
+    raise TypeError(
+        f"A pool needs a length and integer indexing; got {type(X).__name__}. Pass an array, a "
+        "sparse matrix, a DataFrame, a tensor, a list or a torch Dataset."
+    )
+
+
+def take_rows(X: Any, indices: Any) -> Any:
+    """Rows of `X` at `indices` (integers or a slice), in the type of `X`."""
+    if isinstance(X, Rows):
+        return X.take(indices)
+    if isinstance(X, torch.Tensor):
+        return X[torch.as_tensor(indices)] if not isinstance(indices, slice) else X[indices]
+    if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
+        return torch.utils.data.Subset(X, np.arange(n_rows(X))[indices].tolist())
+    if isinstance(X, np.ndarray):
+        return X[indices]
+    if sp.issparse(X) and X.format not in ("csr", "csc"):
+        X = X.tocsr()
+    return _safe_indexing(X, indices)
+
+
+def stack_rows(first: Any, second: Any) -> Any:
+    """`first` on top of `second`, in the type of `first`; neither is modified.
+
+    Raises
+    ------
+    ValueError
+        If the rows have different shapes or columns.
+    """
+    if isinstance(first, torch.Tensor):
+        second = torch.as_tensor(second)
+        _check_trailing(first.shape[1:], second.shape[1:])
+        return torch.cat([first, second.to(first)])
+    if sp.issparse(first) or sp.issparse(second):
+        _check_trailing(first.shape[1:], second.shape[1:])
+        return sp.vstack([first, second], format=getattr(first, "format", "csr"))
+    if isinstance(first, torch.utils.data.Dataset) and not hasattr(first, "shape"):
+        return torch.utils.data.ConcatDataset([first, second])
+    if hasattr(first, "iloc"):
+        import pandas as pd
+
+        if list(getattr(second, "columns", ())) != list(getattr(first, "columns", ())):
+            raise ValueError(
+                f"The new rows have columns {list(getattr(second, 'columns', []))}, the rows "
+                f"already there {list(first.columns)}. Pass a DataFrame with the same columns."
+            )
+        return pd.concat([first, second])
+    if hasattr(first, "vstack") and hasattr(first, "columns"):
+        return first.vstack(second)
+    if isinstance(first, list):
+        return [*first, *second]
+    first, second = np.asarray(first), np.asarray(second)
+    _check_trailing(first.shape[1:], second.shape[1:])
+    return np.concatenate([first, second])
+
+
+def _check_trailing(expected: Sequence[int], got: Sequence[int]) -> None:
+    if tuple(expected) != tuple(got):
+        raise ValueError(
+            f"X must have rows of shape {tuple(expected)}, as the data already labelled; "
+            f"got rows of shape {tuple(got)}."
+        )
+
+
+class Rows:
+    """A pool restricted to some of its rows, without copying it.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix, DataFrame, tensor, Dataset or list
+        The whole pool.
+    indices : ndarray of int or None, default=None
+        Rows to keep, ``None`` for all.
+
+    Attributes
+    ----------
+    X : the whole pool, as given
+    indices : ndarray of int or None
+    """
+
+    def __init__(self, X: Any, indices: np.ndarray | None = None) -> None:
+        self.X = X
+        self.indices = indices
+
+    @classmethod
+    def of(cls, X: Any) -> Rows:
+        """`X` itself if it is a `Rows` already, else a view on all its rows."""
+        return X if isinstance(X, cls) else cls(X)
+
+    def __len__(self) -> int:
+        return n_rows(self.X) if self.indices is None else len(self.indices)
+
+    def take(self, indices: Any) -> Any:
+        """Materialise some rows (positions within this view), in the pool's own type."""
+        return take_rows(self.X, indices if self.indices is None else self.indices[indices])
+
+    def batches(self, batch_size: int) -> Iterator[tuple[slice, Any]]:
+        """Yield ``(slice into this view, materialised rows)``, `batch_size` rows at a time."""
+        for start in range(0, len(self), batch_size):
+            window = slice(start, min(start + batch_size, len(self)))
+            yield window, self.take(window)
+
+    def materialise(self) -> Any:
+        """All rows, in the pool's own type; the pool itself when nothing is left out."""
+        return self.X if self.indices is None else take_rows(self.X, self.indices)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.materialise(), dtype=dtype)

@@ -1,0 +1,76 @@
+"""Random states: one integer seeds everything, and no global generator is touched."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+_MAX_SEED = 2**31 - 1
+
+
+def derive_seed(random_state: Any, *path: int) -> int:
+    """Derive an independent integer seed from a random state.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy RandomState or numpy Generator
+        ``None`` draws fresh entropy from the operating system; an integer gives the
+        same seed for the same `path`; an instance is advanced by one draw.
+    *path : int
+        Where the seed is used (round, batch, member, …): different paths give
+        independent seeds.
+
+    Returns
+    -------
+    seed : int in [0, 2**31 - 1)
+
+    Raises
+    ------
+    ValueError
+        If `random_state` is none of the accepted kinds.
+    """
+    if random_state is None:
+        entropy = np.random.SeedSequence()
+    elif isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        if random_state < 0:
+            raise ValueError(f"random_state must be a non-negative integer, got {random_state}.")
+        entropy = np.random.SeedSequence([int(random_state), *path])
+    elif isinstance(random_state, np.random.RandomState):
+        entropy = np.random.SeedSequence([int(random_state.randint(_MAX_SEED)), *path])
+    elif isinstance(random_state, np.random.Generator):
+        entropy = np.random.SeedSequence([int(random_state.integers(_MAX_SEED)), *path])
+    else:
+        raise ValueError(
+            "random_state must be None, a non-negative integer, a numpy RandomState or a numpy "
+            f"Generator, got {random_state!r}."
+        )
+    return int(entropy.generate_state(1)[0] % _MAX_SEED)
+
+
+def numpy_generator(random_state: Any, *path: int) -> np.random.Generator:
+    """Return a numpy Generator of its own for `random_state` (see `derive_seed`)."""
+    return np.random.default_rng(derive_seed(random_state, *path))
+
+
+def torch_generator(
+    random_state: Any, *path: int, device: str | torch.device = "cpu"
+) -> torch.Generator:
+    """Return a torch Generator of its own for `random_state` (see `derive_seed`)."""
+    return torch.Generator(device=device).manual_seed(derive_seed(random_state, *path))
+
+
+@contextlib.contextmanager
+def seeded_torch(seed: int) -> Iterator[None]:
+    """Seed torch's global generators inside the block and restore them afterwards.
+
+    For the places where torch takes no generator: weight initialisation, dropout
+    layers, third-party attacks.
+    """
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
