@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Kernels: plain functions on arrays or tensors, each with a slow twin in the tests."""

@@ -1,0 +1,409 @@
+"""The template every query strategy follows: validate once, call one hook, check the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from ..kernels.selection import top_k
+from ..model_view import ModelView
+from ..utils.indexing import Rows, n_rows
+from ..utils.random_state import numpy_generator
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a strategy picked.
+
+    Attributes
+    ----------
+    indices : ndarray of shape (n,), dtype intp
+        Distinct positions in the pool, most wanted first.
+    scores : ndarray of shape (n,) or None
+        Score of each pick, larger = more wanted; ``None`` for rules without scores.
+    twins : ndarray of shape (n, \\*row shape) or None
+        Adversarial twin of each pick, to be taught under the pick's own label (DFAL).
+    pseudo_indices : ndarray of int or None
+        Positions that may be taught under the model's own label for one round (CEAL).
+    pseudo_labels : ndarray or None
+        Those labels.
+    """
+
+    indices: NDArray
+    scores: NDArray | None = None
+    twins: NDArray | None = None
+    pseudo_indices: NDArray | None = None
+    pseudo_labels: NDArray | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the hook of a strategy is given: everything checked, nothing copied.
+
+    Attributes
+    ----------
+    model : ModelView or None
+        What the estimator can tell; ``None`` for strategies that need no model.
+    X : Rows
+        The candidates. Model view methods take it as it is; ``X.batches`` walks it.
+    n : int
+        How many to pick, 1 <= n <= len(X).
+    rng : numpy.random.Generator
+    X_labeled, y_labeled : the labelled set, or None
+    stage : int
+        How many rounds came before this one.
+    """
+
+    model: Any
+    X: Rows
+    n: int
+    rng: np.random.Generator
+    X_labeled: Any = None
+    y_labeled: Any = None
+    stage: int = 0
+
+
+class QueryStrategy(BaseEstimator):
+    """Base class of all query strategies (acquisition functions).
+
+    A subclass implements ``_select(query) -> Selection`` (positions within ``query.X``) and
+    names in ``_requires`` what it needs of the estimator. For strategies that score each
+    sample on its own, `ScoringStrategy` asks for even less.
+
+    Parameters
+    ----------
+    random_state : None, int, RandomState or Generator, default=None
+        Seeds ties and sampling. An integer makes every query with the same input return
+        the same indices.
+    """
+
+    _requires: ClassVar[tuple[str, ...]] = ("predict_proba",)
+    _parameter_constraints: ClassVar[dict] = {"random_state": ["random_state", np.random.Generator]}
+
+    def __init__(self, *, random_state: Any = None) -> None:
+        self.random_state = random_state
+
+    def query(
+        self,
+        estimator: Any,
+        X_pool: Any,
+        n: int = 1,
+        *,
+        X_labeled: Any = None,
+        candidates: Any = None,
+    ) -> NDArray:
+        """Pick the `n` samples of a pool whose labels are wanted most.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, Pipeline or learner
+            ``None`` is enough for strategies that need no model.
+        X_pool : array-like of shape (n_pool, ...)
+            Unlabelled samples: array of any dimension, sparse matrix, DataFrame, tensor,
+            memmap, list or torch Dataset. Neither copied nor modified.
+        n : int, default=1
+            How many to pick, ``1 <= n <= n_pool``.
+        X_labeled : array-like or None, default=None
+            Samples labelled already, for strategies that keep away from them.
+        candidates : array of int or bool, default=None
+            Restrict the query to these positions (or this mask) of `X_pool`.
+
+        Returns
+        -------
+        indices : ndarray of shape (n,)
+            Distinct positions in `X_pool`, most wanted first.
+
+        Raises
+        ------
+        ValueError
+            If `n` or `candidates` do not fit the pool, or a parameter is out of range.
+        CapabilityError
+            If the estimator lacks what the strategy needs.
+        """
+        return self.select(
+            estimator, X_pool, n, X_labeled=X_labeled, candidates=candidates
+        ).indices
+
+    def select(
+        self,
+        estimator: Any,
+        X_pool: Any,
+        n: int = 1,
+        *,
+        X_labeled: Any = None,
+        y_labeled: Any = None,
+        candidates: Any = None,
+        stage: int = 0,
+        random_state: Any = None,
+    ) -> Selection:
+        """Like `query`, but return all that the strategy has to say.
+
+        Parameters
+        ----------
+        estimator, X_pool, n, X_labeled, candidates
+            See `query`.
+        y_labeled : array-like or None, default=None
+            Labels of `X_labeled`.
+        stage : int, default=0
+            How many rounds came before this one.
+        random_state : None, int, RandomState or Generator, default=None
+            Used when the strategy's own `random_state` is ``None``.
+
+        Returns
+        -------
+        selection : Selection
+        """
+        self._validate_params()
+        positions = _candidate_positions(candidates, n_rows(X_pool))
+        X = Rows(X_pool, positions)
+        n = _check_n(n, len(X))
+        seed = self.random_state if self.random_state is not None else random_state
+        found = self._select(
+            Query(
+                model=self._view(estimator),
+                X=X,
+                n=n,
+                rng=numpy_generator(seed),
+                X_labeled=X_labeled,
+                y_labeled=y_labeled,
+                stage=stage,
+            )
+        )
+        return self._checked(found, n, len(X), positions)
+
+    def select_tests(self, estimator: Any, X_test: Any, budget: float = 0.04) -> NDArray:
+        """Select test samples once, to be labelled and used for retraining.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+        X_test : array-like of shape (n_test, ...)
+            Unlabelled test data.
+        budget : int or float, default=0.04
+            How many samples (int >= 1) or which share of them (float in (0, 1]; rounded,
+            at least one).
+
+        Returns
+        -------
+        indices : ndarray of shape (n_selected,)
+
+        Raises
+        ------
+        ValueError
+            If the budget is not positive or larger than the test set.
+
+        References
+        ----------
+        Guo et al., "Robust Active Learning", section 8 (arXiv 2112.02542).
+        """
+        return self.query(estimator, X_test, budget_to_count(budget, n_rows(X_test)))
+
+    def __call__(
+        self, classifier: Any, X: Any, n_instances: int = 1, **kwargs: Any
+    ) -> tuple[NDArray, NDArray | None]:
+        """Query with modAL's signature: ``(indices, scores)`` for a modAL learner or estimator."""
+        labelled = getattr(classifier, "X_training", kwargs.pop("X_labeled", None))
+        estimator = classifier
+        if not hasattr(classifier, "estimator_"):
+            estimator = getattr(classifier, "estimator", classifier)
+        found = self.select(estimator, X, n_instances, X_labeled=labelled, **kwargs)
+        return found.indices, found.scores
+
+    def _select(self, query: Query) -> Selection:
+        raise NotImplementedError(f"{type(self).__name__} must implement _select(query).")
+
+    def _capabilities(self) -> tuple[str, ...]:
+        """Capabilities needed with the present parameters."""
+        return self._requires
+
+    def _view(self, estimator: Any) -> Any:
+        needs = self._capabilities()
+        if not needs:
+            return None
+        view = ModelView.of(estimator, caller=type(self).__name__)
+        view.require(*needs)
+        return view
+
+    def _checked(
+        self, found: Selection, n: int, n_candidates: int, positions: NDArray | None
+    ) -> Selection:
+        """Check what the hook returned and translate it to positions in the whole pool."""
+        indices = np.asarray(found.indices)
+        name = type(self).__name__
+        if indices.shape != (n,) or indices.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name}._select must return {n} integer indices, got an array of shape "
+                f"{indices.shape} and dtype {indices.dtype}."
+            )
+        if indices.min() < 0 or indices.max() >= n_candidates or len(np.unique(indices)) != n:
+            raise ValueError(
+                f"{name}._select must return distinct indices in [0, {n_candidates}), got "
+                f"{len(np.unique(indices))} distinct in [{indices.min()}, {indices.max()}]."
+            )
+        pseudo = found.pseudo_indices
+        if positions is not None:
+            indices = positions[indices]
+            pseudo = positions[pseudo] if pseudo is not None else None
+        return Selection(
+            indices.astype(np.intp, copy=False),
+            found.scores,
+            found.twins,
+            pseudo,
+            found.pseudo_labels,
+        )
+
+
+class ScoringStrategy(QueryStrategy):
+    """Base class of strategies that score every sample and ask for the highest.
+
+    A subclass implements ``_score(model, X, rng)``: one number per sample of `X`,
+    **larger = ask first, always**.
+    """
+
+    def score_samples(self, estimator: Any, X: Any) -> NDArray:
+        """Score samples; the larger, the sooner asked.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+        X : array-like of shape (n_samples, ...)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        self._validate_params()
+        rows = Rows.of(X)
+        return self._score_checked(self._view(estimator), rows, numpy_generator(self.random_state))
+
+    def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        raise NotImplementedError(f"{type(self).__name__} must implement _score(model, X, rng).")
+
+    def _score_checked(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        scores = np.asarray(self._score(model, X, rng))
+        if scores.shape != (len(X),):
+            raise ValueError(
+                f"{type(self).__name__}._score must return one score per sample, shape "
+                f"({len(X)},), got {scores.shape}."
+            )
+        if np.isnan(scores).any():
+            raise ValueError(
+                f"{type(self).__name__} scored {int(np.isnan(scores).sum())} of {len(X)} samples "
+                "NaN. Does the pool, or what the model predicts, hold NaN or infinite values?"
+            )
+        return scores
+
+    def _select(self, query: Query) -> Selection:
+        scores = self._score_checked(query.model, query.X, query.rng)
+        indices = top_k(scores, query.n, query.rng)
+        return Selection(indices, scores[indices])
+
+
+class FunctionStrategy(QueryStrategy):
+    """A plain function as a query strategy, in modAL's form.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(estimator, X, n_instances=n)`` returning an array or list of indices, or a
+        tuple whose first part is one (``(indices, instances)``, ``(indices, metrics)``).
+    random_state : ignored
+        Kept for a uniform signature; a function seeds itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.strategies import FunctionStrategy
+    >>> first = FunctionStrategy(lambda estimator, X, n_instances=1: np.arange(n_instances))
+    >>> first.query(None, np.zeros((5, 2)), n=2)
+    array([0, 1])
+    """
+
+    _requires: ClassVar[tuple[str, ...]] = ()
+    _parameter_constraints: ClassVar[dict] = {
+        **QueryStrategy._parameter_constraints,
+        "function": [callable],
+    }
+
+    def __init__(self, function: Callable, *, random_state: Any = None) -> None:
+        super().__init__(random_state=random_state)
+        self.function = function
+
+    def _view(self, estimator: Any) -> Any:
+        return estimator
+
+    def _select(self, query: Query) -> Selection:
+        answer = self.function(query.model, query.X.materialise(), n_instances=query.n)
+        # Told apart by type: two indices in an array or a list are not (indices, metrics).
+        if isinstance(answer, tuple) and not all(isinstance(part, Integral) for part in answer):
+            answer = answer[0]
+        return Selection(np.atleast_1d(np.asarray(answer)))
+
+
+def budget_to_count(budget: Any, n_available: int) -> int:
+    """Number of samples a budget stands for: a count (int) or a share (float in (0, 1]).
+
+    Raises
+    ------
+    ValueError
+        If the budget is not positive, or more than there is.
+    """
+    if isinstance(budget, Integral) and not isinstance(budget, bool):
+        if not 1 <= budget <= n_available:
+            raise ValueError(
+                f"budget as a count must be in [1, {n_available}] (the number of test samples), "
+                f"got {budget}."
+            )
+        return int(budget)
+    if not isinstance(budget, Real) or isinstance(budget, bool) or not 0 < float(budget) <= 1:
+        raise ValueError(
+            "budget must be a count (int) or a share of the test set (float in (0, 1]), got "
+            f"{budget!r}."
+        )
+    return max(1, round(float(budget) * n_available))
+
+
+def _check_n(n: Any, n_available: int) -> int:
+    if not isinstance(n, Integral) or isinstance(n, bool):
+        raise TypeError(f"n must be an integer, got {n!r}.")
+    if n_available == 0:
+        raise ValueError("The pool is empty: there is nothing to query. Pass at least one sample.")
+    if not 1 <= n <= n_available:
+        raise ValueError(
+            f"n must be between 1 and the number of candidates in the pool ({n_available}), "
+            f"got {n}. Ask for fewer, or pass a larger pool."
+        )
+    return int(n)
+
+
+def _candidate_positions(candidates: Any, n_pool: int) -> NDArray | None:
+    if candidates is None:
+        return None
+    positions = np.asarray(candidates)
+    if positions.dtype == bool:
+        if positions.shape != (n_pool,):
+            raise ValueError(
+                f"candidates as a mask must have one entry per pool row, shape ({n_pool},), got "
+                f"{positions.shape}."
+            )
+        return np.flatnonzero(positions)
+    if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
+        raise ValueError(
+            "candidates must be a 1-D array of integer positions or a boolean mask, got shape "
+            f"{positions.shape} and dtype {positions.dtype}."
+        )
+    positions = positions.astype(np.intp)
+    if positions.size and (positions.min() < 0 or positions.max() >= n_pool):
+        raise ValueError(
+            f"candidates must lie in [0, {n_pool}), got values in [{positions.min()}, "
+            f"{positions.max()}]."
+        )
+    if len(np.unique(positions)) != len(positions):
+        raise ValueError("candidates must be distinct positions; some occur more than once.")
+    return positions

@@ -1,0 +1,91 @@
+"""DeepFool active learning."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ..attacks import DeepFool
+from ..kernels.selection import top_k
+from ..utils.indexing import Rows
+from ._base import Query, ScoringStrategy, Selection
+
+
+class DFAL(ScoringStrategy):
+    """Pick the samples closest to the decision boundary, measured by a DeepFool attack.
+
+    The score is the negated L2 distance to the nearest other class than the predicted one,
+    the attack's overshoot left out; samples for which the attack finds no boundary come last.
+
+    Parameters
+    ----------
+    n_candidates : int, "all" or None, default=None
+        Size of the random part of the pool that is attacked; ``None`` is 10 · n, as in both
+        papers, ``"all"`` attacks the whole pool.
+    adversarial_twins : bool, default=False
+        Also hand back x + r of every pick, so that the learner teaches the pair under one
+        bought label (DFAL's own contribution, which the DRE study switches off).
+    deepfool : DeepFool or None, default=None
+        The attack; ``None`` is ``DeepFool()``.
+    random_state : None, int, RandomState or Generator, default=None
+        Draws the candidates and orders ties.
+
+    References
+    ----------
+    Ducoffe & Precioso, "Adversarial active learning for deep networks: a margin based
+    approach", arXiv 1802.09841, algorithm 1.
+    """
+
+    _requires: ClassVar[tuple[str, ...]] = ("boundary",)
+    _parameter_constraints: ClassVar[dict] = {
+        **ScoringStrategy._parameter_constraints,
+        "n_candidates": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"all"}),
+            None,
+        ],
+        "adversarial_twins": ["boolean"],
+        "deepfool": [DeepFool, None],
+    }
+
+    def __init__(
+        self,
+        n_candidates: int | str | None = None,
+        adversarial_twins: bool = False,
+        deepfool: DeepFool | None = None,
+        *,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.n_candidates = n_candidates
+        self.adversarial_twins = adversarial_twins
+        self.deepfool = deepfool
+
+    def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        return -model.boundary_distances(X, deepfool=self.deepfool)
+
+    def _select(self, query: Query) -> Selection:
+        attacked = self._draw_candidates(query)
+        rows = _subset(query.X, attacked)
+        scores = self._score_checked(query.model, rows, query.rng)
+        best = top_k(scores, query.n, query.rng)
+        twins = None
+        if self.adversarial_twins:
+            twins, _ = query.model.adversarial_twins(_subset(rows, best), deepfool=self.deepfool)
+        return Selection(attacked[best], scores[best], twins=twins)
+
+    def _draw_candidates(self, query: Query) -> NDArray:
+        n_pool = len(query.X)
+        if self.n_candidates == "all":
+            return np.arange(n_pool)
+        size = 10 * query.n if self.n_candidates is None else int(self.n_candidates)
+        size = min(max(size, query.n), n_pool)
+        return query.rng.choice(n_pool, size=size, replace=False)
+
+
+def _subset(X: Rows, positions: NDArray) -> Rows:
+    return Rows(X.X, positions if X.indices is None else X.indices[positions])

@@ -1,0 +1,49 @@
+"""Expected gradient length."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import StrOptions
+
+from ..utils.indexing import Rows
+from ._base import ScoringStrategy
+
+
+class EGL(ScoringStrategy):
+    """Pick the samples expected to change the model most: highest Σ_c p_c ‖∇J(x, c)‖₂.
+
+    Parameters
+    ----------
+    wrt : {"parameters", "last_layer", "input"}, default="parameters"
+        What the gradient of the cross-entropy J is taken in. ``"parameters"`` is Settles'
+        definition; ``"last_layer"`` its closed form for the last linear layer,
+        Σ_c p_c ‖p − e_c‖ √(‖z‖² + 1), which costs no backward pass; ``"input"`` what the DRE
+        paper's released code computes.
+    random_state : None, int, RandomState or Generator, default=None
+        Orders ties.
+
+    Notes
+    -----
+    The loss is summed over a batch, so that scores do not depend on the batch size.
+
+    References
+    ----------
+    Settles & Craven, "An analysis of active learning strategies for sequence labeling
+    tasks", EMNLP 2008; Guo et al., arXiv 2112.02542, equation 11.
+    """
+
+    _requires: ClassVar[tuple[str, ...]] = ("gradients",)
+    _parameter_constraints: ClassVar[dict] = {
+        **ScoringStrategy._parameter_constraints,
+        "wrt": [StrOptions({"parameters", "last_layer", "input"})],
+    }
+
+    def __init__(self, wrt: str = "parameters", *, random_state: Any = None) -> None:
+        super().__init__(random_state=random_state)
+        self.wrt = wrt
+
+    def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        return model.gradient_norms(X, wrt=self.wrt)

@@ -1,0 +1,93 @@
+"""Strategies by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from ._base import FunctionStrategy, QueryStrategy
+from ._bayesian import BALD, DropoutEntropy
+from ._ceal import CEAL
+from ._core_set import CoreSet, RobustCoreSet
+from ._dfal import DFAL
+from ._dre import DRE
+from ._egl import EGL
+from ._mcp import MCP
+from ._random import RandomSampling
+from ._uncertainty import DeepGini, LeastConfidence, Margin, MaxEntropy
+
+_STRATEGIES: dict[str, type[QueryStrategy]] = {
+    "random": RandomSampling,
+    "entropy": MaxEntropy,
+    "gini": DeepGini,
+    "least_confidence": LeastConfidence,
+    "margin": Margin,
+    "bald": BALD,
+    "dropout_entropy": DropoutEntropy,
+    "mcp": MCP,
+    "dfal": DFAL,
+    "egl": EGL,
+    "coreset": CoreSet,
+    "robust_coreset": RobustCoreSet,
+    "ceal": CEAL,
+    "dre": DRE,
+}
+
+
+def all_strategies() -> dict[str, type[QueryStrategy]]:
+    """Every query strategy by its name.
+
+    Returns
+    -------
+    strategies : dict of str to class
+
+    Examples
+    --------
+    >>> from skactive.strategies import all_strategies
+    >>> all_strategies()["dre"].__name__
+    'DRE'
+    """
+    return dict(_STRATEGIES)
+
+
+def resolve_strategy(strategy: Any) -> QueryStrategy:
+    """A query strategy from a name, an object or a function in modAL's form.
+
+    Parameters
+    ----------
+    strategy : str, QueryStrategy or callable
+
+    Returns
+    -------
+    strategy : QueryStrategy
+        The object itself, the named strategy with its defaults, or a `FunctionStrategy`.
+
+    Raises
+    ------
+    ValueError
+        If no strategy has that name; the nearest ones are suggested.
+    TypeError
+        If it is none of the three, a class for instance.
+    """
+    if isinstance(strategy, QueryStrategy):
+        return strategy
+    if isinstance(strategy, str):
+        if strategy in _STRATEGIES:
+            return _STRATEGIES[strategy]()
+        near = difflib.get_close_matches(strategy, _STRATEGIES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"query_strategy {strategy!r} is not known.{hint} The names are "
+            f"{', '.join(_STRATEGIES)}."
+        )
+    if isinstance(strategy, type):
+        raise TypeError(
+            f"query_strategy must be an object, got the class {strategy.__name__}. Pass "
+            f"{strategy.__name__}()."
+        )
+    if callable(strategy):
+        return FunctionStrategy(strategy)
+    raise TypeError(
+        "query_strategy must be a name, a QueryStrategy object or a function "
+        f"(estimator, X, n_instances) -> indices, got {strategy!r}."
+    )
