@@ -1,0 +1,483 @@
+"""The active learner: fit, query, teach."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import column_or_1d, get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from ._extras import PendingExtras
+from ._training import (
+    changed_params,
+    check_warm_startable,
+    continue_training,
+    final_step,
+    seeded_clone,
+)
+from .strategies import resolve_strategy
+from .utils.indexing import n_rows, stack_rows, take_rows
+from .utils.random_state import derive_seed
+
+_MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
+
+
+def _estimator_has(method: str) -> Any:
+    def check(learner: Any) -> bool:
+        getattr(getattr(learner, "estimator_", learner.estimator), method)
+        return True
+
+    return check
+
+
+class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A classifier that chooses what it is taught.
+
+    ``fit`` on a few labelled samples, ``query`` a pool for the samples whose labels are worth
+    most, have them labelled, ``teach`` them, again and again.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any scikit-learn classifier: an `AdversarialNetClassifier`, a Pipeline, a forest, ….
+        It is cloned, never fitted itself.
+    query_strategy : str, QueryStrategy or callable, default="entropy"
+        What to ask next: a name (see `skactive.strategies.all_strategies`), a strategy
+        object, or a function ``(estimator, X, n_instances) -> indices``.
+    warm_start : bool, default=False
+        ``False`` trains a fresh clone on all labelled data each round. ``True`` continues
+        from the current weights and optimiser state, as the DRE study does (estimators with
+        ``partial_fit`` or a ``warm_start`` parameter). Parameters of `estimator` that were
+        changed since the last round (``set_params(estimator__attack=…)``) come into force.
+    classes : array-like or None, default=None
+        All labels that may ever occur. ``None`` takes those seen in `fit`; teaching another
+        one later is an error then.
+    random_state : None, int, RandomState or Generator, default=None
+        Seeds the queries, bootstraps, and every ``random_state`` of the estimator and the
+        strategy that is ``None``. With an integer, a run of rounds is repeated exactly.
+    verbose : int, default=0
+        1 prints a line for each round.
+
+    Attributes
+    ----------
+    estimator_ : fitted clone of `estimator`
+    classes_ : ndarray of shape (n_classes,)
+        Labels, the columns of `predict_proba`.
+    X_labeled_, y_labeled_ : the labelled set, in the order it was taught
+    X_twins_, y_twins_ : adversarial twins taught beside it (DFAL), or None
+    history_ : list of dict
+        One row a round, the label ledger: ``round``; ``n_taught``, labels bought in this
+        round; running totals ``oracle`` (labels bought), ``adversarial`` (twins taught under
+        a bought label); ``pseudo`` (pseudo-labels in use in this round only);
+        ``validation`` (labels the net used to choose its weights: part of ``oracle`` if split
+        off by ``validation_fraction``, extra if given as ``validation_data``);
+        ``query_strategy``; ``query_time`` and ``fit_time`` in seconds.
+    n_features_in_, feature_names_in_ : where the estimator has them
+
+    See Also
+    --------
+    AdversarialNetClassifier : The adversarially trained net to put inside.
+
+    Notes
+    -----
+    A query changes nothing in the model. If teaching fails, or is interrupted, the learner
+    is as it was before: nothing taught is lost, and the failed samples may be taught again.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import ActiveLearner
+    >>> X, y = load_iris(return_X_y=True)
+    >>> start, pool = slice(0, None, 15), X
+    >>> learner = ActiveLearner(LogisticRegression(), "margin", random_state=0)
+    >>> learner = learner.fit(X[start], y[start])
+    >>> idx, X_new = learner.query(pool, n=10)
+    >>> learner = learner.teach(X_new, y[idx])
+    >>> learner.history_[-1]["oracle"]
+    20
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "query_strategy": [str, HasMethods(["select"]), callable],
+        "warm_start": ["boolean"],
+        "classes": ["array-like", None],
+        "random_state": ["random_state", np.random.Generator],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        query_strategy: Any = "entropy",
+        *,
+        warm_start: bool = False,
+        classes: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.query_strategy = query_strategy
+        self.warm_start = warm_start
+        self.classes = classes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- learning -----------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> ActiveLearner:
+        """Forget everything and learn from a first labelled set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        **fit_params
+            Passed to the estimator's ``fit``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `X` and `y` do not fit together, or a parameter is out of range.
+        """
+        self._validate_params()
+        strategy = resolve_strategy(self.query_strategy)
+        if self.warm_start:
+            check_warm_startable(self.estimator)
+        y = self._check_labels(X, y)
+        classes = np.unique(y) if self.classes is None else np.unique(self.classes)
+        _refuse_unknown_labels(y, classes)
+        seed = derive_seed(self.random_state)
+        started = time.perf_counter()
+        fitted = self._train_cold(X, y, classes, seed, fit_params)
+        fit_time = time.perf_counter() - started
+
+        self.estimator_, self.classes_, self.seed_ = fitted, classes, seed
+        self.X_labeled_, self.y_labeled_ = X, y
+        self.X_twins_, self.y_twins_ = None, None
+        self.history_: list[dict[str, Any]] = []
+        self._start_round(strategy, len(y), 0, fit_time)
+        return self
+
+    def teach(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        only_new: bool = False,
+        bootstrap: bool = False,
+        **fit_params: Any,
+    ) -> ActiveLearner:
+        """Add labelled samples and train again.
+
+        Twins (`DFAL`) and pseudo-labels (`CEAL`) that came with the queries since the last
+        `teach` are taught along: twins for good, pseudo-labels for this round.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Samples, usually what `query` returned; in any order, in part, or others.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        only_new : bool, default=False
+            Train on the new samples only, from the current state where the estimator can.
+            They join the labelled set all the same.
+        bootstrap : bool, default=False
+            Train on a bootstrap sample of the training data.
+        **fit_params
+            Passed to the estimator's ``fit`` or ``partial_fit``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `X` and `y` do not fit together or to the labelled set, or a label is unknown.
+            The learner is unchanged then.
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X, y, **fit_params)
+        self._validate_params()
+        strategy = resolve_strategy(self.query_strategy)
+        if self.warm_start:
+            check_warm_startable(self.estimator)
+        y = self._check_labels(X, y)
+        _refuse_unknown_labels(y, self.classes_)
+        X_labeled = stack_rows(self.X_labeled_, X)
+        y_labeled = np.concatenate([self.y_labeled_, y])
+        X_twins, y_twins = self._twins_after(X, y)
+        pseudo = self._pending.pseudo_labelled()
+
+        base = (X, y) if only_new else (X_labeled, y_labeled)
+        twins = None if X_twins is None else (X_twins, y_twins)
+        X_train, y_train = _stack_all(base, twins, pseudo)
+        if bootstrap:
+            picked = self._bootstrap(len(y_train))
+            X_train, y_train = take_rows(X_train, picked), y_train[picked]
+        started = time.perf_counter()
+        fitted = self._train(X_train, y_train, only_new, fit_params)
+        fit_time = time.perf_counter() - started
+
+        self.estimator_ = fitted
+        self.X_labeled_, self.y_labeled_ = X_labeled, y_labeled
+        self.X_twins_, self.y_twins_ = X_twins, y_twins
+        self._start_round(strategy, len(y), 0 if pseudo is None else len(pseudo[1]), fit_time)
+        return self
+
+    # -- asking -------------------------------------------------------------------------
+
+    def query(
+        self,
+        X_pool: Any,
+        n: int | None = None,
+        *,
+        candidates: Any = None,
+        return_scores: bool = False,
+        n_instances: int | None = None,
+    ) -> tuple:
+        """Pick the samples of a pool whose labels are wanted most.
+
+        Parameters
+        ----------
+        X_pool : array-like of shape (n_pool, ...)
+            Unlabelled samples; neither copied nor changed.
+        n : int, default=1
+            How many to pick.
+        candidates : array of int or bool, default=None
+            Restrict the query to these positions (or this mask) of `X_pool`, so that one
+            large pool can be kept and never copied.
+        return_scores : bool, default=False
+            Also return the score of each pick (``None`` for strategies without scores).
+        n_instances : int
+            modAL's name for `n`.
+
+        Returns
+        -------
+        indices : ndarray of shape (n,)
+            Distinct positions in `X_pool`, most wanted first.
+        X : rows of `X_pool` at `indices`, in the type of `X_pool`
+        scores : ndarray of shape (n,) or None
+            Only with ``return_scores=True``.
+
+        Raises
+        ------
+        ValueError
+            If `n`, `candidates` or the shape of the rows do not fit.
+        CapabilityError
+            If the estimator lacks what the strategy needs.
+        NotFittedError
+            If nothing was learned yet and the strategy needs a model.
+        """
+        if n is not None and n_instances is not None:
+            raise TypeError("Pass either n or n_instances (modAL's name for it), not both.")
+        n = n if n is not None else (1 if n_instances is None else n_instances)
+        strategy = resolve_strategy(self.query_strategy)
+        fitted = self.__sklearn_is_fitted__()
+        stage = len(self.history_) - 1 if fitted else 0
+        seed = self.seed_ if fitted else derive_seed(self.random_state)
+        if fitted:
+            _check_row_shape(X_pool, self.X_labeled_)
+        elif strategy._capabilities():
+            raise NotFittedError(
+                f"{type(strategy).__name__} asks a fitted model. Call fit with a first labelled "
+                "set, or start with a strategy that needs no model, such as RandomSampling."
+            )
+        started = time.perf_counter()
+        found = strategy.select(
+            self.estimator_ if fitted else None,
+            X_pool,
+            n,
+            X_labeled=self.X_labeled_ if fitted else None,
+            y_labeled=self.y_labeled_ if fitted else None,
+            candidates=candidates,
+            stage=stage,
+            random_state=derive_seed(seed, _QUERY, stage),
+        )
+        if fitted:
+            self._query_time += time.perf_counter() - started
+            self._pending.remember(X_pool, found)
+        rows = take_rows(X_pool, found.indices)
+        return (found.indices, rows, found.scores) if return_scores else (found.indices, rows)
+
+    def select_tests(self, X_test: Any, budget: float = 0.04) -> NDArray:
+        """Select test samples once, to be labelled and used for retraining.
+
+        Parameters
+        ----------
+        X_test : array-like of shape (n_test, ...)
+        budget : int or float, default=0.04
+            How many (int) or which share of them (float in (0, 1]).
+
+        Returns
+        -------
+        indices : ndarray of shape (n_selected,)
+        """
+        check_is_fitted(self)
+        strategy = clone(resolve_strategy(self.query_strategy))
+        if strategy.random_state is None:
+            strategy.set_params(random_state=derive_seed(self.seed_, _QUERY))
+        return strategy.select_tests(self.estimator_, X_test, budget)
+
+    # -- predicting ---------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray:
+        """Predicted labels, shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray:
+        """Class probabilities, shape (n_samples, n_classes), columns as in ``classes_``.
+
+        Classes that the estimator has not seen yet have probability 0.
+        """
+        check_is_fitted(self)
+        proba = self.estimator_.predict_proba(X)
+        known = self.estimator_.classes_
+        if len(known) == len(self.classes_):
+            return proba
+        aligned = np.zeros((len(proba), len(self.classes_)), dtype=proba.dtype)
+        aligned[:, np.searchsorted(self.classes_, known)] = proba
+        return aligned
+
+    @available_if(_estimator_has("decision_function"))
+    def decision_function(self, X: Any) -> NDArray:
+        """Decision function of the estimator."""
+        check_is_fitted(self)
+        return self.estimator_.decision_function(X)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features the estimator was fitted on."""
+        check_is_fitted(self)
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Names of the features the estimator was fitted on."""
+        return self.estimator_.feature_names_in_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags, tags.classifier_tags = inner.input_tags, inner.classifier_tags
+        tags.no_validation = inner.no_validation
+        return tags
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _check_labels(self, X: Any, y: Any) -> NDArray:
+        if y is None:
+            raise ValueError(
+                "This ActiveLearner estimator requires y to be passed, but the target y is None."
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if n_rows(X) != len(y):
+            raise ValueError(
+                f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
+            )
+        return y
+
+    def _train_cold(
+        self, X: Any, y: NDArray, classes: NDArray, seed: int, fit_params: dict[str, Any]
+    ) -> Any:
+        params = self.estimator.get_params(deep=True)
+        model_seed = None if self.random_state is None else derive_seed(seed, _MODEL)
+        fresh = seeded_clone(self.estimator, model_seed)
+        final = final_step(fresh)
+        if self.classes is not None and final.get_params(deep=False).get("classes", ()) is None:
+            final.set_params(classes=classes)
+        fresh.fit(X, y, **fit_params)
+        self._trained_params = params
+        return fresh
+
+    def _train(self, X: Any, y: NDArray, only_new: bool, fit_params: dict[str, Any]) -> Any:
+        final = final_step(self.estimator_)
+        if not self.warm_start and not (only_new and hasattr(final, "partial_fit")):
+            return self._train_cold(X, y, self.classes_, self.seed_, fit_params)
+        params = self.estimator.get_params(deep=True)
+        changed = changed_params(self._trained_params, params)
+        trained = continue_training(self.estimator_, X, y, self.classes_, changed, fit_params)
+        self._trained_params = params
+        return trained
+
+    def _twins_after(self, X: Any, y: NDArray) -> tuple[Any, Any]:
+        """All twins taught so far and those of the new rows."""
+        new = self._pending.twins_of(X, y)
+        if new is None:
+            return self.X_twins_, self.y_twins_
+        if self.X_twins_ is None:
+            return new
+        return stack_rows(self.X_twins_, new[0]), np.concatenate([self.y_twins_, new[1]])
+
+    def _bootstrap(self, n: int) -> NDArray:
+        seed = derive_seed(self.seed_, _BOOTSTRAP, len(self.history_))
+        return np.random.default_rng(seed).integers(n, size=n)
+
+    def _start_round(self, strategy: Any, n_taught: int, n_pseudo: int, fit_time: float) -> None:
+        query_time = getattr(self, "_query_time", 0.0) if self.history_ else 0.0
+        row = {
+            "round": len(self.history_),
+            "n_taught": n_taught,
+            "oracle": len(self.y_labeled_),
+            "pseudo": n_pseudo,
+            "adversarial": 0 if self.y_twins_ is None else len(self.y_twins_),
+            "validation": int(getattr(final_step(self.estimator_), "n_validation_labels_", 0)),
+            "query_strategy": type(strategy).__name__,
+            "query_time": query_time,
+            "fit_time": fit_time,
+        }
+        self.history_.append(row)
+        self._pending, self._query_time = PendingExtras(), 0.0
+        if self.verbose:
+            print(
+                f"round {row['round']}: {row['oracle']} labels (+{n_taught}), "
+                f"query {query_time:.1f} s, fit {fit_time:.1f} s"
+            )
+
+
+def _refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
+    unknown = [label for label in np.unique(y) if label not in classes]
+    if unknown:
+        raise ValueError(
+            f"y holds labels that were never seen in fit: {unknown}; known are "
+            f"{list(classes)}. Declare all labels with ActiveLearner(classes=…), or call fit "
+            "again with samples of every class."
+        )
+
+
+def _check_row_shape(X_pool: Any, X_labeled: Any) -> None:
+    expected, got = getattr(X_labeled, "shape", None), getattr(X_pool, "shape", None)
+    if expected is not None and got is not None and tuple(expected[1:]) != tuple(got[1:]):
+        raise ValueError(
+            f"X_pool has rows of shape {tuple(got[1:])}, but the labelled samples have rows of "
+            f"shape {tuple(expected[1:])}. Pass a pool of the same kind."
+        )
+
+
+def _stack_all(base: tuple, *others: tuple | None) -> tuple[Any, NDArray]:
+    X, y = base
+    for extra in others:
+        if extra is not None:
+            X, y = stack_rows(X, extra[0]), np.concatenate([y, extra[1]])
+    return X, y

@@ -1,0 +1,299 @@
+"""What every strategy promises, over every kind of estimator that has what it needs."""
+
+import copy
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+import skactive.strategies as strategies_module
+from skactive import AdversarialNetClassifier
+from skactive.exceptions import CapabilityError
+from skactive.strategies import (
+    FunctionStrategy,
+    QueryStrategy,
+    ScoringStrategy,
+    all_strategies,
+    resolve_strategy,
+)
+from skactive.utils.indexing import n_rows
+from tests.models import SmallCNN
+
+NAMES = list(all_strategies())
+NET_ONLY = {"bald", "dropout_entropy", "dfal", "egl"}
+N_POOL = 120
+
+
+def to_images(X):
+    return np.asarray(X, dtype=np.float32).reshape(-1, 1, 8, 8)
+
+
+def small_net(**params):
+    params = {"max_epochs": 4, "random_state": 0, "attack": None, "lr": 0.01, **params}
+    return AdversarialNetClassifier(SmallCNN, **params)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    """Fitted estimators by name, with the pool each of them reads."""
+    X, y = digits
+    flat = X.reshape(len(X), -1)
+    first, pool = slice(0, 200), slice(300, 300 + N_POOL)
+    nine = (y[first] != 3).nonzero()[0]
+    binary = (y[first] < 2).nonzero()[0]
+    made = {
+        "net": (small_net().fit(X[first], y[first]), X[pool]),
+        "robust net": (small_net(attack="pgd").fit(X[first], y[first]), X[pool]),
+        "binary net": (small_net().fit(X[binary], y[binary]), X[pool]),
+        "net with a missing class": (
+            small_net(classes=range(10)).fit(X[nine], y[nine]),
+            X[pool],
+        ),
+        "saturated net": (saturated(small_net().fit(X[first], y[first])), X[pool]),
+        "pipeline to net": (
+            make_pipeline(FunctionTransformer(to_images), small_net()).fit(flat[first], y[first]),
+            flat[pool],
+        ),
+        "logistic regression": (
+            LogisticRegression(max_iter=200).fit(flat[first], y[first]),
+            flat[pool],
+        ),
+        "saturated bayes": (
+            make_pipeline(StandardScaler(), GaussianNB(var_smoothing=1e-12)).fit(
+                flat[first] + 1e-3, y[first]
+            ),
+            flat[pool],
+        ),
+        "binary forest": (
+            RandomForestClassifier(5, random_state=0).fit(flat[binary], y[binary]),
+            flat[pool],
+        ),
+    }
+    return made
+
+
+def saturated(net):
+    """Probabilities of exactly 0 and 1: multiply the logits by a large number."""
+    with torch.no_grad():
+        net.module_[-1].weight.mul_(1e5)
+        net.module_[-1].bias.mul_(1e5)
+    return net
+
+
+ESTIMATORS = [
+    "net",
+    "robust net",
+    "binary net",
+    "net with a missing class",
+    "saturated net",
+    "pipeline to net",
+    "logistic regression",
+    "saturated bayes",
+    "binary forest",
+]
+PAIRS = [
+    (name, estimator)
+    for name in NAMES
+    for estimator in ESTIMATORS
+    if name not in NET_ONLY or "net" in estimator
+]
+
+
+def make(name, **params):
+    return all_strategies()[name](random_state=0, **params)
+
+
+def snapshot(estimator):
+    """Everything about a net that a query must leave as it is."""
+    net = estimator[-1] if hasattr(estimator, "steps") else estimator
+    module = getattr(net, "module_", None)
+    if module is None:
+        return pickle.dumps(estimator)
+    return (
+        {key: value.clone() for key, value in module.state_dict().items()},
+        [sub.training for sub in module.modules()],
+        [(p.requires_grad, p.grad is None) for p in module.parameters()],
+        [len(sub._forward_hooks) + len(sub._forward_pre_hooks) for sub in module.modules()],
+        torch.random.get_rng_state(),
+        np.random.get_state()[1].copy(),
+    )
+
+
+def assert_same(before, after):
+    if isinstance(before, bytes):
+        assert before == after
+        return
+    assert before[0].keys() == after[0].keys()
+    assert all(torch.equal(before[0][key], after[0][key]) for key in before[0])
+    assert before[1:4] == after[1:4]
+    assert torch.equal(before[4], after[4])
+    assert_array_equal(before[5], after[5])
+
+
+@pytest.mark.parametrize(("name", "estimator"), PAIRS)
+def test_distinct_indices_same_seed_and_nothing_changed(fitted, digits, name, estimator):
+    model, pool = fitted[estimator]
+    labeled = digits[0][:50].reshape(50, *pool.shape[1:])
+    pool_before, before = pool.copy(), snapshot(model)
+    for n in (1, 7, N_POOL):
+        strategy = make(name)
+        idx = strategy.query(model, pool, n, X_labeled=labeled)
+        assert idx.shape == (n,)
+        assert idx.dtype == np.intp
+        assert len(np.unique(idx)) == n
+        assert idx.min() >= 0
+        assert idx.max() < N_POOL
+        assert_array_equal(idx, make(name).query(model, pool, n, X_labeled=labeled))
+    assert_same(before, snapshot(model))
+    assert_array_equal(pool, pool_before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_net_stays_in_training_mode(fitted, name):
+    model, pool = fitted["net"]
+    net = copy.deepcopy(model)
+    net.module_.train()
+    net.module_[1].eval()  # a BatchNorm its owner has frozen
+    net.module_[0].weight.requires_grad_(False)
+    before = snapshot(net)
+    make(name).query(net, pool, 5, X_labeled=pool[:3])
+    assert_same(before, snapshot(net))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_duplicated_rows_are_distinct_positions(fitted, name):
+    model, pool = fitted["net"]
+    same = np.repeat(pool[:2], 15, axis=0)
+    idx = make(name).query(model, same, 20, X_labeled=pool[:1])
+    assert len(np.unique(idx)) == 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_candidates_are_kept_to(fitted, name):
+    model, pool = fitted["net"]
+    allowed = np.arange(3, N_POOL, 4)
+    picked = make(name).query(model, pool, 6, candidates=allowed, X_labeled=pool[:2])
+    assert set(picked) <= set(allowed)
+    restricted = make(name).query(model, pool[allowed], 6, X_labeled=pool[:2])
+    assert_array_equal(allowed[restricted], picked)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clone_pickle_and_parameters(fitted, name):
+    model, pool = fitted["net"]
+    strategy = make(name)
+    picked = strategy.query(model, pool, 4)
+    for other in (clone(strategy), pickle.loads(pickle.dumps(strategy))):
+        assert_array_equal(picked, other.query(model, pool, 4))
+    assert not [key for key in vars(strategy) if key.endswith("_")]
+    with pytest.raises(ValueError, match="random_state"):
+        strategy.set_params(random_state="seed").query(model, pool, 4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_n_is_refused(fitted, name):
+    model, pool = fitted["net"]
+    for n, error in ((0, ValueError), (N_POOL + 1, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match="n must be"):
+            make(name).query(model, pool, n)
+    with pytest.raises(ValueError, match="empty"):
+        make(name).query(model, pool[:0], 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_shot_test_selection(fitted, name):
+    model, pool = fitted["net"]
+    assert len(make(name).select_tests(model, pool, budget=0.1)) == N_POOL // 10
+    assert len(make(name).select_tests(model, pool, budget=3)) == 3
+
+
+@pytest.mark.parametrize("name", sorted(NET_ONLY))
+def test_what_needs_a_net_says_so(fitted, name):
+    model, pool = fitted["logistic regression"]
+    with pytest.raises(CapabilityError, match=f"{type(make(name)).__name__}.*LogisticRegression"):
+        make(name).query(model, pool, 2)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "random"])
+def test_a_pool_of_the_wrong_shape_or_with_nan_is_refused(fitted, name):
+    model, pool = fitted["net"]
+    with pytest.raises(ValueError, match=r"\(1, 8, 8\)"):
+        make(name).query(model, pool[:, :, :4], 3)
+    holed = pool.copy()
+    holed[:, 0, 2, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        make(name).query(model, holed, 3)
+
+
+SCORING = [name for name, cls in all_strategies().items() if issubclass(cls, ScoringStrategy)]
+
+
+@pytest.mark.parametrize("name", SCORING)
+def test_scores_follow_a_permutation_and_rank_the_picks(fitted, name):
+    model, pool = fitted["net"]
+    scores = make(name).score_samples(model, pool)
+    assert scores.shape == (N_POOL,)
+    order = np.random.default_rng(0).permutation(N_POOL)
+    np.testing.assert_allclose(
+        make(name).score_samples(model, pool[order]), scores[order], rtol=2e-3, atol=1e-5
+    )
+    if name != "dfal":  # which attacks a random part of the pool only
+        picked = make(name).query(model, pool, 10)
+        assert scores[picked].min() >= np.sort(scores)[-10] - 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_works_as_a_modal_query_strategy(fitted, name):
+    model, pool = fitted["net"]
+
+    class ModalLearner:
+        estimator = model
+        X_training = pool[:5]
+
+    idx, scores = make(name)(ModalLearner(), pool, n_instances=3)
+    assert len(np.unique(idx)) == 3
+    assert scores is None or scores.shape == (3,)
+
+
+def test_every_public_strategy_is_registered():
+    bases = (QueryStrategy, ScoringStrategy, FunctionStrategy)
+    public = {
+        cls
+        for name, cls in inspect.getmembers(strategies_module, inspect.isclass)
+        if issubclass(cls, QueryStrategy) and cls not in bases
+    }
+    assert public == set(all_strategies().values())
+
+
+def test_names_are_resolved():
+    for name, cls in all_strategies().items():
+        assert isinstance(resolve_strategy(name), cls)
+
+
+def test_a_wrong_hook_is_caught():
+    class Doubled(QueryStrategy):
+        _requires = ()
+
+        def _select(self, query):
+            return strategies_module.Selection(np.zeros(query.n, dtype=int))
+
+    with pytest.raises(ValueError, match=r"Doubled._select must return distinct indices"):
+        Doubled().query(None, np.zeros((5, 2)), 2)
+
+    class Short(ScoringStrategy):
+        _requires = ()
+
+        def _score(self, model, X, rng):
+            return np.full(n_rows(X), np.nan)
+
+    with pytest.raises(ValueError, match="Short scored 5 of 5 samples NaN"):
+        Short().query(None, np.zeros((5, 2)), 2)
