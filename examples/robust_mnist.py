@@ -6,8 +6,8 @@ go on from its weights (warm start), adversarially or, with ``--mode standard``,
 
     python examples/robust_mnist.py --rounds 4 --mode standard robust --strategy random dre
 
-The results, a row a round with the label ledger, are written to a CSV file as the rounds end. At the
-paper's full scale: ``--rounds 24 --epochs 10 --steps 40 --alpha 0.01``.
+The results, a row a round with the label ledger, are written to a CSV file as the rounds end. At
+the paper's full scale: ``--rounds 24 --epochs 10 --steps 40 --alpha 0.01``.
 """
 
 import argparse
@@ -128,7 +128,9 @@ def main():
                         file.flush()
                     last.append(row)
     print(f"\nLeNet-5, MNIST, eps {args.eps}, PGD-{args.eval_steps}, {args.n_test} test images")
-    print(f"{'training':<10} {'strategy':<16} {'seed':>4} {'labels':>6} {'accuracy':>9} {'robust':>7}")
+    print(
+        f"{'training':<10} {'strategy':<16} {'seed':>4} {'labels':>6} {'accuracy':>9} {'robust':>7}"
+    )
     for row in last:
         print(
             f"{row['mode']:<10} {row['strategy']:<16} {row['seed']:>4} {row['oracle']:>6} "

@@ -71,7 +71,7 @@ def continue_training(
 
 
 def changed_params(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Parameters of `after` that differ from `before` (nested ones only where their owner stays)."""
+    """Parameters of `after` that differ from `before`; nested ones only where their owner stays."""
     changed = {
         name: value
         for name, value in after.items()

@@ -144,6 +144,7 @@ class RobustScorer:
         self.params = params
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Robust accuracy of a fitted estimator."""
         return robust_accuracy_score(estimator, X, y, self.attack, **self.params)
 
     def __repr__(self) -> str:

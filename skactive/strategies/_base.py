@@ -27,7 +27,7 @@ class Selection:
         Distinct positions in the pool, most wanted first.
     scores : ndarray of shape (n,) or None
         Score of each pick, larger = more wanted; ``None`` for rules without scores.
-    twins : ndarray of shape (n, \\*row shape) or None
+    twins : ndarray of shape (n, ...) or None
         Adversarial twin of each pick, to be taught under the pick's own label (DFAL).
     pseudo_indices : ndarray of int or None
         Positions that may be taught under the model's own label for one round (CEAL).
@@ -126,9 +126,7 @@ class QueryStrategy(BaseEstimator):
         CapabilityError
             If the estimator lacks what the strategy needs.
         """
-        return self.select(
-            estimator, X_pool, n, X_labeled=X_labeled, candidates=candidates
-        ).indices
+        return self.select(estimator, X_pool, n, X_labeled=X_labeled, candidates=candidates).indices
 
     def select(
         self,

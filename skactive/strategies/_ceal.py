@@ -73,6 +73,4 @@ class CEAL(ScoringStrategy):
         certain[asked] = False
         believed = np.flatnonzero(certain)
         labels = np.asarray(query.model.classes_)[proba[believed].argmax(axis=1)]
-        return Selection(
-            asked, scores[asked], pseudo_indices=believed, pseudo_labels=labels
-        )
+        return Selection(asked, scores[asked], pseudo_indices=believed, pseudo_labels=labels)

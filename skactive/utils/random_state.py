@@ -38,11 +38,11 @@ def derive_seed(random_state: Any, *path: int) -> int:
     elif isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
         if random_state < 0:
             raise ValueError(f"random_state must be a non-negative integer, got {random_state}.")
-        entropy = np.random.SeedSequence([int(random_state), *path])
+        entropy = np.random.SeedSequence(int(random_state), spawn_key=path)
     elif isinstance(random_state, np.random.RandomState):
-        entropy = np.random.SeedSequence([int(random_state.randint(_MAX_SEED)), *path])
+        entropy = np.random.SeedSequence(int(random_state.randint(_MAX_SEED)), spawn_key=path)
     elif isinstance(random_state, np.random.Generator):
-        entropy = np.random.SeedSequence([int(random_state.integers(_MAX_SEED)), *path])
+        entropy = np.random.SeedSequence(int(random_state.integers(_MAX_SEED)), spawn_key=path)
     else:
         raise ValueError(
             "random_state must be None, a non-negative integer, a numpy RandomState or a numpy "

@@ -1,0 +1,123 @@
+"""Rows of any pool, random states, and modules left as they were."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from numpy.testing import assert_array_equal
+from torch import nn
+
+from skactive.utils.indexing import Rows, n_rows, stack_rows, take_rows
+from skactive.utils.modules import module_device, untouched
+from skactive.utils.random_state import derive_seed, numpy_generator, seeded_torch, torch_generator
+
+VALUES = np.arange(24, dtype=np.float32).reshape(6, 4)
+
+
+def containers():
+    pd = pytest.importorskip("pandas")
+    return {
+        "array": VALUES,
+        "csr": sp.csr_matrix(VALUES),
+        "coo": sp.coo_matrix(VALUES),
+        "tensor": torch.as_tensor(VALUES.copy()),
+        "frame": pd.DataFrame(VALUES, columns=list("abcd")),
+        "list": VALUES.tolist(),
+    }
+
+
+def dense(X):
+    if sp.issparse(X):
+        return X.toarray()
+    return np.asarray(X, dtype=np.float32)
+
+
+@pytest.mark.parametrize("kind", ["array", "csr", "coo", "tensor", "frame", "list"])
+def test_rows_of_every_container(kind):
+    X = containers()[kind]
+    assert n_rows(X) == 6
+    assert_array_equal(dense(take_rows(X, np.array([4, 0]))), VALUES[[4, 0]])
+    assert_array_equal(
+        dense(stack_rows(X, take_rows(X, np.array([1])))), VALUES[[0, 1, 2, 3, 4, 5, 1]]
+    )
+    rows = Rows(X, np.array([5, 2, 3]))
+    assert len(rows) == 3
+    assert_array_equal(dense(rows.take(np.array([1]))), VALUES[[2]])
+    batches = list(rows.batches(2))
+    assert [window for window, _ in batches] == [slice(0, 2), slice(2, 3)]
+    assert_array_equal(np.vstack([dense(batch) for _, batch in batches]), VALUES[[5, 2, 3]])
+
+
+def test_torch_datasets_stay_lazy():
+    dataset = torch.utils.data.TensorDataset(torch.as_tensor(VALUES))
+    taken = take_rows(dataset, np.array([3, 1]))
+    assert isinstance(taken, torch.utils.data.Subset)
+    assert_array_equal(taken[0][0], VALUES[3])
+    assert n_rows(stack_rows(taken, dataset)) == 8
+
+
+def test_all_rows_are_the_pool_itself():
+    assert Rows(VALUES).materialise() is VALUES
+    assert np.shares_memory(Rows(VALUES).take(slice(0, 2)), VALUES)
+
+
+def test_a_memmap_is_read_in_parts(tmp_path):
+    path = tmp_path / "pool.npy"
+    np.save(path, VALUES)
+    pool = np.load(path, mmap_mode="r")
+    windows = [batch for _, batch in Rows(pool).batches(4)]
+    assert all(isinstance(batch, np.memmap) for batch in windows)
+
+
+def test_rows_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"rows of shape \(4,\).*rows of shape \(3,\)"):
+        stack_rows(VALUES, VALUES[:, :3])
+    frame = containers()["frame"]
+    with pytest.raises(ValueError, match="same columns"):
+        stack_rows(frame, frame.rename(columns={"a": "z"}))
+    with pytest.raises(TypeError, match="needs a length"):
+        n_rows(3.0)
+
+
+def test_seeds_repeat_differ_by_path_and_leave_the_globals_alone():
+    before = np.random.get_state()[1].copy()
+    assert derive_seed(3, 1) == derive_seed(3, 1)
+    assert len({derive_seed(3), derive_seed(3, 0), derive_seed(3, 1), derive_seed(4, 1)}) == 4
+    assert derive_seed(None) != derive_seed(None)
+    assert derive_seed(np.random.RandomState(0)) == derive_seed(np.random.RandomState(0))
+    assert derive_seed(np.random.default_rng(0)) == derive_seed(np.random.default_rng(0))
+    assert numpy_generator(1).random() == numpy_generator(1).random()
+    assert torch_generator(1).initial_seed() == torch_generator(1).initial_seed()
+    assert_array_equal(before, np.random.get_state()[1])
+    for bad in (-1, "seed", 1.5, True):
+        with pytest.raises(ValueError, match="random_state must be"):
+            derive_seed(bad)
+
+
+def test_seeded_torch_restores_the_generator():
+    before = torch.random.get_rng_state()
+    with seeded_torch(0):
+        first = torch.rand(3)
+    with seeded_torch(0):
+        assert torch.equal(first, torch.rand(3))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_untouched_restores_everything_even_after_an_error():
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
+    module.train()
+    module[1].eval()
+    module[0].weight.requires_grad_(False)
+    module[0].bias.grad = torch.ones(2)
+    with pytest.raises(RuntimeError, match="inside"), untouched(module):
+        assert not any(sub.training for sub in module.modules())
+        assert not any(p.requires_grad for p in module.parameters())
+        module[0].bias.grad = None
+        raise RuntimeError("inside")
+    assert [sub.training for sub in module.modules()] == [True, True, False, True]
+    assert [p.requires_grad for p in module.parameters()] == [False, True, True, True]
+    assert torch.equal(module[0].bias.grad, torch.ones(2))
+
+
+def test_device_of_a_module_without_parameters():
+    assert module_device(nn.Flatten()) == torch.device("cpu")
