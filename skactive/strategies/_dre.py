@@ -87,7 +87,7 @@ class DRE(QueryStrategy):
 
     def _select(self, query: Query) -> Selection:
         values = self._values(query)
-        picked = stratified_sample(values, query.n, self.n_bins, self.allocation, query.rng)
+        picked = stratified_sample(values, query.n, self.n_bins, self.allocation, rng=query.rng)
         return Selection(picked, values[picked])
 
     def _values(self, query: Query) -> NDArray:
