@@ -1,1 +1,22 @@
-"""To be filled."""
+"""Attacks: of a fixed radius (`PGD`, `FGSM`, …) and of minimal distance (`DeepFool`)."""
+
+from ._autoattack import AutoAttack, AutoAttackReport
+from ._base import Attack, check_bounds
+from ._deepfool import DeepFool, DeepFoolResult
+from ._pgd import FGSM, PGD
+from ._resolve import PRESETS, resolve_attack
+from ._torchattacks import TorchAttack
+
+__all__ = [
+    "FGSM",
+    "PGD",
+    "PRESETS",
+    "Attack",
+    "AutoAttack",
+    "AutoAttackReport",
+    "DeepFool",
+    "DeepFoolResult",
+    "TorchAttack",
+    "check_bounds",
+    "resolve_attack",
+]

@@ -1,0 +1,186 @@
+"""What every fixed-radius attack promises, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from ..utils.modules import untouched
+from ..utils.random_state import torch_generator
+
+Loss = Callable[[Tensor], Tensor]
+
+
+class Attack(BaseEstimator):
+    """Base class of attacks of a fixed radius: ``attack(module, X, y)`` -> attacked X.
+
+    A subclass has the parameters ``eps``, ``bounds`` and ``random_state`` and implements
+    ``_perturb(module, X, y, loss, generator)``.
+
+    Notes
+    -----
+    The module runs in **eval mode** while it is attacked: BatchNorm then uses its running
+    statistics and does not update them from adversarial batches, dropout is off, and the
+    perturbation of one sample does not depend on its neighbours in the batch. Training flags
+    (of each sub-module), ``requires_grad`` and ``.grad`` are as before afterwards, also when
+    the attack raises.
+    """
+
+    eps: float
+    bounds: tuple[float, float]
+    random_state: Any
+    norm: str = "Linf"
+    _norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
+
+    def __call__(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        *,
+        loss: Loss | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Attack a batch.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Returns logits (or log-probabilities) of shape (n, n_classes).
+        X : Tensor of shape (n, ...), floating point
+            Inputs within ``bounds``. Not modified.
+        y : Tensor of shape (n,), integer
+            Class indices, the labels to turn the module away from.
+        loss : callable or None, default=None
+            ``loss(logits) -> scalar`` to maximise instead of the summed cross-entropy to `y`.
+        generator : torch.Generator or None, default=None
+            Source of random starts, on the device of `X`; ``None`` makes one from
+            ``random_state``.
+
+        Returns
+        -------
+        X_adv : Tensor like `X`
+            Within ``bounds`` and within ``eps`` of `X`; detached.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, `X` holds NaN or leaves ``bounds``, `y` does not
+            fit, or the module returns NaN.
+        """
+        self._check_params()
+        X, y = _check_batch(X, y, self.bounds)
+        if len(X) == 0:
+            return X.clone()
+        if generator is None:
+            generator = torch_generator(self.random_state, device=X.device)
+        with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+            attacked = self._perturb(module, X, y, loss, generator).detach().contiguous()
+        self._check_result(X, attacked)
+        return attacked
+
+    def _perturb(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        loss: Loss | None,
+        generator: torch.Generator,
+    ) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} must implement _perturb.")
+
+    def _check_params(self) -> None:
+        check_eps(self.eps)
+        check_range(self.bounds)
+        if self.norm not in self._norms:
+            raise ValueError(f"norm must be one of {list(self._norms)}, got {self.norm!r}.")
+
+    def _check_result(self, X: Tensor, attacked: Tensor) -> None:
+        low, high = self.bounds
+        name = type(self).__name__
+        if attacked.shape != X.shape or attacked.dtype != X.dtype:
+            raise ValueError(
+                f"{name} returned {tuple(attacked.shape)} {attacked.dtype} for inputs "
+                f"{tuple(X.shape)} {X.dtype}."
+            )
+        delta = (attacked - X).flatten(1)
+        size = delta.norm(dim=1) if self.norm == "L2" else delta.abs().amax(dim=1)
+        slack = 1e-5 * max(1.0, abs(low), abs(high), self.eps)
+        inside = (attacked >= low - slack).all() and (attacked <= high + slack).all()
+        if not (size <= self.eps * (1 + 1e-4) + slack).all() or not inside:
+            raise ValueError(
+                f"{name} returned a perturbation of size {size.max():.6g} (eps={self.eps}) and "
+                f"values in [{attacked.min():.4g}, {attacked.max():.4g}] (bounds={self.bounds})."
+            )
+
+
+def check_eps(eps: Any) -> None:
+    """Raise unless `eps` is a positive, finite radius."""
+    if not isinstance(eps, (int, float, np.number)) or not 0 < float(eps) < float("inf"):
+        raise ValueError(
+            f"eps must be a positive, finite radius in input units (8/255 for images in "
+            f"[0, 1]), got {eps!r}."
+        )
+
+
+def check_range(bounds: Any) -> None:
+    """Raise unless `bounds` is a pair low < high."""
+    try:
+        low, high = (float(bound) for bound in bounds)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise ValueError(f"bounds must be a pair (low, high) with low < high, got {bounds!r}.")
+
+
+def check_bounds(X: Any, bounds: tuple[float, float], name: str = "X") -> None:
+    """Raise unless all values of `X` are finite and within `bounds`.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor
+    bounds : (float, float)
+    name : str, default="X"
+        What to call it in the message.
+
+    Raises
+    ------
+    ValueError
+        If there are NaN or infinite values, or values outside `bounds`.
+    """
+    check_range(bounds)
+    if 0 in X.shape:
+        return
+    low, high = float(X.min()), float(X.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{name} holds NaN or infinite values. Remove or impute them first.")
+    slack = 1e-6 * max(1.0, abs(bounds[0]), abs(bounds[1]))
+    if low < bounds[0] - slack or high > bounds[1] + slack:
+        raise ValueError(
+            f"{name} has values in [{low:.4g}, {high:.4g}], but the attack works in "
+            f"[{bounds[0]:g}, {bounds[1]:g}]. Rescale the inputs, or pass bounds=(…); for "
+            "normalised images put the normalisation inside the module."
+        )
+
+
+def _check_batch(X: Tensor, y: Tensor, bounds: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    if not torch.is_tensor(X) or not X.is_floating_point():
+        kind = X.dtype if torch.is_tensor(X) else type(X).__name__
+        raise ValueError(f"X must be a floating point tensor, got {kind}.")
+    y = torch.as_tensor(y, device=X.device)
+    if y.shape != X.shape[:1] or y.is_floating_point():
+        raise ValueError(
+            f"y must hold one class index per sample, shape {tuple(X.shape[:1])}, got "
+            f"{tuple(y.shape)} {y.dtype}."
+        )
+    check_bounds(X, bounds)
+    # Tensors made in inference mode cannot take part in a backward pass: copies can.
+    with torch.inference_mode(False):
+        X = X.clone() if X.is_inference() else X.detach()
+        y = y.clone() if y.is_inference() else y
+        return X, y.long()

@@ -1,0 +1,223 @@
+"""DeepFool: the smallest step across the decision boundary, for many samples at once."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from ..utils.modules import untouched
+from ._base import check_bounds, check_range
+
+_KAPPA = 2.0  # how much larger than any gradient seen so far an unseen class's may be
+
+
+class DeepFoolResult(NamedTuple):
+    """What `DeepFool` returns.
+
+    Attributes
+    ----------
+    perturbation : Tensor like X
+        x_adv − x, the overshoot included.
+    distance : Tensor of shape (n,)
+        L2 norm of the perturbation without the overshoot; ``inf`` where no boundary was
+        found. Never NaN.
+    """
+
+    perturbation: Tensor
+    distance: Tensor
+
+
+class DeepFool(BaseEstimator):
+    """Minimal L2 perturbation that changes the *predicted* class: ``deepfool(module, X)``.
+
+    Each step goes to the nearest of the linearised boundaries to the other classes; the step,
+    lengthened by `overshoot`, is repeated from where it leads until the class changes.
+
+    Parameters
+    ----------
+    steps : int, default=50
+        Most steps for one sample.
+    overshoot : float, default=0.02
+        Share by which each step is lengthened. It is left out of ``distance``.
+    n_candidates : int or None, default=None
+        Only consider the boundaries to that many most likely other classes; ``None`` is all.
+    bounds : (float, float), default=(0, 1)
+        Range of the inputs; each step is clipped to it.
+    tol : float, default=1e-3
+        A sample also counts as arrived when its next step is shorter than this share of its
+        perturbation. Clipping lets steps shrink towards the boundary, and crossing it would be
+        left to rounding; 0 asks for the crossing.
+    exhaustive : bool, default=False
+        Linearise the boundaries to all classes in each step. By default only the two nearest
+        by logit gap, and a further one only where its gap is small enough for its boundary to
+        be nearer, if its gradient is at most twice the largest seen.
+    batch_size : int, default=256
+        Samples worked on at once. One that is finished leaves and the next one takes its place.
+
+    Notes
+    -----
+    Same recurrence as torchattacks' ``DeepFool``, which works on one sample at a time. On an
+    affine network ``distance`` is exactly min_k |f_k − f_y| / ‖w_k − w_y‖.
+
+    References
+    ----------
+    Moosavi-Dezfooli et al., "DeepFool: a simple and accurate method to fool deep neural
+    networks", CVPR 2016, algorithm 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.attacks import DeepFool
+    >>> module = torch.nn.Linear(2, 2)
+    >>> _ = module.load_state_dict({"weight": torch.eye(2), "bias": torch.zeros(2)})
+    >>> result = DeepFool()(module, torch.tensor([[0.5, 0.1]]))
+    >>> round(result.distance.item(), 4)
+    0.2828
+    """
+
+    def __init__(
+        self,
+        steps: int = 50,
+        overshoot: float = 0.02,
+        n_candidates: int | None = None,
+        bounds: tuple[float, float] = (0, 1),
+        tol: float = 1e-3,
+        exhaustive: bool = False,
+        batch_size: int = 256,
+    ) -> None:
+        self.steps = steps
+        self.overshoot = overshoot
+        self.n_candidates = n_candidates
+        self.bounds = bounds
+        self.tol = tol
+        self.exhaustive = exhaustive
+        self.batch_size = batch_size
+
+    def __call__(self, module: nn.Module, X: Tensor) -> DeepFoolResult:
+        """Find the nearest boundary of each sample.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Returns logits of shape (n, n_classes). Run in eval mode and left as it was.
+        X : Tensor of shape (n, ...), floating point
+            Inputs within ``bounds``. Not modified.
+
+        Returns
+        -------
+        result : DeepFoolResult
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, `X` is not finite or leaves ``bounds``, or the
+            module returns NaN or a single class.
+        """
+        self._check_params()
+        if not torch.is_tensor(X) or not X.is_floating_point():
+            raise ValueError(f"X must be a floating point tensor, got {type(X).__name__}.")
+        check_bounds(X, self.bounds)
+        with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+            X = X.clone() if X.is_inference() else X.detach()
+            return self._run(module, X)
+
+    def _check_params(self) -> None:
+        check_range(self.bounds)
+        for name, smallest in (("steps", 1), ("batch_size", 1), ("n_candidates", 1)):
+            value = getattr(self, name)
+            if value is None and name == "n_candidates":
+                continue
+            if not isinstance(value, Integral) or value < smallest:
+                raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}.")
+        for name in ("overshoot", "tol"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= value < 1:
+                raise ValueError(f"{name} must be a number in [0, 1), got {value!r}.")
+
+    def _run(self, module: nn.Module, X: Tensor) -> DeepFoolResult:
+        n, device = len(X), X.device
+        moved = X.clone()
+        label = torch.full((n,), -1, device=device)
+        age = torch.zeros(n, dtype=torch.long, device=device)
+        found = torch.zeros(n, dtype=torch.bool, device=device)
+        active = torch.empty(0, dtype=torch.long, device=device)
+        admitted = 0
+        while True:
+            fresh = torch.arange(
+                admitted, min(n, admitted + self.batch_size - len(active)), device=device
+            )
+            active, admitted = torch.cat([active, fresh]), admitted + len(fresh)
+            if len(active) == 0:
+                break
+            x = moved[active].requires_grad_(True)
+            logits = _checked_logits(module(x))
+            predicted = logits.detach().argmax(dim=1)
+            label[active] = torch.where(label[active] < 0, predicted, label[active])
+            flipped = predicted != label[active]
+            step, length = self._nearest_boundary(logits, x, label[active], module)
+            so_far = (x.detach() - X[active]).flatten(1).norm(dim=1)
+            arrived = flipped | (length <= self.tol * so_far)
+            goes_on = ~flipped & torch.isfinite(length)
+            ahead = x.detach() + (1 + self.overshoot) * step
+            moved[active[goes_on]] = ahead[goes_on].clamp(*self.bounds)
+            found[active] = arrived
+            age[active] += 1
+            stuck = (moved[active] == x.detach()).flatten(1).all(dim=1)
+            done = arrived | ~goes_on | stuck | (age[active] > self.steps)
+            active = active[~done]
+        perturbation = moved - X
+        distance = perturbation.flatten(1).norm(dim=1) / (1 + self.overshoot)
+        return DeepFoolResult(perturbation, distance.masked_fill(~found, float("inf")))
+
+    def _nearest_boundary(
+        self, logits: Tensor, x: Tensor, label: Tensor, module: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        """Step to the nearest linearised boundary, and its length (inf without one)."""
+        own = logits.gather(1, label[:, None])
+        gaps = (own - logits).detach().scatter(1, label[:, None], float("inf"))
+        order = gaps.argsort(dim=1)
+        n_others = min(logits.shape[1] - 1, self.n_candidates or logits.shape[1])
+        best = torch.full((len(x),), float("inf"), device=x.device, dtype=x.dtype)
+        step = torch.zeros_like(x.detach())
+        steepest = torch.zeros_like(best)
+        rows = torch.arange(len(x), device=x.device)
+        for rank in range(n_others):
+            if rank >= 2 and not self.exhaustive:
+                gap = gaps.gather(1, order[:, rank : rank + 1])[:, 0]
+                near = (gap < _KAPPA * best * steepest)[rows]
+                if not near.any():
+                    break
+                if not near.all():  # the others are settled: their graph is not needed again
+                    rows = rows[near]
+                    x = x[near].detach().requires_grad_(True)
+                    logits = module(x)
+            other = order[rows, rank][:, None]
+            difference = logits.gather(1, other) - logits.gather(1, label[rows][:, None])
+            (w,) = torch.autograd.grad(difference.sum(), x, retain_graph=rank + 1 < n_others)
+            norm = w.flatten(1).norm(dim=1)
+            gap = -difference.detach()[:, 0]
+            length = torch.where(norm > 0, gap.abs() / norm, float("inf"))
+            steepest[rows] = torch.maximum(steepest[rows], norm)
+            nearer = length < best[rows]
+            best[rows] = torch.where(nearer, length, best[rows])
+            direction = w * _per_row(length / norm, w)
+            step[rows[nearer]] = direction[nearer]
+        return step, best
+
+
+def _checked_logits(logits: Tensor) -> Tensor:
+    if logits.dim() != 2 or logits.shape[1] < 2:
+        raise ValueError(
+            f"DeepFool needs logits of shape (n, n_classes >= 2), got {tuple(logits.shape)}."
+        )
+    if torch.isnan(logits).any():
+        raise ValueError("The module returned NaN: it has diverged, or its inputs are not finite.")
+    return logits
+
+
+def _per_row(values: Tensor, X: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (X.dim() - 1))

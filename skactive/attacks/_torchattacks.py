@@ -1,0 +1,201 @@
+"""Every attack of torchattacks, run so that it leaves no trace and cannot go wrong silently."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..utils.random_state import seeded_torch
+from ._base import Attack, Loss
+
+_OWN = ("attack", "bounds", "random_state")
+_IN_INPUT_UNITS = ("eps", "alpha")
+_MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4}
+
+
+class TorchAttack(Attack):
+    """An attack of torchattacks as an `Attack`.
+
+    Parameters
+    ----------
+    attack : class or str
+        A torchattacks class, ``torchattacks.FFGSM``, or its name, ``"FFGSM"``.
+    bounds : (float, float), default=(0, 1)
+        Range of the inputs. torchattacks itself only knows [0, 1]; inputs and radii are
+        translated.
+    random_state : None, int, RandomState or Generator, default=None
+        Seeds each call that is not given a generator.
+    **settings
+        Parameters of the torchattacks class, in input units: ``eps``, ``alpha``, ``steps``, ….
+        They take part in ``get_params``, ``set_params`` and ``clone``.
+
+    Notes
+    -----
+    torchattacks on its own resets or advances torch's global generators, writes parameter
+    gradients, switches sub-modules between modes, returns tensors that carry a graph, clamps
+    any input into [0, 1] without a word, and fails on tabular, float64 or channels-last data
+    and on other class counts than 10. Here inputs of any shape and floating dtype are accepted
+    (rows of features are attacked as 1×1 images; black-box attacks that move windows of
+    neighbouring pixels are weak on them), the class count is taken from the module, what comes
+    back is detached, clipped and checked, and module and generators are left as they were.
+
+    The ``loss`` of a call is not used: each class has its own.
+
+    torchattacks 3.5.1 runs APGD, APGDT and FAB with 10 steps by default, where the published
+    AutoAttack runs 100: see `AutoAttack`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.attacks import TorchAttack
+    >>> module = torch.nn.Linear(4, 3)
+    >>> X, y = torch.rand(8, 4), torch.randint(3, (8,))
+    >>> X_adv = TorchAttack("FFGSM", eps=0.1, alpha=0.12, random_state=0)(module, X, y)
+    >>> X_adv.shape
+    torch.Size([8, 4])
+    """
+
+    def __init__(
+        self,
+        attack: Any,
+        *,
+        bounds: tuple[float, float] = (0, 1),
+        random_state: Any = None,
+        **settings: Any,
+    ) -> None:
+        self.attack = attack
+        self.bounds = bounds
+        self.random_state = random_state
+        self.settings = settings
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of this object, those of the torchattacks class included."""
+        return {**super().get_params(deep=deep), **self.settings}
+
+    def set_params(self, **params: Any) -> TorchAttack:
+        """Set parameters; an unknown one is refused with the names there are."""
+        for name in _OWN:
+            if name in params:
+                setattr(self, name, params.pop(name))
+        self._refuse_unknown(params)
+        self.settings = {**self.settings, **params}
+        return self
+
+    @property
+    def eps(self) -> float:  # type: ignore[override]
+        """Radius in input units; infinite for attacks that search the smallest one."""
+        low, high = self.bounds
+        default = self._signature().get("eps")
+        if default is None and "eps" not in self.settings:
+            return float("inf")
+        return self.settings.get("eps", (default or 0.0) * (high - low))
+
+    @property
+    def norm(self) -> str:  # type: ignore[override]
+        """Norm of the radius."""
+        name = self._class().__name__
+        return self.settings.get("norm", "L2" if name.endswith("L2") else "Linf")
+
+    def _class(self) -> Any:
+        if not isinstance(self.attack, str):
+            return self.attack
+        import torchattacks
+
+        found = getattr(torchattacks, self.attack, None)
+        if not inspect.isclass(found):
+            names = [n for n, v in vars(torchattacks).items() if inspect.isclass(v)]
+            raise ValueError(
+                f"torchattacks has no attack {self.attack!r}. It has {', '.join(sorted(names))}."
+            )
+        return found
+
+    def _signature(self) -> dict[str, Any]:
+        parameters = list(inspect.signature(self._class().__init__).parameters.values())[2:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+    def _refuse_unknown(self, settings: dict[str, Any]) -> None:
+        known = self._signature()
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            raise ValueError(
+                f"{self._class().__name__} has no parameter {', '.join(unknown)}; it has "
+                f"{', '.join(known)}."
+            )
+
+    def _check_params(self) -> None:
+        self._refuse_unknown(self.settings)
+        if self.eps != float("inf"):
+            super()._check_params()
+
+    def _perturb(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        loss: Loss | None,
+        generator: torch.Generator,
+    ) -> Tensor:
+        low, high = self.bounds
+        seed = int(torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device))
+        wrapped = _Unit(module, X, low, high).eval()
+        images = ((X - low) / (high - low)).clamp(0, 1)
+        images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
+        with seeded_torch(seed), _quiet():
+            attack = self._build(wrapped, wrapped(images[:1]).shape[1], seed, X.device)
+            attacked = attack(images, y).detach()
+        unchanged = attacked == images
+        attacked = (attacked.to(X.dtype) * (high - low) + low).reshape(X.shape)
+        # What was not moved keeps its exact value, whatever the translation rounds.
+        return torch.where(unchanged.reshape(X.shape), X, attacked).clamp(low, high)
+
+    def _build(self, wrapped: nn.Module, n_classes: int, seed: int, device: torch.device) -> Any:
+        cls, known = self._class(), self._signature()
+        low, high = self.bounds
+        settings = {
+            name: value / (high - low) if name in _IN_INPUT_UNITS else value
+            for name, value in self.settings.items()
+        }
+        if "n_classes" in known:
+            settings.setdefault("n_classes", n_classes)
+        if "seed" in known:
+            settings.setdefault("seed", seed)
+        needed = 3 if settings.get("loss") == "dlr" else _MIN_CLASSES.get(cls.__name__, 2)
+        if n_classes < needed:
+            raise ValueError(
+                f"{cls.__name__} is not defined for {n_classes} classes: its loss compares the "
+                f"{needed} largest logits. Use skactive.attacks.AutoAttack, which adapts."
+            )
+        attack = cls(wrapped, **settings)
+        attack.set_device(device)
+        return attack
+
+
+class _Unit(nn.Module):
+    """The module as torchattacks wants it: float32 images in [0, 1] in, float32 logits out."""
+
+    def __init__(self, module: nn.Module, X: Tensor, low: float, high: float) -> None:
+        super().__init__()
+        self.module = module
+        self.shape, self.input_dtype = X.shape[1:], X.dtype
+        self.low, self.width = low, high - low
+
+    def forward(self, images: Tensor) -> Tensor:
+        inputs = images.to(self.input_dtype)
+        if (self.low, self.width) != (0, 1):
+            inputs = inputs * self.width + self.low
+        return self.module(inputs.reshape(-1, *self.shape)).float()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torchattacks' prints and its warnings about its own code."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
