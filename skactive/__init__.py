@@ -1,3 +1,8 @@
 """skactive: robust active learning with a scikit-learn API."""
 
+from .classifier import AdversarialNetClassifier
+from .learner import ActiveLearner
+
 __version__ = "0.1.0.dev0"
+
+__all__ = ["ActiveLearner", "AdversarialNetClassifier", "__version__"]

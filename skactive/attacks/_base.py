@@ -84,6 +84,19 @@ class Attack(BaseEstimator):
         self._check_result(X, attacked)
         return attacked
 
+    def from_start(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        *,
+        start: Tensor,
+        loss: Loss,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Attack from a given start, where the attack can; from its own otherwise (TRADES)."""
+        return self(module, X, y, loss=loss, generator=generator)
+
     def _perturb(
         self,
         module: nn.Module,

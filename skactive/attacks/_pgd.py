@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..utils.modules import untouched
 from ._base import Attack, Loss
 
 _TINY = 1e-10  # torchattacks' eps_for_division
@@ -91,6 +92,25 @@ class PGD(Attack):
         generator: torch.Generator,
     ) -> Tensor:
         start = random_point(X, self.eps, self.norm, generator) if self.random_start else X
+        return self._descend(module, X, y, start.clamp(*self.bounds), loss)
+
+    def from_start(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        *,
+        start: Tensor,
+        loss: Loss,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Attack from `start` instead of a random point."""
+        with torch.enable_grad(), untouched(module):
+            return self._descend(module, X, y, start, loss).detach()
+
+    def _descend(
+        self, module: nn.Module, X: Tensor, y: Tensor, start: Tensor, loss: Loss | None
+    ) -> Tensor:
         alpha = 2.5 * self.eps / self.steps if self.alpha is None else self.alpha
         return pgd(
             module,
@@ -101,7 +121,7 @@ class PGD(Attack):
             steps=int(self.steps),
             norm=self.norm,
             bounds=self.bounds,
-            start=start.clamp(*self.bounds),
+            start=start,
             loss=loss,
             stop_when_fooled=self.stop_when_fooled,
         )

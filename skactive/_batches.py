@@ -1,0 +1,76 @@
+"""Batches sliced out of arrays: no work per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class ArrayDataset(torch.utils.data.Dataset):
+    """Arrays of equal length; a sample is one row of each."""
+
+    def __init__(self, *arrays: Any) -> None:
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, i: Any) -> tuple:
+        return tuple(array[i] for array in self.arrays)
+
+
+class BatchIterator:
+    """Batches of an `ArrayDataset` (or a part of one) by slicing, in place of a DataLoader.
+
+    Parameters
+    ----------
+    dataset : ArrayDataset or Subset of one
+    batch_size : int
+    shuffle : bool, default=False
+        Draw a new order each epoch, from torch's global generator.
+    drop_last : bool, default=False
+        Leave a last, smaller batch out. Otherwise one of a single sample joins the batch
+        before it: BatchNorm cannot train on one sample.
+    """
+
+    def __init__(
+        self, dataset: Any, batch_size: int = 100, shuffle: bool = False, drop_last: bool = False
+    ) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+
+    def __len__(self) -> int:
+        return len(self._starts())
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        arrays, rows = _resolve(self.dataset)
+        n = len(self.dataset)
+        order = torch.randperm(n).numpy() if self.shuffle else np.arange(n)
+        starts = self._starts()
+        for start, stop in zip(starts, [*starts[1:], self._end()], strict=True):
+            taken = rows[order[start:stop]]
+            yield [torch.as_tensor(array[taken]) for array in arrays]
+
+    def _end(self) -> int:
+        n = len(self.dataset)
+        return n - n % self.batch_size if self.drop_last else n
+
+    def _starts(self) -> list[int]:
+        starts = list(range(0, self._end(), self.batch_size))
+        if len(starts) > 1 and self._end() - starts[-1] == 1:
+            starts.pop()
+        return starts
+
+
+def _resolve(dataset: Any) -> tuple[tuple, np.ndarray]:
+    """Arrays under nested Subsets, and the rows that are meant."""
+    if isinstance(dataset, torch.utils.data.Subset):
+        arrays, rows = _resolve(dataset.dataset)
+        return arrays, rows[np.asarray(dataset.indices)]
+    return dataset.arrays, np.arange(len(dataset))

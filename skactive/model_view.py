@@ -1,0 +1,387 @@
+"""What a strategy may ask of any estimator: the only place that knows nets and Pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from .attacks import DeepFool
+from .exceptions import CapabilityError
+from .kernels.gradient_norms import expected_gradient_length
+from .kernels.inference import forward_in_batches
+from .kernels.mc_dropout import mc_dropout_proba
+from .utils.indexing import Rows
+from .utils.inputs import as_batch, as_float_tensor
+from .utils.modules import module_device, untouched
+from .utils.random_state import derive_seed
+
+_PLAIN_BATCH = 1 << 14  # rows a scikit-learn estimator predicts at once
+_WHO_HAS = {
+    "predict_proba": "a classifier with predict_proba",
+    "embed": "a net, or a classifier of numeric features",
+    "dropout": "a skorch net such as AdversarialNetClassifier",
+    "gradients": "a skorch net such as AdversarialNetClassifier",
+    "boundary": "a skorch net such as AdversarialNetClassifier",
+}
+
+
+class ModelView:
+    """One fitted estimator as the strategies see it.
+
+    Made by `ModelView.of`. Every method takes rows of any container (or a `Rows` view of some),
+    works in batches, returns NumPy arrays, and leaves the model as it found it: weights,
+    BatchNorm statistics, training flags, gradients, hooks and torch's generators.
+
+    Attributes
+    ----------
+    estimator : the final estimator
+    classes_ : ndarray of shape (n_classes,)
+    capabilities : frozenset of str
+        Some of ``"predict_proba"``, ``"embed"``, ``"dropout"``, ``"gradients"``,
+        ``"boundary"``.
+    """
+
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(
+        self, estimator: Any, before: Any = None, *, caller: str | None = None, batch_size: int = 512
+    ) -> None:
+        self.estimator = estimator
+        self._before = before
+        self._caller = caller
+        self._batch_size = batch_size
+
+    @staticmethod
+    def of(estimator: Any, *, caller: str | None = None, batch_size: int = 512) -> ModelView:
+        """View a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            A scikit-learn classifier, a skorch net, a Pipeline that ends in one (its earlier
+            steps are applied first), a learner over one or a fitted search.
+        caller : str or None, default=None
+            Who asks, for messages.
+        batch_size : int, default=512
+            Samples a net reads at once.
+
+        Returns
+        -------
+        view : ModelView
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CapabilityError
+            If it is no classifier.
+        """
+        if isinstance(estimator, ModelView):
+            return estimator
+        final, before = unwrap(estimator)
+        if final is None:
+            raise CapabilityError(f"{caller or 'This'} needs a fitted estimator, got None.")
+        check_is_fitted(final)
+        kind = _NetView if isinstance(final, NeuralNet) else _PlainView
+        return kind(final, before, caller=caller, batch_size=batch_size)
+
+    @property
+    def classes_(self) -> NDArray:
+        """Labels, the columns of `predict_proba`."""
+        return np.asarray(self.estimator.classes_)
+
+    def require(self, *capabilities: str) -> None:
+        """Raise a `CapabilityError` unless the estimator has all of them."""
+        for capability in capabilities:
+            if capability not in self.capabilities:
+                raise CapabilityError(
+                    f"{self._caller or 'This'} needs {capability!r}, which "
+                    f"{type(self.estimator).__name__} does not have. "
+                    f"{_WHO_HAS[capability].capitalize()} has it."
+                )
+
+    def transform(self, X: Any) -> Any:
+        """Rows as the final estimator sees them: after the earlier steps of a Pipeline."""
+        return X if self._before is None else self._before.transform(X)
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Class probabilities, shape (n, n_classes)."""
+        raise NotImplementedError
+
+    def embed(self, X: Any) -> NDArray:
+        """Embedding, shape (n, d): the last linear layer's input, or the features themselves."""
+        return self.predict_proba_and_embed(X)[1]
+
+    def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
+        """Probabilities and embedding, in one pass where the model allows."""
+        raise NotImplementedError
+
+    def dropout_proba(
+        self, X: Any, n_passes: int = 10, rate: float = 0.1, random_state: Any = None
+    ) -> NDArray:
+        """Probabilities of sampled networks, shape (n_passes, n, n_classes)."""
+        raise self._lacks("dropout")
+
+    def gradient_norms(self, X: Any, wrt: str = "parameters") -> NDArray:
+        """Expected gradient length Σ_c p_c ‖∇J(x, c)‖₂, shape (n,)."""
+        raise self._lacks("gradients")
+
+    def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
+        """L2 distance to the decision boundary, shape (n,); inf where none was found."""
+        raise self._lacks("boundary")
+
+    def adversarial_twins(
+        self, X: Any, deepfool: DeepFool | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Samples moved across the boundary, and how far it was."""
+        raise self._lacks("boundary")
+
+    def _lacks(self, capability: str) -> CapabilityError:
+        try:
+            self.require(capability)
+        except CapabilityError as error:
+            return error
+        raise NotImplementedError(capability)
+
+
+class _PlainView(ModelView):
+    """A scikit-learn classifier."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:  # type: ignore[override]
+        has_proba = hasattr(self.estimator, "predict_proba")
+        return frozenset({"embed", "predict_proba"} if has_proba else {"embed"})
+
+    def predict_proba(self, X: Any) -> NDArray:
+        self.require("predict_proba")
+        rows = Rows.of(X)
+        proba: NDArray | None = None
+        for window, batch in rows.batches(_PLAIN_BATCH):
+            block = self.estimator.predict_proba(self.transform(_unlazy(batch)))
+            if isinstance(block, list):
+                raise CapabilityError(
+                    f"{self._caller or 'This'} needs one set of class probabilities, but "
+                    f"{type(self.estimator).__name__} predicts several outputs."
+                )
+            if proba is None:
+                proba = np.empty((len(rows), *block.shape[1:]), block.dtype)
+            proba[window] = block
+        if proba is None:
+            return np.empty((0, len(self.classes_)))
+        if np.isnan(proba).any():
+            raise ValueError(
+                f"{type(self.estimator).__name__} predicts NaN for "
+                f"{int(np.isnan(proba).any(axis=1).sum())} of {len(proba)} samples."
+            )
+        return proba
+
+    def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
+        return self.predict_proba(X), self.embed(X)
+
+    def embed(self, X: Any) -> NDArray:
+        rows = Rows.of(X)
+        parts = [
+            _flat_features(self.transform(_unlazy(batch))) for _, batch in rows.batches(_PLAIN_BATCH)
+        ]
+        features = np.concatenate(parts)
+        if not np.isfinite(features).all():
+            raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
+        return features
+
+
+class _NetView(ModelView):
+    """A skorch net: everything a torch module can tell."""
+
+    capabilities = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
+
+    @property
+    def classes_(self) -> NDArray:
+        if not hasattr(self.estimator, "classes_"):
+            raise CapabilityError(
+                f"{self._caller or 'This'} needs a classifier, got {type(self.estimator).__name__}."
+            )
+        return np.asarray(self.estimator.classes_)
+
+    @property
+    def logits_module(self) -> nn.Module:
+        """The module that returns logits (or log-probabilities, which serve as well)."""
+        module = self.estimator.module_
+        if isinstance(self.estimator.criterion_, nn.NLLLoss):
+            return _LogProbabilities(module)
+        if isinstance(self.estimator.criterion_, nn.BCEWithLogitsLoss):
+            return _TwoColumns(module)
+        return module
+
+    def net_inputs(self, X: Any) -> Tensor:
+        """Rows of the pool as the tensor that the module reads, on its device."""
+        X = self.transform(_unlazy(X) if self._before is not None else X)
+        if hasattr(self.estimator, "as_inputs"):
+            return self.estimator.as_inputs(X)
+        inputs = as_float_tensor(X, module_device(self.estimator.module_))
+        if not torch.isfinite(inputs).all():
+            raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
+        return inputs
+
+    def net_logits(self, inputs: Tensor) -> Tensor:
+        """Logits of one batch of inputs."""
+        module = self.logits_module
+        with torch.no_grad(), untouched(module, freeze=False):
+            return module(inputs)
+
+    def predict_proba(self, X: Any) -> NDArray:
+        logits, _ = forward_in_batches(
+            self.logits_module, X, self.net_inputs, batch_size=self._batch_size
+        )
+        return _softmax(logits, len(self.classes_))
+
+    def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
+        logits, embedding = forward_in_batches(
+            self.logits_module, X, self.net_inputs, batch_size=self._batch_size, embedding=True
+        )
+        if embedding is None:
+            embedding = np.empty((0, 0), np.float32)
+        return _softmax(logits, len(self.classes_)), embedding
+
+    def dropout_proba(
+        self, X: Any, n_passes: int = 10, rate: float = 0.1, random_state: Any = None
+    ) -> NDArray:
+        return mc_dropout_proba(
+            self.logits_module,
+            X,
+            self.net_inputs,
+            n_passes=n_passes,
+            rate=rate,
+            seed=derive_seed(random_state),
+            batch_size=self._batch_size,
+        )
+
+    def gradient_norms(self, X: Any, wrt: str = "parameters") -> NDArray:
+        def lengths(inputs: Tensor) -> tuple[Tensor]:
+            return (expected_gradient_length(self.logits_module, inputs, wrt),)
+
+        return self._by_batch(X, lengths)[0]
+
+    def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
+        attack = self._deepfool(deepfool)
+        # Larger batches than the attack's own keep its working set full.
+        return self._by_batch(
+            X, lambda inputs: (attack(self.logits_module, inputs).distance,), 16 * self._batch_size
+        )[0]
+
+    def adversarial_twins(
+        self, X: Any, deepfool: DeepFool | None = None
+    ) -> tuple[NDArray, NDArray]:
+        attack = self._deepfool(deepfool)
+        if self._before is not None:
+            raise CapabilityError(
+                f"{self._caller or 'This'} makes adversarial twins in the net's own input, which the "
+                "earlier steps of a Pipeline cannot be given back. Pass the net without them."
+            )
+
+        def twins(inputs: Tensor) -> tuple[Tensor, Tensor]:
+            found = attack(self.logits_module, inputs)
+            return inputs + found.perturbation, found.distance
+
+        moved, distance = self._by_batch(X, twins, 16 * self._batch_size)
+        return moved, distance
+
+    def _deepfool(self, deepfool: DeepFool | None) -> DeepFool:
+        if deepfool is not None:
+            return deepfool
+        return DeepFool(bounds=getattr(self.estimator, "bounds_", (0, 1)))
+
+    def _by_batch(
+        self, X: Any, compute: Callable[[Tensor], tuple[Tensor, ...]], batch_size: int | None = None
+    ) -> list[NDArray]:
+        rows = Rows.of(X)
+        parts = [
+            [part.detach().cpu().numpy() for part in compute(self.net_inputs(batch))]
+            for _, batch in rows.batches(batch_size or self._batch_size)
+        ]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+class _LogProbabilities(nn.Module):
+    """A module that returns probabilities (skorch's default), as log-probabilities."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, X: Tensor) -> Tensor:
+        output = self.module(X)
+        return output.clamp_min(torch.finfo(output.dtype).tiny).log()
+
+
+class _TwoColumns(nn.Module):
+    """A module that returns the logit of the second class, as logits of two classes."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, X: Tensor) -> Tensor:
+        half = self.module(X).reshape(len(X), 1) / 2
+        return torch.cat([-half, half], dim=1)
+
+
+def unwrap(estimator: Any) -> tuple[Any, Any]:
+    """The final estimator inside learners, searches and Pipelines, and the steps before it."""
+    before = None
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "learner_"):
+            estimator = estimator.learner_
+        elif hasattr(estimator, "estimator_") and hasattr(estimator, "X_labeled_"):
+            estimator = estimator.estimator_
+        elif isinstance(estimator, Pipeline):
+            if len(estimator.steps) > 1:
+                steps = estimator[:-1]
+                before = steps if before is None else Pipeline([*before.steps, *steps.steps])
+            estimator = estimator.steps[-1][1]
+        else:
+            return estimator, before
+
+
+def _softmax(logits: NDArray, n_classes: int) -> NDArray:
+    if len(logits) == 0:
+        return np.empty((0, n_classes), np.float32)
+    if logits.ndim != 2:
+        raise CapabilityError(
+            f"The module must return one logit per class, shape (n, {n_classes}); it returned "
+            f"{logits.shape}."
+        )
+    return torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+
+
+def _unlazy(X: Any) -> Any:
+    """Rows of a torch Dataset or tensor as an array; anything else as it is."""
+    if isinstance(X, torch.Tensor):
+        return X.detach().cpu().numpy()
+    if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
+        return np.asarray(as_batch(X))
+    return X
+
+
+def _flat_features(X: Any) -> NDArray:
+    if hasattr(X, "toarray"):
+        X = X.toarray()
+    elif hasattr(X, "to_numpy"):
+        X = X.to_numpy()
+    X = np.asarray(X)
+    if X.dtype.kind not in "fiub":
+        raise CapabilityError(
+            f"The embedding of a plain estimator is its numeric features, got dtype {X.dtype}. Put "
+            "the preprocessing into a Pipeline before the classifier."
+        )
+    dtype = np.float32 if X.dtype == np.float32 else np.float64
+    return X.reshape(len(X), -1).astype(dtype, copy=False)
