@@ -210,6 +210,10 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         return self
 
     def _validate_params(self) -> None:
+        self._refuse_attack_arguments()
+        super()._validate_params()
+
+    def _refuse_attack_arguments(self) -> None:
         misplaced = sorted(key for key in self._params_to_validate if key.startswith("attack"))
         if misplaced:
             attack = None if self.attack is None else resolve_attack(self.attack)
@@ -219,7 +223,6 @@ class AdversarialNetClassifier(NeuralNetClassifier):
                 f"given to the attack object, attack=PGD(eps=…), or set with set_params. "
                 f"This attack has: {known}."
             )
-        super()._validate_params()
 
     def get_params_for(self, prefix: str) -> dict[str, Any]:
         """Parameters of one component; the module's sizes are filled in from the data."""
@@ -512,7 +515,7 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         fraction = self.validation_fraction
         if not isinstance(fraction, Real) or not 0 < fraction < 1:
             raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
-        self._validate_params()
+        self._refuse_attack_arguments()
 
     def _resolved_attack(self) -> Attack | None:
         if self.attack is None:

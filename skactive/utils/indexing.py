@@ -24,6 +24,8 @@ def n_rows(X: Any) -> int:
         return int(shape[0])
     if hasattr(X, "__len__"):
         return len(X)
+    if hasattr(X, "__array__"):
+        return len(np.asarray(X))
     raise TypeError(
         f"A pool needs a length and integer indexing; got {type(X).__name__}. Pass an array, a "
         "sparse matrix, a DataFrame, a tensor, a list or a torch Dataset."
