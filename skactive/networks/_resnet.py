@@ -1,96 +1,41 @@
-"""Residual networks with 18 layers for small images."""
+"""ResNet-18 for 32×32 images."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
-from ._base import Network
-
-
-def _conv(n_in: int, n_out: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
+from ._base import ImageNetwork, conv3x3, global_average, residual_stages
 
 
-class _BasicBlock(nn.Module):
-    """Convolution, BatchNorm, ReLU, convolution, BatchNorm; add the input; ReLU."""
+class ResNet18(ImageNetwork):
+    """ResNet-18 in its usual form for CIFAR-10: a 3×3 stem and no max-pooling.
 
-    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _conv(n_in, n_out, stride),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(),
-            _conv(n_out, n_out),
-            nn.BatchNorm2d(n_out),
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or n_in != n_out:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(n_in, n_out, 1, stride=stride, bias=False), nn.BatchNorm2d(n_out)
-            )
-        self.relu = nn.ReLU()
-
-    def forward(self, X: Tensor) -> Tensor:
-        return self.relu(self.body(X) + self.shortcut(X))
-
-
-class _PreActBlock(nn.Module):
-    """BatchNorm and ReLU come before each convolution; nothing follows the sum."""
-
-    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
-        super().__init__()
-        self.activate = nn.Sequential(nn.BatchNorm2d(n_in), nn.ReLU())
-        self.body = nn.Sequential(
-            _conv(n_in, n_out, stride), nn.BatchNorm2d(n_out), nn.ReLU(), _conv(n_out, n_out)
-        )
-        self.shortcut: nn.Module | None = None
-        if stride != 1 or n_in != n_out:
-            self.shortcut = nn.Conv2d(n_in, n_out, 1, stride=stride, bias=False)
-
-    def forward(self, X: Tensor) -> Tensor:
-        activated = self.activate(X)
-        skipped = X if self.shortcut is None else self.shortcut(activated)
-        return self.body(activated) + skipped
-
-
-class _ResNet(Network):
-    min_size = 28
-    block: type[nn.Module]
-
-    def __init__(self, n_classes: int = 10, in_channels: int = 3) -> None:
-        super().__init__()
-        self.in_channels = in_channels
-        layers = self._stem(in_channels)
-        channels = 64
-        for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            layers += [self.block(channels, width, stride), self.block(width, width, 1)]
-            channels = width
-        layers += [*self._tail(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-        self.features = nn.Sequential(*layers)
-        self.head = nn.Linear(512, n_classes)
-
-    def _stem(self, in_channels: int) -> list[nn.Module]:
-        return [_conv(in_channels, 64)]
-
-    def _tail(self) -> list[nn.Module]:
-        return []
-
-    def embed(self, X: Tensor) -> Tensor:
-        """Input of the last linear layer, shape (n, 512)."""
-        return self.features(X)
-
-
-class ResNet18(_ResNet):
-    """ResNet-18 in its CIFAR form: 3×3 stem, no max-pooling.
+    11,173,962 parameters for ten classes and three channels.
 
     Parameters
     ----------
     n_classes : int, default=10
+        Number of classes.
     in_channels : int, default=3
+        Channels of an image. Any height and width from 8 up; meant for 32×32.
+
+    Attributes
+    ----------
+    features : torch.nn.Sequential
+        Images to embeddings ``(n, 512)``.
+    head : torch.nn.Linear
+        Embeddings to logits.
+
+    Raises
+    ------
+    ValueError
+        If `n_classes` < 2 or `in_channels` < 1.
 
     References
     ----------
-    He et al., "Deep residual learning for image recognition", CVPR 2016.
+    He et al., "Deep residual learning for image recognition", CVPR 2016, table 1 and
+    section 4.2.
 
     Examples
     --------
@@ -100,35 +45,38 @@ class ResNet18(_ResNet):
     torch.Size([2, 10])
     """
 
-    block = _BasicBlock
+    def __init__(self, n_classes: int = 10, in_channels: int = 3) -> None:
+        super().__init__(n_classes, in_channels)
+        self.features = nn.Sequential(
+            conv3x3(in_channels, 64),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            *residual_stages(BasicBlock),
+            *global_average(),
+        )
+        self.head = nn.Linear(512, n_classes)
 
-    def _stem(self, in_channels: int) -> list[nn.Module]:
-        return [_conv(in_channels, 64), nn.BatchNorm2d(64), nn.ReLU()]
 
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions beside a shortcut; ReLU after the sum."""
 
-class PreActResNet18(_ResNet):
-    """Pre-activation ResNet-18 in its CIFAR form: 3×3 stem, no max-pooling.
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(in_channels, out_channels, stride)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        # One ReLU module for each use: dropout is injected after a ReLU by a forward hook.
+        self.relu1 = nn.ReLU()
+        self.conv2 = conv3x3(out_channels, out_channels)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+        self.relu2 = nn.ReLU()
 
-    A last BatchNorm and ReLU come before the average pool, as in the paper.
-
-    Parameters
-    ----------
-    n_classes : int, default=10
-    in_channels : int, default=3
-
-    References
-    ----------
-    He et al., "Identity mappings in deep residual networks", ECCV 2016.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skactive.networks import PreActResNet18
-    >>> PreActResNet18()(torch.rand(2, 3, 32, 32)).shape
-    torch.Size([2, 10])
-    """
-
-    block = _PreActBlock
-
-    def _tail(self) -> list[nn.Module]:
-        return [nn.BatchNorm2d(512), nn.ReLU()]
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Feature maps to feature maps."""
+        out = self.relu1(self.bn1(self.conv1(X)))
+        return self.relu2(self.bn2(self.conv2(out)) + self.shortcut(X))
