@@ -492,15 +492,12 @@ class AdversarialNetClassifier(NeuralNetClassifier):
 
     def _check_settings(self) -> None:
         if self.loss not in ("adversarial", "trades", "mart"):
-            raise ValueError(
-                f"loss must be 'adversarial', 'trades' or 'mart', got {self.loss!r}."
-            )
+            raise ValueError(f"loss must be 'adversarial', 'trades' or 'mart', got {self.loss!r}.")
         if self.loss != "adversarial" and self.attack is None:
             raise ValueError(f"loss={self.loss!r} needs an attack, but attack is None.")
         if self.early_stopping not in (None, "clean", "robust"):
             raise ValueError(
-                "early_stopping must be None, 'clean' or 'robust', got "
-                f"{self.early_stopping!r}."
+                f"early_stopping must be None, 'clean' or 'robust', got {self.early_stopping!r}."
             )
         if self.early_stopping == "robust" and self.attack is None:
             raise ValueError("early_stopping='robust' needs an attack, but attack is None.")

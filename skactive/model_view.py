@@ -52,7 +52,12 @@ class ModelView:
     capabilities: frozenset[str] = frozenset()
 
     def __init__(
-        self, estimator: Any, before: Any = None, *, caller: str | None = None, batch_size: int = 512
+        self,
+        estimator: Any,
+        before: Any = None,
+        *,
+        caller: str | None = None,
+        batch_size: int = 512,
     ) -> None:
         self.estimator = estimator
         self._before = before
@@ -189,7 +194,8 @@ class _PlainView(ModelView):
     def embed(self, X: Any) -> NDArray:
         rows = Rows.of(X)
         parts = [
-            _flat_features(self.transform(_unlazy(batch))) for _, batch in rows.batches(_PLAIN_BATCH)
+            _flat_features(self.transform(_unlazy(batch)))
+            for _, batch in rows.batches(_PLAIN_BATCH)
         ]
         features = np.concatenate(parts)
         if not np.isfinite(features).all():

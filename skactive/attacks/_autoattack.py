@@ -162,9 +162,7 @@ class AutoAttack(Attack):
         fast = self.version == "fast"
 
         def part(name: str, **settings: Any) -> TorchAttack:
-            return TorchAttack(
-                name, eps=self.eps, norm=self.norm, bounds=self.bounds, **settings
-            )
+            return TorchAttack(name, eps=self.eps, norm=self.norm, bounds=self.bounds, **settings)
 
         parts = {"apgd-ce": part("APGD", loss="ce", steps=50 if fast else 100)}
         if n_classes >= 4:
@@ -172,9 +170,7 @@ class AutoAttack(Attack):
             targets = 3 if fast else min(9, n_classes - 1)
             parts["apgd-t"] = part("APGDT", steps=20 if fast else 100, n_classes=targets + 1)
             if not fast:
-                parts["fab-t"] = part(
-                    "FAB", steps=100, multi_targeted=True, n_classes=targets + 1
-                )
+                parts["fab-t"] = part("FAB", steps=100, multi_targeted=True, n_classes=targets + 1)
         else:
             if n_classes == 3:
                 parts["apgd-dlr"] = part("APGD", loss="dlr", steps=50 if fast else 100)
