@@ -67,7 +67,7 @@ def mcp_select(proba: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np
     # Shuffled first, so that a stable sort leaves equal priorities in random order.
     rows = rng.permutation(rows)
     rows = rows[np.lexsort((-ratio[rows], cluster[rows]))]
-    _, starts, sizes = np.unique(cluster[rows], return_index=True, return_counts=True)
+    starts, sizes = _runs(cluster[rows])
     sweep = np.arange(len(rows)) - np.repeat(starts, sizes)
     shuffled = rng.permutation(len(rows))
     return rows[np.lexsort((shuffled, -ratio[rows], sweep))[:n]]
@@ -85,7 +85,7 @@ def _check(proba: NDArray, n: int) -> None:
 
 
 def _boundaries(proba: NDArray) -> tuple[NDArray, NDArray]:
-    """Number of the (top-1, top-2) cluster and the priority p₂/p₁ of each row."""
+    """Find the number of the (top-1, top-2) cluster and the priority p₂/p₁ of each row."""
     n, n_classes = proba.shape
     cluster = np.empty(n, dtype=np.min_scalar_type(n_classes**2 - 1))
     ratio = np.ones(n, dtype=np.result_type(proba.dtype, np.float32))
@@ -106,7 +106,7 @@ def _boundaries(proba: NDArray) -> tuple[NDArray, NDArray]:
 def _contenders(cluster: NDArray, ratio: NDArray, n: int) -> NDArray[np.intp]:
     """Rows that can be reached by the sweeps n picks need; all of them in small clusters."""
     by_cluster = np.argsort(cluster, kind="stable")  # a radix sort up to 256 classes
-    _, starts, sizes = np.unique(cluster[by_cluster], return_index=True, return_counts=True)
+    starts, sizes = _runs(cluster[by_cluster])
     sweeps = _sweeps(sizes, n)
     kept = []
     for start, size in zip(starts, sizes, strict=True):
@@ -116,6 +116,12 @@ def _contenders(cluster: NDArray, ratio: NDArray, n: int) -> NDArray[np.intp]:
             members = members[priority >= np.partition(priority, size - sweeps)[size - sweeps]]
         kept.append(members)
     return np.concatenate(kept)
+
+
+def _runs(ordered: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Start and length of each run of equal values."""
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    return starts, np.diff(starts, append=len(ordered))
 
 
 def _sweeps(sizes: NDArray, n: int) -> int:

@@ -16,6 +16,7 @@ _TILE_CENTERS = 2048
 # Pairs whose exact distance is computed at a time.
 _PAIRS = 4096
 _UNIT_ROUNDOFF = 2.0**-24
+_LARGEST = 1e140
 
 
 def k_center_greedy(
@@ -79,14 +80,13 @@ def k_center_greedy(
     >>> k_center_greedy(X, 2, centers=[[0.0]])
     (array([3, 2]), array([10.,  4.]))
     """
-    X = _points("X", X)
-    centers = X[:0] if centers is None else _points("centers", centers)
+    X = check_points("X", X)
+    centers = X[:0] if centers is None else check_points("centers", centers)
     if centers.shape[1] != X.shape[1]:
         raise ValueError(
             f"centers must have as many columns as X ({X.shape[1]}), got {centers.shape[1]}."
         )
-    if not 1 <= n <= len(X):
-        raise ValueError(f"n must be between 1 and the number of points {len(X)}, got {n}.")
+    check_n(n, len(X))
     picks = _Picks(n)
     if len(centers) == 0:
         picks.add(_first_pick(X, rng), np.inf)
@@ -97,18 +97,32 @@ def k_center_greedy(
     while picks.count < n:
         before = picks.count
         _pick_from(cover, cover.working_set(refresh), picks)
+        if picks.count and picks.squared[picks.count - 1] == 0.0:
+            picks.add_duplicates(np.flatnonzero(cover.bound > -np.inf))
         # No pick was certain: most bounds are loose, so make more rows exact at once.
         refresh = 2 * refresh if picks.count == before else _REFRESH
     return picks.indices, np.sqrt(picks.squared)
 
 
-def _points(name: str, X: ArrayLike) -> NDArray:
+def check_points(name: str, X: ArrayLike) -> NDArray:
+    """Return `X` as an array; ValueError unless two-dimensional and of sane size."""
     X = np.asarray(X)
     if X.ndim != 2 or X.shape[1] == 0:
         raise ValueError(f"{name} must have shape (n_points, n_features), got {X.shape}.")
-    if len(X) and not (np.isfinite(X.min()) and np.isfinite(X.max())):
-        raise ValueError(f"{name} must be finite, got NaN or infinite values.")
+    if len(X):
+        low, high = float(X.min()), float(X.max())
+        if not max(abs(low), abs(high)) <= _LARGEST:  # also catches NaN
+            raise ValueError(
+                f"{name} must be finite and within ±{_LARGEST:.0e}, so that squared distances "
+                f"are finite too; got values in [{low}, {high}]. Clean or rescale the features."
+            )
     return X
+
+
+def check_n(n: int, n_points: int) -> None:
+    """ValueError unless n of the points can be picked."""
+    if not 1 <= n <= n_points:
+        raise ValueError(f"n must be between 1 and the number of points {n_points}, got {n}.")
 
 
 def _first_pick(X: NDArray, rng: np.random.Generator | None) -> int:
@@ -134,6 +148,12 @@ class _Picks:
         self.indices[self.count] = index
         self.squared[self.count] = squared
         self.count += 1
+
+    def add_duplicates(self, rows: NDArray[np.intp]) -> None:
+        """Fill up from sorted `rows`, all of which coincide with a center."""
+        self.indices[self.count :] = rows[: self.missing()]
+        self.squared[self.count :] = 0.0
+        self.count = len(self.indices)
 
     def made(self) -> NDArray[np.intp]:
         return self.indices[: self.count]
@@ -183,9 +203,9 @@ class _Cover:
             for extreme in (points.min(axis=0), points.max(axis=0))
         )
         # A power of two: scaling rounds nothing.
-        self.scale = 2.0 ** -np.frexp(reach)[1] if reach > 0 else 1.0
+        self.scale = 2.0 ** -max(int(np.frexp(reach)[1]), -500)
 
-    def _as_rows(self, points: NDArray) -> NDArray[np.float32]:
+    def as_rows(self, points: NDArray) -> NDArray[np.float32]:
         rows = np.empty((len(points), points.shape[1] + 1), dtype=np.float32)
         scaled = (points - self.shift) * self.shift.dtype.type(self.scale)
         rows[:, :-1] = scaled
@@ -193,7 +213,7 @@ class _Cover:
         return rows
 
     def _as_center(self, points: NDArray) -> NDArray[np.float32]:
-        rows = self._as_rows(points)
+        rows = self.as_rows(points)
         np.negative(rows[:, :-1], out=rows[:, :-1])
         rows[:, -1] = _squared_norms(rows) / 2
         return rows
@@ -202,7 +222,7 @@ class _Cover:
         norms = np.empty(len(self.X))
         for start in range(0, len(self.X), _TILE_ROWS):
             window = slice(start, start + _TILE_ROWS)
-            rows = self._as_rows(self.X[window])
+            rows = self.as_rows(self.X[window])
             norms[window] = _squared_norms(rows)
             self.bound[window] = 2.0 * self._nearest_half(rows) + norms[window]
         centers = 2.0 * self.centers[: self.n_centers, -1]
@@ -233,7 +253,6 @@ class _Cover:
         center = self.centers[self.n_centers]
         center[:] = self._as_center(self.X[row : row + 1])[0]
         self.n_centers += 1
-        self.bound[row] = -np.inf
         return center
 
     def working_set(self, size: int) -> NDArray[np.intp]:
@@ -255,31 +274,44 @@ class _Cover:
 
     def _compare(self, rows: NDArray[np.intp], first_center: int) -> None:
         """Exact distances of `rows` to their nearest center, given those already seen."""
-        points = self._as_rows(np.take(self.X, rows, axis=0))
+        points = self.as_rows(_gather(self.X, rows))
         half = points @ self.centers[first_center : self.n_centers].T
-        norms = _squared_norms(points)
-        slack = self.slack(norms)
-        limit = np.minimum(
-            half.min(axis=1) + slack, (self.bound[rows] * self.scale**2 + slack - norms) / 2
-        )
-        row, center = np.nonzero(half <= _next_float32(limit)[:, None])
+        each = np.arange(len(rows))
+        nearest = half.argmin(axis=1)
         exact = np.where(self.seen[rows] > 0, self.bound[rows], np.inf)
-        for at in range(0, len(row), _PAIRS):
-            pair = slice(at, at + _PAIRS)
-            squared = _squared_distances(
-                np.take(self.X, rows[row[pair]], axis=0),
-                self._originals(center[pair], first_center),
-            )
-            np.minimum.at(exact, row[pair], squared)
+        self._lower(exact, each, rows, nearest + first_center)
+        half[each, nearest] = np.inf
+        limit = self.half_limit(exact, _squared_norms(points))
+        row, center = np.nonzero(half <= limit[:, None])
+        self._lower(exact, row, rows, center + first_center)
         self.bound[rows] = exact
 
-    def _originals(self, centers: NDArray[np.intp], first_center: int) -> NDArray:
-        centers = centers + first_center
+    def half_limit(self, exact: NDArray, norms: NDArray) -> NDArray[np.float32]:
+        """Product ``[-c, ‖c‖²/2] · [x, 1]`` from which on c is certainly no nearer than `exact`."""
+        limit = (exact * self.scale**2 + self.slack(norms) - norms) / 2
+        limit[exact <= 0.0] = -np.inf  # nothing is nearer than a duplicate
+        return np.nextafter(limit.astype(np.float32), np.float32(np.inf))
+
+    def _lower(
+        self,
+        exact: NDArray[np.float64],
+        position: NDArray[np.intp],
+        rows: NDArray[np.intp],
+        centers: NDArray[np.intp],
+    ) -> None:
+        """Lower ``exact[position]`` to the distances of ``rows[position]`` to `centers`."""
+        for start in range(0, len(position), _PAIRS):
+            pair = slice(start, start + _PAIRS)
+            points = _gather(self.X, rows[position[pair]])
+            squared = _squared_distances(points, self._originals(centers[pair]))
+            np.minimum.at(exact, position[pair], squared)
+
+    def _originals(self, centers: NDArray[np.intp]) -> NDArray[np.float64]:
         n_given = len(self.given)
         given = centers < n_given
         rows = self.rows_of_picks[np.where(given, 0, centers - n_given)]
-        originals = np.take(self.X, rows, axis=0).astype(np.float64)
-        originals[given] = np.take(self.given, centers[given], axis=0)
+        originals = _gather(self.X, rows).astype(np.float64)
+        originals[given] = _gather(self.given, centers[given])
         return originals
 
 
@@ -289,28 +321,33 @@ def _pick_from(cover: _Cover, rows: NDArray[np.intp], picks: _Picks) -> None:
     cover.bound[rows] = -np.inf
     outside = int(cover.bound.argmax())
     ceiling = cover.bound[outside]
-    points = cover._as_rows(np.take(cover.X, rows, axis=0))
+    points = cover.as_rows(_gather(cover.X, rows))
     norms = _squared_norms(points)
-    offset = cover.slack(norms) - norms
-    limit = (exact * cover.scale**2 + offset) / 2
+    limit = cover.half_limit(exact, norms)
     while picks.missing():
         best = int(exact.argmax())
-        farthest = exact[best]
-        if farthest < ceiling or (farthest == ceiling and rows[best] > outside):
+        row, farthest = rows[best], exact[best]
+        # Of equal distances the lowest row is picked, and that may be the one outside.
+        if farthest == -np.inf or (farthest, -row) < (ceiling, -outside):
             break
-        if farthest == -np.inf:
-            break
-        picks.add(rows[best], farthest)
-        center = cover.add_center(rows[best])
+        picks.add(row, farthest)
         exact[best] = limit[best] = -np.inf
+        if farthest == 0.0:  # every row left coincides with a center
+            break
+        center = cover.add_center(row)
         closer = np.flatnonzero(points @ center <= limit)
         squared = _squared_distances(
-            np.take(cover.X, rows[closer], axis=0), cover.X[rows[best]].astype(np.float64)
+            _gather(cover.X, rows[closer]), cover.X[row].astype(np.float64)
         )
         exact[closer] = np.minimum(exact[closer], squared)
-        limit[closer] = (exact[closer] * cover.scale**2 + offset[closer]) / 2
+        limit[closer] = cover.half_limit(exact[closer], norms[closer])
     cover.bound[rows] = exact
     cover.seen[rows] = cover.n_centers
+
+
+def _gather(X: NDArray, rows: NDArray[np.intp]) -> NDArray:
+    # Contiguous rows: sums over columns then round alike. np.take would copy a whole strided X.
+    return np.ascontiguousarray(X[rows])
 
 
 def _squared_distances(points: NDArray, centers: NDArray) -> NDArray[np.float64]:
@@ -320,10 +357,6 @@ def _squared_distances(points: NDArray, centers: NDArray) -> NDArray[np.float64]
 
 def _squared_norms(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.einsum("ij,ij->i", rows[:, :-1], rows[:, :-1]).astype(np.float64)
-
-
-def _next_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.nextafter(values.astype(np.float32), np.float32(np.inf))
 
 
 def _largest(values: NDArray, k: int) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.spatial.distance import cdist
 
-from .k_center import k_center_greedy
+from .k_center import check_n, check_points, k_center_greedy
 
 logger = logging.getLogger("skactive")
 
@@ -84,8 +84,8 @@ def robust_k_center(
         machine: `status` tells.
     max_points : int, default=2000
         A larger pool gets the greedy picks: the pairs closer than the greedy radius have
-        to fit in memory (12 bytes each, at most ``max_points ** 2``) and the programs get
-        slow.
+        to fit in memory (some 50 bytes each, at most ``max_points ** 2`` of them), and the
+        programs get slow.
     rng : numpy.random.Generator or None, default=None
         For `k_center_greedy`'s first pick without `centers`.
 
@@ -127,8 +127,9 @@ def robust_k_center(
     }.items():
         if not value >= 0:
             raise ValueError(f"{name} must not be negative, got {value}.")
-    X = np.asarray(X)
-    centers = X[:0] if centers is None else np.asarray(centers)
+    X = check_points("X", X)
+    centers = X[:0] if centers is None else check_points("centers", centers)
+    check_n(n, len(X))
     start, problem = _greedy_start(X, n, centers, n_outliers, rng)
     if len(X) > max_points:
         logger.warning(
@@ -234,7 +235,9 @@ class _Problem:
         for start in range(0, len(self.X), rows):
             block = cdist(self.X[start : start + rows], self.X)
             row, column = np.nonzero(block <= radius)
-            parts.append((row.astype(np.int32) + start, column.astype(np.int32), block[row, column]))
+            parts.append(
+                (row.astype(np.int32) + start, column.astype(np.int32), block[row, column])
+            )
         return _Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def solve(
@@ -263,7 +266,8 @@ class _Problem:
         entries = (np.ones(near.sum()), (pairs.row[near], pairs.column[near]))
         covers = sp.csr_array(entries, shape=(n_points, n_points))[uncovered]
         n_slack = len(uncovered) if self.n_outliers else 0
-        slack = sp.eye_array(len(uncovered), n_slack, format="csr")
+        each = np.arange(n_slack)
+        slack = sp.csr_array((np.ones(n_slack), (each, each)), shape=(len(uncovered), n_slack))
         covers = sp.hstack([covers, slack], format="csr")
         counted = np.repeat(np.eye(2), [n_points, n_slack], axis=1)
         limits = LinearConstraint(sp.csr_array(counted), -np.inf, [self.n, self.n_outliers])

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def top_k(scores: ArrayLike, k: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Indices of the k largest scores, best first; ties in random order.
+    """Return the indices of the k largest scores, best first; ties in random order.
 
     Parameters
     ----------

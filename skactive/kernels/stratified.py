@@ -12,7 +12,7 @@ _BLOCK = 1 << 16
 
 
 def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
-    """Number of the equal-width histogram bin each score falls in.
+    """Find the equal-width histogram bin each score falls in.
 
     Parameters
     ----------
@@ -47,16 +47,14 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
         return bins
     # Halved values have a finite range even at ±1.8e308.
     half = 1.0 if np.isfinite(high - low) else 0.5
-    dtype = np.float32 if scores.dtype == np.float32 and high - low < 1e38 else np.float64
-    low, span = dtype(half * low), dtype(half * high - half * low)
+    fits_float32 = scores.dtype == np.float32 and high - low < np.finfo(np.float32).max
+    dtype = np.dtype(np.float32 if fits_float32 else np.float64)
     for window in _blocks(len(scores)):
-        position = scores[window].astype(dtype)
-        if half != 1.0:
-            position *= dtype(half)
-        position -= low
-        position /= span
-        position *= dtype(n_bins)
-        np.minimum(position, dtype(n_bins - 1), out=position)
+        position = np.multiply(scores[window], half, dtype=dtype)
+        np.subtract(position, half * low, out=position)
+        np.divide(position, half * high - half * low, out=position)
+        np.multiply(position, n_bins, out=position)
+        np.minimum(position, n_bins - 1, out=position)
         bins[window] = position
     return bins
 
