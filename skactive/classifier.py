@@ -38,8 +38,8 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     ----------
     module : torch module class or instance
         Returns logits of shape (n, n_classes). If the class takes ``n_classes``,
-        ``in_channels`` (images) or ``n_features`` (tables) and they are not set as
-        ``module__…``, they are taken from the data.
+        ``in_channels``, ``input_size`` (images) or ``n_features`` (tables) and they are not
+        set as ``module__…``, they are taken from the data.
     attack : Attack, str, torchattacks class or None, default="pgd"
         Replaces each training batch by its attacked counterpart: an attack object such as
         ``PGD(eps=0.3, alpha=0.01, steps=40)``, whose parameters can be set and searched as
@@ -237,7 +237,7 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     def _sizes(self) -> dict[str, int]:
         sizes = {"n_classes": len(self.classes_)}
         if len(self.input_shape_) == 3:
-            sizes["in_channels"] = self.input_shape_[0]
+            sizes["in_channels"], sizes["input_size"] = self.input_shape_[0], self.input_shape_[2]
         if len(self.input_shape_) == 1:
             sizes["n_features"] = self.input_shape_[0]
         return sizes
