@@ -205,6 +205,10 @@ class AdversarialNetClassifier(NeuralNetClassifier):
                     "training). Set attack=PGD(…) first."
                 )
             self.attack = resolve_attack(self.attack).set_params(**nested)
+        for name in [name for name in params if name.startswith("iterator_")]:
+            # Read when a pass begins: no need for skorch to re-initialise anything.
+            setattr(self, name, params.pop(name))
+            self._params_to_validate.add(name)
         if params:
             super().set_params(**params)
         return self
@@ -600,15 +604,18 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call fit first."
             )
-        whole = as_batch(X) if not isinstance(X, Rows) else X
+        rows = Rows.of(X if hasattr(X, "__getitem__") else np.asarray(X))
+        if len(rows) == 0:
+            self.as_inputs(rows.materialise())  # says that there is nothing to predict
         logits, _ = forward_in_batches(
-            self.module_, whole, self.as_inputs, batch_size=self._valid_batch_size()
+            self.module_, rows, self.as_inputs, batch_size=self._valid_batch_size()
         )
         return torch.softmax(torch.from_numpy(logits), dim=1).numpy()
 
     def predict(self, X: Any) -> NDArray:
         """Predicted labels, shape (n_samples,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def as_inputs(self, X: Any) -> Tensor:
         """Rows of any container, checked, as the float32 tensor that the module reads."""
@@ -648,6 +655,8 @@ def _check_weights(sample_weight: Any, n: int) -> NDArray | None:
             f"sample_weight must hold one finite, non-negative number per sample, shape ({n},), "
             f"got shape {weights.shape}."
         )
+    if not weights.any():
+        raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
     return weights
 
 

@@ -10,7 +10,7 @@ import torch
 
 
 def as_batch(X: Any) -> Any:
-    """Rows of any container as an array or tensor of floating point numbers.
+    """Rows of any container as an array or tensor; bytes as numbers in [0, 1].
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def as_batch(X: Any) -> Any:
 
     Returns
     -------
-    batch : ndarray or Tensor, float32 (float64 arrays stay float64 until they are cast)
+    batch : ndarray, Tensor or DataFrame
+        Other dtypes than uint8 are left as they are.
 
     Raises
     ------
@@ -36,8 +37,8 @@ def as_batch(X: Any) -> Any:
         return _stack_items([X[i] for i in range(len(X))])  # type: ignore[arg-type]
     if isinstance(X, torch.Tensor):
         return X.float() / 255 if X.dtype == torch.uint8 else X
-    if hasattr(X, "to_numpy"):
-        X = X.to_numpy()
+    if hasattr(X, "columns"):
+        return X  # a DataFrame: its names are checked where it becomes an array
     X = np.asarray(X)
     return X.astype(np.float32) / np.float32(255) if X.dtype == np.uint8 else X
 
