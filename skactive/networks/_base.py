@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-class ImageNetwork(nn.Module):
+class Network(nn.Module):
     """Base of the networks: ``forward(X) == head(embed(X))``, whatever the convolutions are.
 
     A subclass sets ``features``, a module that maps images ``(n, in_channels, h, w)`` to the

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ._base import ImageNetwork, conv3x3, global_average, residual_stages
+from ._base import Network, conv3x3, global_average, residual_stages
 
 
-class PreActResNet18(ImageNetwork):
+class PreActResNet18(Network):
     """Pre-activation ResNet-18 in its usual form for CIFAR-10 and adversarial training.
 
     BatchNorm and ReLU stand before each convolution, and once more after the last block.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ._base import ImageNetwork, conv3x3, global_average, residual_stages
+from ._base import Network, conv3x3, global_average, residual_stages
 
 
-class ResNet18(ImageNetwork):
+class ResNet18(Network):
     """ResNet-18 in its usual form for CIFAR-10: a 3×3 stem and no max-pooling.
 
     11,173,962 parameters for ten classes and three channels.

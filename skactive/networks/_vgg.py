@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from ._base import ImageNetwork, global_average
+from ._base import Network, global_average
 
 
-class _VGG(ImageNetwork):
+class _VGG(Network):
     """Blocks of 3×3 convolutions, max-pooling where `_LAYERS` says ``"pool"``, one linear layer."""
 
     _LAYERS: ClassVar[Sequence[int | str]]
