@@ -137,7 +137,7 @@ def robust_k_center(
             "(radius %.4g).",
             len(X),
             max_points,
-            greedy_radius,
+            start.radius,
         )
         return start._replace(status="too_many_points")
     result = _bisect(problem, start, tol, time.monotonic() + time_limit)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 # Rows handled at once: the temporaries then stay in the cache and do not grow with the pool.
 _BLOCK = 1 << 16
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
@@ -47,7 +48,7 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
         return bins
     # Halved values have a finite range even at ±1.8e308.
     half = 1.0 if np.isfinite(high - low) else 0.5
-    fits_float32 = scores.dtype == np.float32 and high - low < np.finfo(np.float32).max
+    fits_float32 = scores.dtype == np.float32 and high - low < _FLOAT32_MAX
     dtype = np.dtype(np.float32 if fits_float32 else np.float64)
     for window in _blocks(len(scores)):
         position = np.multiply(scores[window], half, dtype=dtype)
