@@ -75,7 +75,8 @@ def changed_params(before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
     changed = {
         name: value
         for name, value in after.items()
-        if name not in before or not _same(before[name], value)
+        # skorch makes its default callbacks anew each time it is asked for them.
+        if "callbacks__" not in name and (name not in before or not _same(before[name], value))
     }
     return {
         name: value

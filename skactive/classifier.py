@@ -213,6 +213,12 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             super().set_params(**params)
         return self
 
+    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Parameters by name, those of the attack included as ``attack__…``."""
+        params = super().get_params(deep=deep, **kwargs)
+        params.pop("_params_to_validate", None)
+        return params
+
     def _validate_params(self) -> None:
         self._refuse_attack_arguments()
         super()._validate_params()

@@ -21,10 +21,10 @@ class DeepFoolResult(NamedTuple):
     Attributes
     ----------
     perturbation : Tensor like X
-        x_adv − x, the overshoot included.
+        x_adv − x, across the boundary by the overshoot.
     distance : Tensor of shape (n,)
-        L2 norm of the perturbation without the overshoot; ``inf`` where no boundary was
-        found. Never NaN.
+        L2 distance to the boundary, the overshoot left out; ``inf`` where none was found.
+        Never NaN.
     """
 
     perturbation: Tensor
@@ -49,8 +49,8 @@ class DeepFool(BaseEstimator):
         Range of the inputs; each step is clipped to it.
     tol : float, default=1e-3
         A sample also counts as arrived when its next step is shorter than this share of its
-        perturbation. Clipping lets steps shrink towards the boundary, and crossing it would be
-        left to rounding; 0 asks for the crossing.
+        perturbation; the perturbation as a whole is then lengthened by the overshoot. Clipping
+        lets steps shrink towards the boundary, and crossing it would be left to rounding.
     exhaustive : bool, default=False
         Linearise the boundaries to all classes in each step. By default only the two nearest
         by logit gap, and a further one only where its gap is small enough for its boundary to
@@ -60,8 +60,9 @@ class DeepFool(BaseEstimator):
 
     Notes
     -----
-    Same recurrence as torchattacks' ``DeepFool``, which works on one sample at a time. On an
-    affine network ``distance`` is exactly min_k |f_k − f_y| / ‖w_k − w_y‖.
+    Same recurrence as torchattacks' ``DeepFool``, which works on one sample at a time and leaves
+    the overshoot of the last step in. On an affine network ``distance`` is exactly
+    min_k |f_k − f_y| / ‖w_k − w_y‖.
 
     References
     ----------
@@ -141,6 +142,7 @@ class DeepFool(BaseEstimator):
     def _run(self, module: nn.Module, X: Tensor) -> DeepFoolResult:
         n, device = len(X), X.device
         moved = X.clone()
+        boundary = X.clone()
         label = torch.full((n,), -1, device=device)
         age = torch.zeros(n, dtype=torch.long, device=device)
         found = torch.zeros(n, dtype=torch.bool, device=device)
@@ -162,16 +164,22 @@ class DeepFool(BaseEstimator):
             so_far = (x.detach() - X[active]).flatten(1).norm(dim=1)
             arrived = flipped | (length <= self.tol * so_far)
             goes_on = ~flipped & torch.isfinite(length)
-            ahead = x.detach() + (1 + self.overshoot) * step
-            moved[active[goes_on]] = ahead[goes_on].clamp(*self.bounds)
+            x = x.detach()
+            reached = active[arrived & ~flipped]
+            boundary[reached] = moved[reached]
+            walks = active[goes_on & ~arrived]
+            ahead = step[goes_on & ~arrived]
+            boundary[walks] = (moved[walks] + ahead).clamp(*self.bounds)
+            moved[walks] = (moved[walks] + (1 + self.overshoot) * ahead).clamp(*self.bounds)
             found[active] = arrived
             age[active] += 1
-            stuck = (moved[active] == x.detach()).flatten(1).all(dim=1)
+            stuck = (moved[active] == x).flatten(1).all(dim=1)
+            beyond = X[reached] + (1 + self.overshoot) * (moved[reached] - X[reached])
+            moved[reached] = beyond.clamp(*self.bounds)
             done = arrived | ~goes_on | stuck | (age[active] > self.steps)
             active = active[~done]
-        perturbation = moved - X
-        distance = perturbation.flatten(1).norm(dim=1) / (1 + self.overshoot)
-        return DeepFoolResult(perturbation, distance.masked_fill(~found, float("inf")))
+        distance = (boundary - X).flatten(1).norm(dim=1)
+        return DeepFoolResult(moved - X, distance.masked_fill(~found, float("inf")))
 
     def _nearest_boundary(
         self, logits: Tensor, x: Tensor, label: Tensor, module: nn.Module
