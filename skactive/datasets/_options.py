@@ -1,0 +1,61 @@
+"""What the loaders can be asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, ClassVar, TypedDict
+
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+
+class LoadOptions(TypedDict, total=False):
+    """Keyword arguments of every loader; `load_dataset` says what they mean."""
+
+    root: str | os.PathLike[str] | None
+    download: bool
+    size: int | None
+    n_train: int | None
+    n_test: int | None
+    stratify: bool
+    random_state: Any
+    validation: bool
+    dtype: str
+
+
+_COUNT = [Interval(Integral, 1, None, closed="left"), None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """`LoadOptions` with their defaults, checked."""
+
+    root: str | os.PathLike[str] | None = None
+    download: bool = False
+    size: int | None = None
+    n_train: int | None = None
+    n_test: int | None = None
+    stratify: bool = False
+    random_state: Any = 0
+    validation: bool = False
+    dtype: str = "float32"
+
+    _CONSTRAINTS: ClassVar[dict[str, list | str]] = {
+        "root": [str, os.PathLike, None],
+        "download": ["boolean"],
+        "size": _COUNT,
+        "n_train": _COUNT,
+        "n_test": _COUNT,
+        "stratify": ["boolean"],
+        "random_state": "no_validation",  # derive_seed does
+        "validation": ["boolean"],
+        "dtype": [StrOptions({"float32", "uint8"})],
+    }
+
+    def __post_init__(self) -> None:
+        validate_parameter_constraints(self._CONSTRAINTS, vars(self), caller_name="the loader")
