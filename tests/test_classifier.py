@@ -185,7 +185,9 @@ def test_bad_parameters_are_refused_before_training(images, make, message):
         make().fit(X, y)
 
 
-@pytest.mark.parametrize("labels", [list("abcdefghij"), [f"n{i}" for i in range(10)], range(10, 20)])
+@pytest.mark.parametrize(
+    "labels", [list("abcdefghij"), [f"n{i}" for i in range(10)], range(10, 20)]
+)
 def test_labels_of_any_kind(images, labels):
     X, y, X_test, _ = images
     named = np.asarray(labels, dtype=object if isinstance(labels[0], str) else None)[y]

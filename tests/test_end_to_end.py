@@ -110,7 +110,9 @@ def test_mnist_robust_beats_standard(data_root):
     scores = {}
     for name, params in {"standard": {"attack": None}, "robust": {"attack": attack}}.items():
         net = AdversarialNetClassifier(LeNet5, max_epochs=6, lr=2e-3, random_state=0, **params)
-        learner = ActiveLearner(net, "dre", random_state=0).fit(data.X_train[:200], data.y_train[:200])
+        learner = ActiveLearner(net, "dre", random_state=0).fit(
+            data.X_train[:200], data.y_train[:200]
+        )
         idx, rows = learner.query(data.X_train[200:], n=200)
         learner.teach(rows, data.y_train[200:][idx])
         scores[name] = robust_accuracy_score(

@@ -1,0 +1,134 @@
+"""Expected gradient length against one backward pass per sample and class."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skactive.kernels.gradient_norms import expected_gradient_length
+from skactive.networks import LeNet5, PreActResNet18
+from skactive.utils.random_state import seeded_torch
+from tests.models import SmallCNN, SmallMLP
+
+
+class Shared(nn.Module):
+    """One layer executed twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.head = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, X):
+        return self.head(self.layer(self.layer(X).tanh()))
+
+
+class Exotic(nn.Module):
+    """Layers that ghost norms do not cover."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(6))
+        self.norm, self.head = nn.LayerNorm(6), nn.Linear(6, 3)
+
+    def forward(self, X):
+        return self.head(self.norm(X) * self.scale)
+
+
+class Strided(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(2, 4, 3, stride=2, padding=1, dilation=1, bias=False),
+            nn.BatchNorm2d(4, affine=False),
+            nn.ReLU(),
+            nn.Conv2d(4, 6, (3, 1), dilation=(1, 2)),
+            nn.Flatten(),
+            nn.Linear(6 * 2 * 4, 3, bias=False),
+        )
+
+
+CASES = {
+    "mlp": (SmallMLP, (64,), {}),
+    "cnn": (SmallCNN, (1, 8, 8), {}),
+    "lenet": (LeNet5, (1, 28, 28), {}),
+    "strided": (Strided, (2, 8, 8), {}),
+    "shared layer": (Shared, (6,), {}),
+    "exotic layers": (Exotic, (6,), {}),
+}
+
+
+def build(name):
+    make, shape, params = CASES[name]
+    with seeded_torch(0):
+        module = make(**params).double()
+        for sub in module.modules():
+            if isinstance(sub, nn.BatchNorm2d):
+                sub.running_mean.uniform_(-0.5, 0.5)
+                sub.running_var.uniform_(0.5, 2.0)
+        return module, torch.rand(4, *shape).double()
+
+
+def one_by_one(module, X, wrt):
+    module.eval()
+    params = [p for p in module.parameters() if p.requires_grad]
+    lengths = []
+    for x in X:
+        x = x[None].clone().requires_grad_(True)
+        proba = module(x).softmax(1).detach()[0]
+        total = 0.0
+        for c in range(len(proba)):
+            loss = F.cross_entropy(module(x), torch.tensor([c]), reduction="sum")
+            gradients = torch.autograd.grad(loss, [x] if wrt == "input" else params)
+            total += proba[c] * torch.sqrt(sum(g.square().sum() for g in gradients))
+        lengths.append(total)
+    return torch.stack(lengths)
+
+
+@pytest.mark.parametrize("wrt", ["parameters", "input"])
+@pytest.mark.parametrize("name", list(CASES))
+def test_equals_one_backward_pass_per_sample_and_class(name, wrt):
+    module, X = build(name)
+    expected = one_by_one(module, X, wrt)
+    module.train()
+    torch.testing.assert_close(
+        expected_gradient_length(module, X, wrt), expected, rtol=1e-8, atol=1e-10
+    )
+    assert module.training
+
+
+def test_single_precision_is_within_1e_5():
+    module, X = build("lenet")
+    expected = one_by_one(module, X, "parameters")
+    found = expected_gradient_length(module.float(), X.float(), "parameters")
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "lenet", "strided"])
+def test_last_layer_is_the_closed_form(name):
+    module, X = build(name)
+    for p in module.parameters():
+        p.requires_grad_(False)
+    last = [sub for sub in module.modules() if isinstance(sub, nn.Linear)][-1]
+    for p in last.parameters():
+        p.requires_grad_(True)
+    expected = one_by_one(module, X, "parameters")
+    found = expected_gradient_length(module, X, "last_layer")
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
+    # and with everything but the last layer frozen, "parameters" says the same
+    torch.testing.assert_close(expected_gradient_length(module, X, "parameters"), expected)
+
+
+def test_residual_networks_are_covered():
+    with seeded_torch(0):
+        module = PreActResNet18(n_classes=2).eval()
+        X = torch.rand(2, 3, 32, 32)
+    expected = one_by_one(module, X, "parameters")
+    torch.testing.assert_close(
+        expected_gradient_length(module, X, "parameters"), expected, rtol=1e-3, atol=1e-5
+    )
+
+
+def test_scores_do_not_depend_on_the_batch():
+    module, X = build("cnn")
+    whole = expected_gradient_length(module, X, "parameters")
+    single = torch.cat([expected_gradient_length(module, x[None], "parameters") for x in X])
+    torch.testing.assert_close(whole, single)
