@@ -37,11 +37,11 @@ class PendingExtras:
         """Twins of the rows of `X` that have one, with the labels of those rows."""
         if not self._twins:
             return None
-        found = [self._twins.get(digest) for digest in _digests(np.asarray(X))]
-        known = [i for i, twin in enumerate(found) if twin is not None]
+        digests = _digests(np.asarray(X))
+        known = [i for i, digest in enumerate(digests) if digest in self._twins]
         if not known:
             return None
-        return np.stack([found[i] for i in known]), y[known]
+        return np.stack([self._twins[digests[i]] for i in known]), y[known]
 
     def pseudo_labelled(self) -> tuple[Any, NDArray] | None:
         """Rows of the pool taught under the model's own labels this round."""

@@ -459,13 +459,12 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         """Logits and the loss of each sample (or of the batch, for other criteria)."""
         if self.loss == "adversarial":
             logits = self.infer(self._attacked(X, y))
-            if type(self.criterion_) is torch.nn.CrossEntropyLoss:
-                settings = {
-                    "weight": self.criterion_.weight,
-                    "label_smoothing": self.criterion_.label_smoothing,
-                }
-                if settings["weight"] is None:
-                    return logits, F.cross_entropy(logits, y, reduction="none", **settings)
+            criterion = self.criterion_
+            if type(criterion) is torch.nn.CrossEntropyLoss and criterion.weight is None:
+                smoothing = criterion.label_smoothing
+                return logits, F.cross_entropy(
+                    logits, y, reduction="none", label_smoothing=smoothing
+                )
             return logits, self.get_loss(logits, y, X=X, training=True)
         if self.loss == "trades":
             attacked = self._attacked_by_divergence(X, y)
@@ -573,7 +572,7 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             )
 
     def _check_output(self, X: NDArray) -> None:
-        """Before any training: does the module return logits, one per class?"""
+        """Check, before any training, that the module returns logits, one per class."""
         inputs = as_float_tensor(X[:8], self.device)
         with torch.no_grad(), untouched(self.module_, freeze=False):
             output = self.module_(inputs)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .attacks import Attack, resolve_attack
-from .model_view import ModelView
+from .model_view import ModelView, NetView
 from .utils.indexing import Rows
 from .utils.random_state import derive_seed, torch_generator
 
@@ -43,6 +43,7 @@ def robust_correct(
         )
     view = ModelView.of(estimator, caller="robust_accuracy_score", batch_size=batch_size)
     view.require("gradients")
+    assert isinstance(view, NetView)
     if bounds is None and not isinstance(attack, Attack):
         bounds = getattr(view.estimator, "bounds", None)
     attack = resolve_attack(attack, eps=eps, bounds=bounds)
@@ -199,9 +200,7 @@ def _encode(y: NDArray, classes: NDArray) -> NDArray:
     return np.where(np.asarray(classes)[position] == y, position, -1)
 
 
-def _batch_correct(
-    view: ModelView, attack: Attack, batch: Any, y: NDArray, *, seed: int
-) -> NDArray:
+def _batch_correct(view: NetView, attack: Attack, batch: Any, y: NDArray, *, seed: int) -> NDArray:
     inputs = view.net_inputs(batch)
     target = torch.as_tensor(y, device=inputs.device)
     correct = view.net_logits(inputs).argmax(dim=1) == target

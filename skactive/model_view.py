@@ -95,7 +95,7 @@ class ModelView:
         if final is None:
             raise CapabilityError(f"{caller or 'This'} needs a fitted estimator, got None.")
         check_is_fitted(final)
-        kind = _NetView if isinstance(final, NeuralNet) else _PlainView
+        kind = NetView if isinstance(final, NeuralNet) else _PlainView
         return kind(final, before, caller=caller, batch_size=batch_size)
 
     @property
@@ -203,7 +203,7 @@ class _PlainView(ModelView):
         return features
 
 
-class _NetView(ModelView):
+class NetView(ModelView):
     """A skorch net: everything a torch module can tell."""
 
     capabilities = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
@@ -288,8 +288,8 @@ class _NetView(ModelView):
         attack = self._deepfool(deepfool)
         if self._before is not None:
             raise CapabilityError(
-                f"{self._caller or 'This'} makes adversarial twins in the net's own input, which the "
-                "earlier steps of a Pipeline cannot be given back. Pass the net without them."
+                f"{self._caller or 'This'} makes adversarial twins of the net's own input, "
+                "which the earlier steps of a Pipeline cannot be given back. Pass the net alone."
             )
 
         def twins(inputs: Tensor) -> tuple[Tensor, Tensor]:

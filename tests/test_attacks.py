@@ -309,9 +309,9 @@ def test_tables_few_classes_double_precision_and_other_bounds(attack, n_classes)
 
 def test_the_adapter_does_what_torchattacks_does_on_images(trained):
     module, X, y = trained
-    for name, settings in (("PGD", {"random_start": False}), ("MIFGSM", {}), ("APGD", {"seed": 3})):
-        theirs = getattr(torchattacks, name)(module, eps=0.1, steps=3, **settings)(X, y).detach()
-        ours = TorchAttack(name, eps=0.1, steps=3, **settings)(module, X, y)
+    for name, extra in (("PGD", {"random_start": False}), ("MIFGSM", {}), ("APGD", {"seed": 3})):
+        theirs = getattr(torchattacks, name)(module, eps=0.1, steps=3, **extra)(X, y).detach()
+        ours = TorchAttack(name, eps=0.1, steps=3, **extra)(module, X, y)
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
 
 

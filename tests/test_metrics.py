@@ -54,7 +54,7 @@ def test_equals_the_closed_form_on_an_affine_net(affine, attack):
 
 
 def test_misclassified_samples_are_not_attacked(affine):
-    net, X, y = affine
+    net, X, _ = affine
     seen = []
 
     class Counting(Attack):

@@ -136,7 +136,7 @@ class DeepFool(BaseEstimator):
                 raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}.")
         for name in ("overshoot", "tol"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value < 1:
+            if not isinstance(value, Real) or not 0 <= float(value) < 1:
                 raise ValueError(f"{name} must be a number in [0, 1), got {value!r}.")
 
     def _run(self, module: nn.Module, X: Tensor) -> DeepFoolResult:

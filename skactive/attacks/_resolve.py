@@ -17,18 +17,21 @@ from ._torchattacks import TorchAttack
 _NAMES: dict[str, Callable[[], Attack]] = {
     "pgd": PGD,
     "fgsm": FGSM,
-    "square": lambda: TorchAttack("Square", eps=8 / 255, n_queries=5000, resc_schedule=False),
+    "square": lambda: _square(8 / 255),
     "autoattack": AutoAttack,
     "autoattack-fast": lambda: AutoAttack(version="fast"),
 }
 
 
+def _square(eps: float) -> TorchAttack:
+    return TorchAttack("Square", eps=eps, n_queries=5000, resc_schedule=False)
+
+
 def _paper_settings(name: str, eps: float, alpha: float, train_steps: int) -> dict[str, Callable]:
-    square = {"eps": eps, "n_queries": 5000, "resc_schedule": False}
     return {
         f"dre-{name}-train": lambda: PGD(eps, alpha, train_steps, random_start=False),
         f"dre-{name}-pgd": lambda: PGD(eps, alpha, steps=50),
-        f"dre-{name}-square": lambda: TorchAttack("Square", **square),
+        f"dre-{name}-square": lambda: _square(eps),
         f"dre-{name}-autoattack": lambda: AutoAttack(eps),
     }
 

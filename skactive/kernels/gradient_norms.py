@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -155,23 +156,29 @@ class _GhostNorms:
 def _supported(sub: nn.Module) -> bool:
     if type(sub) is nn.Conv2d:
         return sub.groups == 1 and sub.padding_mode == "zeros" and not isinstance(sub.padding, str)
-    return type(sub) is nn.Linear or (type(sub) in _NORMS and sub.track_running_stats)
+    if isinstance(sub, _NORMS):
+        return type(sub) in _NORMS and sub.running_mean is not None
+    return type(sub) is nn.Linear
 
 
-def _prepare(sub: nn.Module, inputs: Tensor) -> Tensor:
+def _prepare(sub: Any, inputs: Tensor) -> Tensor:
     """What the layer's gradient norm needs of its input, once for all classes."""
     if isinstance(sub, nn.Linear):
         return inputs.square().sum(dim=1)
     if isinstance(sub, nn.Conv2d):
         return F.unfold(
-            inputs, sub.kernel_size, dilation=sub.dilation, padding=sub.padding, stride=sub.stride
+            inputs,
+            sub.kernel_size,
+            dilation=sub.dilation,
+            padding=sub.padding,  # type: ignore[arg-type]  # no string: see _supported
+            stride=sub.stride,
         )
     shape = (1, -1, *[1] * (inputs.dim() - 2))
     scale = (sub.running_var + sub.eps).rsqrt().view(shape)
     return (inputs - sub.running_mean.view(shape)) * scale
 
 
-def _squared_norm(sub: nn.Module, prepared: Tensor, delta: Tensor, wanted: set[int]) -> Tensor:
+def _squared_norm(sub: Any, prepared: Tensor, delta: Tensor, wanted: set[int]) -> Tensor:
     """Squared norm of the gradient in the layer's wanted parameters, per sample."""
     weight = float(sub.weight is not None and id(sub.weight) in wanted)
     bias = float(sub.bias is not None and id(sub.bias) in wanted)

@@ -51,12 +51,13 @@ def forward_in_batches(
     with torch.inference_mode(), untouched(module, freeze=False):
         for window, batch in rows.batches(batch_size):
             inputs = prepare(batch)
+            parts: list[Tensor]
             if embedding:
                 with last_linear_input(module) as seen:
                     logits = module(inputs)
-                parts = (logits, seen.value.flatten(1))
+                parts = [logits, seen.value.flatten(1)]
             else:
-                parts = (module(inputs),)
+                parts = [module(inputs)]
             for i, part in enumerate(parts):
                 block = part.float().cpu().numpy()
                 whole = outputs[i]
@@ -78,7 +79,7 @@ def forward_in_batches(
 class _Seen:
     """What the hook saw last: a linear layer and its input."""
 
-    layer: nn.Linear
+    layer: nn.Module
     value: Tensor
 
 

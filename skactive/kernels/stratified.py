@@ -228,19 +228,21 @@ def stratified_sample(
     )
     counts = block_counts.sum(axis=0)
     quotas = allocate(counts, n, method, rng=rng)
-    ranks = [
-        rng.choice(count, quota, replace=False, shuffle=False)
-        for count, quota in zip(counts, quotas, strict=True)
-    ]
-    return _locate(bins, block_counts, ranks)
+    asked = np.flatnonzero(quotas)
+    ranks = [rng.choice(counts[b], quotas[b], replace=False, shuffle=False) for b in asked]
+    if not ranks:
+        return np.empty(0, dtype=np.intp)
+    return _locate(bins, block_counts, asked, ranks)
 
 
-def _locate(bins: NDArray, block_counts: NDArray, ranks: list[NDArray]) -> NDArray[np.intp]:
-    """Position of the r-th member of each bin, for the ranks r asked of each bin."""
+def _locate(
+    bins: NDArray, block_counts: NDArray, asked: NDArray[np.intp], ranks: list[NDArray]
+) -> NDArray[np.intp]:
+    """Position of the r-th member of each asked bin, for the ranks r asked of it."""
     last = np.cumsum(block_counts, axis=0)
-    bin_of = np.repeat(np.arange(len(ranks)), [len(r) for r in ranks])
+    bin_of = np.repeat(asked, [len(r) for r in ranks])
     block_of = np.concatenate(
-        [np.searchsorted(last[:, b], r, side="right") for b, r in enumerate(ranks)]
+        [np.searchsorted(last[:, b], r, side="right") for b, r in zip(asked, ranks, strict=True)]
     )
     before = last[block_of, bin_of] - block_counts[block_of, bin_of]
     rank = np.concatenate(ranks) - before

@@ -353,7 +353,7 @@ def budget_to_count(budget: Any, n_available: int) -> int:
         If the budget is not positive, or more than there is.
     """
     if isinstance(budget, Integral) and not isinstance(budget, bool):
-        if not 1 <= budget <= n_available:
+        if not 1 <= int(budget) <= n_available:
             raise ValueError(
                 f"budget as a count must be in [1, {n_available}] (the number of test samples), "
                 f"got {budget}."
@@ -372,7 +372,7 @@ def _check_n(n: Any, n_available: int) -> int:
         raise TypeError(f"n must be an integer, got {n!r}.")
     if n_available == 0:
         raise ValueError("The pool is empty: there is nothing to query. Pass at least one sample.")
-    if not 1 <= n <= n_available:
+    if not 1 <= int(n) <= n_available:
         raise ValueError(
             f"n must be between 1 and the number of candidates in the pool ({n_available}), "
             f"got {n}. Ask for fewer, or pass a larger pool."
