@@ -1,7 +1,11 @@
 """Greedy k-center against scikit-activeml's CoreSet and plain loops; picks asserted equal.
 
     python benchmarks/bench_k_center.py                      # about a minute
-    python benchmarks/bench_k_center.py --n 200 1000 5000    # five minutes more
+    python benchmarks/bench_k_center.py --n 5000             # two minutes
+    python benchmarks/bench_k_center.py --dtype float32      # what a net's embedding has
+
+In float64 the order of the picks is asserted equal. In float32 the peers round distances to
+float32 and swap near ties: 99 % of the picks must be the same; --float64-loop asserts ours.
 
 One thread, CPU seconds, interleaved rounds, median of the paired ratios.
 """
@@ -17,11 +21,11 @@ from skactive.kernels.k_center import k_center_greedy
 
 
 def features(n_points: int, width: int) -> np.ndarray:
-    """Float32 rows like a ReLU layer's output: ten overlapping classes, half zeros."""
+    """Rows like a ReLU layer's output: ten overlapping classes, half zeros."""
     rng = np.random.default_rng(0)
     means = 2 * rng.normal(size=(10, width))
     rows = means[rng.integers(10, size=n_points)] + rng.normal(size=(n_points, width))
-    return np.maximum(rows, 0).astype(np.float32)
+    return np.maximum(rows, 0).astype(np.float32)  # values that both dtypes hold
 
 
 def scikit_activeml(X: np.ndarray, n: int, n_labeled: int):
@@ -65,11 +69,10 @@ def differences(X: np.ndarray, n: int, n_labeled: int) -> list[int]:
     return picks
 
 
-def check(peer: str, ours, theirs) -> None:
-    ours, theirs = np.asarray(ours), np.asarray(theirs)
-    if peer == "float32 loop":  # rounds differently: near ties may swap
+def check(peer: str, ours: np.ndarray, theirs: np.ndarray, rounds_float32: bool) -> None:
+    if rounds_float32:
         common = len(np.intersect1d(ours, theirs))
-        assert common >= 0.95 * len(ours), f"{peer}: only {common} of {len(ours)} picks in common"
+        assert common >= 0.99 * len(ours), f"{peer}: only {common} of {len(ours)} picks in common"
     else:
         np.testing.assert_array_equal(ours, theirs, err_msg=f"{peer} picks others")
 
@@ -81,23 +84,26 @@ def main() -> None:
     parser.add_argument("--labeled", type=int, default=1000)
     parser.add_argument("--n", type=int, nargs="+", default=[200, 1000])
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")
     parser.add_argument("--float64-loop", action="store_true", help="the slow reference too")
     args = parser.parse_args()
-    X = features(args.labeled + args.pool, args.width)
+    X = features(args.labeled + args.pool, args.width).astype(args.dtype)
     for n in args.n:
-        peers = {"float32 loop": lambda n=n: one_pass_per_pick(X, n, args.labeled)}
+        peers = {"matrix-vector loop": lambda n=n: one_pass_per_pick(X, n, args.labeled)}
         peer = scikit_activeml(X, n, args.labeled)
         if peer is None:
             print("scikit-activeml is not installed: skipped (pip install skactive[bench])")
         else:
             peers["scikit-activeml"] = peer
         if args.float64_loop:
-            peers["float64 loop"] = lambda n=n: differences(X, n, args.labeled)
+            peers["float64 differences"] = lambda n=n: differences(X, n, args.labeled)
         paired(
-            f"k-center {args.pool}x{args.width} n={n}",
+            f"k-center {args.dtype} {args.pool}x{args.width} n={n}",
             lambda n=n: k_center_greedy(X[args.labeled :], n, X[: args.labeled])[0],
             peers,
-            check,
+            lambda peer, ours, theirs: check(
+                peer, ours, theirs, args.dtype == "float32" and peer != "float64 differences"
+            ),
             args.rounds,
         )
 

@@ -28,7 +28,7 @@ def plain_top(scores: np.ndarray, n: int) -> list[int]:
 
 def plain_dre(scores: np.ndarray, n: int) -> list[int]:
     """A mask over all scores per bin, ceiled quotas, low to high, the last n kept."""
-    rng = np.random.default_rng(0)
+    rng = np.random.RandomState(0)  # as np.random.choice: permutes every bin
     edges = np.linspace(scores.min(), scores.max(), N_BINS + 1)
     picks: list[int] = []
     for b in range(N_BINS):

@@ -67,6 +67,14 @@ def test_outliers_shrink_the_radius(pool):
     assert radii[0] > radii[1] > radii[2]
 
 
+def test_lower_bound_reckons_with_outliers():
+    # Greedy reaches 7 and its third distance is 13; yet {22, 4 or 1} leave 28 out and reach 6.
+    X = np.array([[15.0], [22.0], [28.0], [1.0], [4.0]])
+    result = robust_k_center(X, 2, n_outliers=1, tol=0.0)
+    assert result.greedy_radius == 7.0
+    assert result.radius == result.lower_bound == smallest_radius(X, 2, X[:0], 1) == 6.0
+
+
 def test_large_pool_keeps_greedy_and_says_so(pool, caplog):
     X, centers = pool
     with caplog.at_level(logging.WARNING, logger="skactive"):

@@ -150,12 +150,12 @@ def test_sample_follows_the_quotas(method, scores, n_bins, seed, data):
     assert (np.diff(bins[picks].astype(int)) >= 0).all()
 
 
-@pytest.mark.parametrize("block", [1, 7, 64])
+@pytest.mark.parametrize("block", [1, 64, 200])
 def test_blocks_do_not_change_the_picks(block, monkeypatch):
     scores = np.random.default_rng(0).gamma(0.3, size=500)
-    expected = stratified_sample(scores, 90, 10, rng=np.random.default_rng(3))
+    expected = stratified_sample(scores, 90, 3, rng=np.random.default_rng(3))
     monkeypatch.setattr(stratified, "_BLOCK", block)
-    assert_array_equal(stratified_sample(scores, 90, 10, rng=np.random.default_rng(3)), expected)
+    assert_array_equal(stratified_sample(scores, 90, 3, rng=np.random.default_rng(3)), expected)
 
 
 def test_every_point_is_equally_likely_when_proportional():

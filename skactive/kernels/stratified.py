@@ -50,7 +50,7 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
     half = 1.0 if np.isfinite(high - low) else 0.5
     fits_float32 = scores.dtype == np.float32 and high - low < _FLOAT32_MAX
     dtype = np.dtype(np.float32 if fits_float32 else np.float64)
-    for window in _blocks(len(scores)):
+    for window in _blocks(len(scores), n_bins):
         position = np.multiply(scores[window], half, dtype=dtype)
         np.subtract(position, half * low, out=position)
         np.divide(position, half * high - half * low, out=position)
@@ -74,8 +74,10 @@ def _finite_range(scores: NDArray) -> tuple[float, float]:
     return low, high
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
+def _blocks(n: int, n_bins: int) -> Iterator[slice]:
+    # Many bins: longer blocks, so that the counts per block and bin stay below n / 2 bytes.
+    rows = max(_BLOCK, 16 * n_bins)
+    return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 
 def allocate(
@@ -224,7 +226,7 @@ def stratified_sample(
     """
     bins = bin_indices(scores, n_bins)
     block_counts = np.array(
-        [np.bincount(bins[window], minlength=n_bins) for window in _blocks(len(bins))]
+        [np.bincount(bins[window], minlength=n_bins) for window in _blocks(len(bins), n_bins)]
     )
     counts = block_counts.sum(axis=0)
     quotas = allocate(counts, n, method, rng=rng)
@@ -249,7 +251,7 @@ def _locate(
     indices = np.empty(len(rank), dtype=np.intp)
     by_block = np.argsort(block_of, kind="stable")
     ends = np.searchsorted(block_of[by_block], np.arange(len(block_counts) + 1))
-    for block, window in enumerate(_blocks(len(bins))):
+    for block, window in enumerate(_blocks(len(bins), block_counts.shape[1])):
         wanted = by_block[ends[block] : ends[block + 1]]
         if len(wanted):
             grouped = np.argsort(bins[window], kind="stable")  # a radix sort up to 16 bits
