@@ -154,9 +154,12 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If `X` and `y` do not fit together, or a parameter is out of range.
+        CapabilityError
+            If the estimator will lack what the strategy needs.
         """
         self._validate_params()
         strategy = resolve_strategy(self.query_strategy)
+        strategy.check_estimator(self.estimator)
         if self.warm_start:
             check_warm_startable(self.estimator)
         y = self._check_labels(X, y)

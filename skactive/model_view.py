@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
@@ -23,6 +24,7 @@ from .utils.inputs import as_batch, as_float_tensor
 from .utils.modules import module_device, untouched
 from .utils.random_state import derive_seed
 
+_NET_CAPABILITIES = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
 _PLAIN_BATCH = 1 << 14  # rows a scikit-learn estimator predicts at once
 _WHO_HAS = {
     "predict_proba": "a classifier with predict_proba",
@@ -105,13 +107,7 @@ class ModelView:
 
     def require(self, *capabilities: str) -> None:
         """Raise a `CapabilityError` unless the estimator has all of them."""
-        for capability in capabilities:
-            if capability not in self.capabilities:
-                raise CapabilityError(
-                    f"{self._caller or 'This'} needs {capability!r}, which "
-                    f"{type(self.estimator).__name__} does not have. "
-                    f"{_WHO_HAS[capability].capitalize()} has it."
-                )
+        _require(self.estimator, self.capabilities, capabilities, self._caller)
 
     def transform(self, X: Any) -> Any:
         """Rows as the final estimator sees them: after the earlier steps of a Pipeline."""
@@ -157,13 +153,39 @@ class ModelView:
         raise NotImplementedError(capability)
 
 
+def capabilities_of(estimator: Any) -> frozenset[str]:
+    """What an estimator, fitted or not, will be able to tell."""
+    while isinstance(estimator, (Pipeline, BaseSearchCV)):
+        is_search = isinstance(estimator, BaseSearchCV)
+        estimator = estimator.estimator if is_search else estimator.steps[-1][1]
+    if isinstance(estimator, NeuralNet):
+        return _NET_CAPABILITIES
+    has_proba = hasattr(estimator, "predict_proba")
+    return frozenset({"embed", "predict_proba"} if has_proba else {"embed"})
+
+
+def require_of(estimator: Any, *capabilities: str, caller: str | None = None) -> None:
+    """Raise a `CapabilityError`, before any training, unless `estimator` will have them all."""
+    _require(estimator, capabilities_of(estimator), capabilities, caller)
+
+
+def _require(
+    estimator: Any, has: frozenset[str], needs: tuple[str, ...], caller: str | None
+) -> None:
+    for capability in needs:
+        if capability not in has:
+            raise CapabilityError(
+                f"{caller or 'This'} needs {capability!r}, which {type(estimator).__name__} does "
+                f"not have. {_WHO_HAS[capability].capitalize()} has it."
+            )
+
+
 class _PlainView(ModelView):
     """A scikit-learn classifier."""
 
     @property
     def capabilities(self) -> frozenset[str]:  # type: ignore[override]
-        has_proba = hasattr(self.estimator, "predict_proba")
-        return frozenset({"embed", "predict_proba"} if has_proba else {"embed"})
+        return capabilities_of(self.estimator)
 
     def predict_proba(self, X: Any) -> NDArray:
         self.require("predict_proba")
@@ -206,7 +228,7 @@ class _PlainView(ModelView):
 class NetView(ModelView):
     """A skorch net: everything a torch module can tell."""
 
-    capabilities = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
+    capabilities = _NET_CAPABILITIES
 
     @property
     def classes_(self) -> NDArray:

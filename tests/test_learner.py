@@ -391,9 +391,12 @@ def test_bad_parameters_are_refused_before_training(data):
 def test_a_missing_capability_is_named(data):
     X, y = data
     with pytest.raises(CapabilityError, match="MaxEntropy.*predict_proba.*Perceptron"):
-        ActiveLearner(Perceptron()).fit(X, y).query(X, n=2)
-    with pytest.raises(CapabilityError, match="DFAL.*LogisticRegression"):
-        ActiveLearner(LogisticRegression(max_iter=500), "dfal").fit(X, y).query(X, n=2)
+        ActiveLearner(Perceptron()).fit(X, y)
+    changed = ActiveLearner(Perceptron(), "random").fit(X, y).set_params(query_strategy="margin")
+    with pytest.raises(CapabilityError, match="Margin.*predict_proba.*Perceptron"):
+        changed.query(X, n=2)
+    with pytest.raises(CapabilityError, match="DFAL.*Pipeline"):
+        ActiveLearner(make_pipeline(StandardScaler(), Fickle()), "dfal").fit(X, y)
 
 
 def test_pickle_and_clone_after_fit(data):

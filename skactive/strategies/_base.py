@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from ..kernels.selection import top_k
-from ..model_view import ModelView
+from ..model_view import ModelView, require_of
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import numpy_generator
 
@@ -215,6 +215,10 @@ class QueryStrategy(BaseEstimator):
 
     def _select(self, query: Query) -> Selection:
         raise NotImplementedError(f"{type(self).__name__} must implement _select(query).")
+
+    def check_estimator(self, estimator: Any) -> None:
+        """Raise a `CapabilityError` if an estimator, fitted or not, cannot serve this strategy."""
+        require_of(estimator, *self._capabilities(), caller=type(self).__name__)
 
     def _capabilities(self) -> tuple[str, ...]:
         """Capabilities needed with the present parameters."""

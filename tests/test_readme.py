@@ -1,0 +1,24 @@
+"""The README's Python runs, and the gate runs the README's own command."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_ten_lines_run(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
+    exec(compile(code, "README.md", "exec"), {})
+    assert 0.2 < float(capsys.readouterr().out) < 1
+
+
+def test_the_gate_reads_its_command_from_the_readme():
+    gate = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "<!-- test-command -->" in gate
+    command = re.search(r"<!-- test-command -->\n```bash\n(.*?)```", README, flags=re.DOTALL)
+    assert command is not None
+    for part in ("pip install", "ruff check", "ruff format --check", "mypy", "pytest"):
+        assert part in command[1]
+    assert "&&" not in command[1]  # a failing part of an and-list would not stop the gate
