@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
 from torch import Tensor
@@ -19,7 +16,15 @@ from torch.nn import functional as F
 
 from ._batches import ArrayDataset, BatchIterator
 from ._best_epoch import BestEpoch, TrainingDone, split_off
-from .attacks import Attack, check_bounds, resolve_attack
+from ._net_checks import (
+    check_attack_arguments,
+    check_output,
+    check_settings,
+    check_shape,
+    check_training_data,
+    check_weights,
+)
+from .attacks import Attack, resolve_attack
 from .kernels.inference import forward_in_batches
 from .losses import divergence, mart_loss, trades_loss
 from .utils.indexing import Rows
@@ -220,19 +225,8 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         return params
 
     def _validate_params(self) -> None:
-        self._refuse_attack_arguments()
+        check_attack_arguments(self)
         super()._validate_params()
-
-    def _refuse_attack_arguments(self) -> None:
-        misplaced = sorted(key for key in self._params_to_validate if key.startswith("attack"))
-        if misplaced:
-            attack = None if self.attack is None else resolve_attack(self.attack)
-            known = ", ".join(sorted(attack.get_params())) if attack is not None else "none"
-            raise ValueError(
-                f"{', '.join(misplaced)} is no constructor argument: parameters of the attack are "
-                f"given to the attack object, attack=PGD(eps=…), or set with set_params. "
-                f"This attack has: {known}."
-            )
 
     def get_params_for(self, prefix: str) -> dict[str, Any]:
         """Parameters of one component; the module's sizes are filled in from the data."""
@@ -337,20 +331,26 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         method: str,
         fit_params: dict[str, Any],
     ) -> Any:
-        self._check_settings()
+        check_settings(self)
         attack = self._resolved_attack()
-        X, y, known = self._check_training_data(X, y, classes, attack, fresh)
-        weights = _check_weights(sample_weight, len(y))
+        X, y, known = check_training_data(self, X, y, classes, attack, fresh)
+        weights = check_weights(sample_weight, len(y))
         if fresh:
             self._begin(X, known)
         encoded = np.searchsorted(self.classes_, y).astype(np.int64)
         self.attack_ = attack
-        self._check_output(X)
         seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
         self.n_fits_ += 1
         with seeded_torch(seed):
             self._train(X, encoded, weights, seed, method, fit_params)
         return self
+
+    def _resolved_attack(self) -> Attack | None:
+        if self.attack is None:
+            return None
+        attack = resolve_attack(self.attack, bounds=self.bounds)
+        attack._check_params()
+        return attack
 
     def _begin(self, X: NDArray, classes: NDArray) -> None:
         """Fresh weights, optimiser, history and random numbers."""
@@ -362,6 +362,11 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             torch.cuda.init()  # so that its generator is restored, too
         with seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
+        try:
+            check_output(self, X)
+        except ValueError:
+            self.initialized_ = False  # a module that does not fit is no fitted net
+            raise
 
     def _train(
         self,
@@ -402,7 +407,7 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             return X, y, weights, None
         if self.validation_data is not None:
             X_val, y_val = self.validation_data
-            X_val, y_val, _ = self._check_training_data(X_val, y_val, None, self.attack_, False)
+            X_val, y_val, _ = check_training_data(self, X_val, y_val, None, self.attack_, False)
             y_val = np.searchsorted(self.classes_, y_val).astype(np.int64)
         else:
             rows = np.arange(len(y))
@@ -497,101 +502,6 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             generator=self.attack_generator_,
         )
 
-    # -- checks -------------------------------------------------------------------------
-
-    def _check_settings(self) -> None:
-        if self.loss not in ("adversarial", "trades", "mart"):
-            raise ValueError(f"loss must be 'adversarial', 'trades' or 'mart', got {self.loss!r}.")
-        if self.loss != "adversarial" and self.attack is None:
-            raise ValueError(f"loss={self.loss!r} needs an attack, but attack is None.")
-        if self.early_stopping not in (None, "clean", "robust"):
-            raise ValueError(
-                f"early_stopping must be None, 'clean' or 'robust', got {self.early_stopping!r}."
-            )
-        if self.early_stopping == "robust" and self.attack is None:
-            raise ValueError("early_stopping='robust' needs an attack, but attack is None.")
-        if self.early_stopping is None and self.validation_data is not None:
-            raise ValueError(
-                "validation_data is only used with early_stopping='clean' or 'robust'."
-            )
-        if not isinstance(self.beta, Real) or not self.beta >= 0:
-            raise ValueError(f"beta must be a number >= 0, got {self.beta!r}.")
-        if not isinstance(self.patience, Integral) or self.patience < 1:
-            raise ValueError(f"patience must be an integer >= 1, got {self.patience!r}.")
-        fraction = self.validation_fraction
-        if not isinstance(fraction, Real) or not 0 < fraction < 1:
-            raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
-        self._refuse_attack_arguments()
-
-    def _resolved_attack(self) -> Attack | None:
-        if self.attack is None:
-            return None
-        attack = resolve_attack(self.attack, bounds=self.bounds)
-        attack._check_params()
-        return attack
-
-    def _check_training_data(
-        self, X: Any, y: Any, classes: Any, attack: Attack | None, fresh: bool
-    ) -> tuple[NDArray, NDArray, NDArray]:
-        """Inputs as float32, labels as they are, and all labels there may be."""
-        if y is None:
-            X, y = _split_pairs(X)
-        X, y = validate_data(
-            self,
-            as_batch(X),
-            y,
-            dtype=np.float32,
-            allow_nd=True,
-            reset=fresh,
-        )
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if attack is not None:
-            check_bounds(X, attack.bounds)
-        if not fresh:
-            self._check_shape(X)
-            known = self.classes_
-            hint = "Train afresh with fit, after declaring all labels with classes=…."
-        else:
-            declared = classes if classes is not None else self.classes
-            known = np.unique(y if declared is None else np.asarray(declared))
-            hint = "Add them to classes=…."
-        unknown = np.setdiff1d(y, known)
-        if len(unknown):
-            raise ValueError(
-                f"y holds labels that the net does not know: {unknown.tolist()}; known are "
-                f"{known.tolist()}. {hint}"
-            )
-        return X, y, known
-
-    def _check_shape(self, X: NDArray) -> None:
-        if tuple(X.shape[1:]) != tuple(self.input_shape_):
-            raise ValueError(
-                f"X has samples of shape {tuple(X.shape[1:])}, but the net was trained on samples "
-                f"of shape {tuple(self.input_shape_)}."
-            )
-
-    def _check_output(self, X: NDArray) -> None:
-        """Check, before any training, that the module returns logits, one per class."""
-        inputs = as_float_tensor(X[:8], self.device)
-        with torch.no_grad(), untouched(self.module_, freeze=False):
-            output = self.module_(inputs)
-        n_classes = len(self.classes_)
-        shape = tuple(getattr(output, "shape", ()))
-        if shape != (len(inputs), n_classes):
-            raise ValueError(
-                f"The module must return logits of shape ({len(inputs)}, {n_classes}), one column "
-                f"per class, for {len(inputs)} samples; it returned {shape or type(output)}. Give "
-                "it one output per class (module__…), or declare all labels with classes=…; the "
-                f"labels are {self.classes_.tolist()[:20]}."
-            )
-        total = output.sum(dim=1)
-        if n_classes > 1 and (output >= 0).all() and torch.allclose(total, torch.ones_like(total)):
-            raise ValueError(
-                "The module returns probabilities, but attacks and the loss need logits. Remove "
-                "the softmax at its end; predict_proba applies it."
-            )
-
     # -- predicting ---------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> NDArray:
@@ -625,7 +535,7 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     def as_inputs(self, X: Any) -> Tensor:
         """Rows of any container, checked, as the float32 tensor that the module reads."""
         X = validate_data(self, as_batch(X), dtype=np.float32, allow_nd=True, reset=False)
-        self._check_shape(X)
+        check_shape(self, X)
         inputs = as_float_tensor(X, next(iter(self.module_.parameters())).device)
         if self.channels_last and inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
@@ -636,33 +546,6 @@ class AdversarialNetClassifier(NeuralNetClassifier):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classes_fitted_") and self.initialized_
-
-
-def _split_pairs(X: Any) -> tuple[Any, Any]:
-    """Inputs and labels of a Dataset of pairs."""
-    if isinstance(X, torch.utils.data.Dataset) and len(X) > 0:  # type: ignore[arg-type]
-        items = [X[i] for i in range(len(X))]  # type: ignore[arg-type]
-        if all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items):
-            inputs = ArrayDataset([item[0] for item in items])
-            return inputs, np.asarray([item[1] for item in items])
-    raise ValueError(
-        "AdversarialNetClassifier requires y to be passed, but the target y is None. Pass y, or a "
-        "Dataset whose items are (x, y) pairs."
-    )
-
-
-def _check_weights(sample_weight: Any, n: int) -> NDArray | None:
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, dtype=np.float32)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError(
-            f"sample_weight must hold one finite, non-negative number per sample, shape ({n},), "
-            f"got shape {weights.shape}."
-        )
-    if not weights.any():
-        raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
-    return weights
 
 
 def _raised_by_callback(error: BaseException) -> bool:
