@@ -57,7 +57,7 @@ def robust_k_center(
     n_outliers: int = 0,
     tol: float = 1e-3,
     time_limit: float = 60.0,
-    max_points: int = 2000,
+    max_points: int = 5000,
     rng: np.random.Generator | None = None,
 ) -> RobustKCenterResult:
     """Pick n rows so that the farthest point, outliers aside, is as close as possible.
@@ -82,7 +82,7 @@ def robust_k_center(
     time_limit : float, default=60.0
         Seconds for all integer programs together. Results that hit it depend on the
         machine: `status` tells.
-    max_points : int, default=2000
+    max_points : int, default=5000
         A larger pool gets the greedy picks: the pairs closer than the greedy radius have
         to fit in memory (some 50 bytes each, at most ``max_points ** 2`` of them), and the
         programs get slow.
@@ -252,7 +252,9 @@ class _Problem:
             integrality=np.ones(n_variables),
             bounds=Bounds(0, 1),
             constraints=constraints,
-            options={"time_limit": seconds},
+            # HiGHS's presolve finds little in a covering problem, takes minutes on dense ones
+            # and does not look at the clock.
+            options={"time_limit": seconds, "presolve": False},
         )
         if result.x is None:
             return result.status, None
