@@ -378,3 +378,13 @@ def test_channels_last_gives_the_same_net(images):
     X, y, X_test, _ = images
     last = cnn(channels_last=True).fit(X, y)
     assert_allclose(last.predict_proba(X_test), cnn().fit(X, y).predict_proba(X_test), atol=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's own, in dynamo
+def test_a_compiled_module_trains_and_predicts(images):
+    X, y, X_test, _ = images
+    compiled = cnn(compile=True, compile__backend="eager", attack=PGD(eps=0.1, steps=1))
+    plain = cnn(attack=PGD(eps=0.1, steps=1))
+    assert_allclose(
+        compiled.fit(X, y).predict_proba(X_test), plain.fit(X, y).predict_proba(X_test), atol=1e-3
+    )

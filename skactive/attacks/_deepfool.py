@@ -62,7 +62,7 @@ class DeepFool(BaseEstimator):
     -----
     Same recurrence as torchattacks' ``DeepFool``, which works on one sample at a time and leaves
     the overshoot of the last step in. On an affine network ``distance`` is exactly
-    min_k |f_k − f_y| / ‖w_k − w_y‖.
+    the smallest gap (f_y − f_k) / ‖w_k − w_y‖ over the other classes k.
 
     References
     ----------

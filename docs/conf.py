@@ -1,0 +1,13 @@
+"""Sphinx configuration: ``sphinx-build -W docs docs/_build``."""
+
+import skactive
+
+project = "skactive"
+author = "The skactive developers"
+release = skactive.__version__
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+exclude_patterns = ["_build"]
+numpydoc_show_class_members = False
+autodoc_typehints = "none"
+html_theme = "alabaster"
+html_theme_options = {"description": "Robust active learning with a scikit-learn API"}
