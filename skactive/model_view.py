@@ -32,6 +32,7 @@ _WHO_HAS = {
     "dropout": "a skorch net such as AdversarialNetClassifier",
     "gradients": "a skorch net such as AdversarialNetClassifier",
     "boundary": "a skorch net such as AdversarialNetClassifier",
+    "votes": "a Committee",
 }
 
 
@@ -97,7 +98,9 @@ class ModelView:
         if final is None:
             raise CapabilityError(f"{caller or 'This'} needs a fitted estimator, got None.")
         check_is_fitted(final)
-        kind = NetView if isinstance(final, NeuralNet) else _PlainView
+        kind: type[ModelView] = _CommitteeView if hasattr(final, "vote_proba") else _PlainView
+        if isinstance(final, NeuralNet):
+            kind = NetView
         return kind(final, before, caller=caller, batch_size=batch_size)
 
     @property
@@ -131,6 +134,10 @@ class ModelView:
         """Probabilities of sampled networks, shape (n_passes, n, n_classes)."""
         raise self._lacks("dropout")
 
+    def vote_proba(self, X: Any) -> NDArray:
+        """Probabilities of each member of a committee, shape (n_members, n, n_classes)."""
+        raise self._lacks("votes")
+
     def gradient_norms(self, X: Any, wrt: str = "parameters") -> NDArray:
         """Expected gradient length Σ_c p_c ‖∇J(x, c)‖₂, shape (n,)."""
         raise self._lacks("gradients")
@@ -160,6 +167,8 @@ def capabilities_of(estimator: Any) -> frozenset[str]:
         estimator = estimator.estimator if is_search else estimator.steps[-1][1]
     if isinstance(estimator, NeuralNet):
         return _NET_CAPABILITIES
+    if hasattr(estimator, "vote_proba"):
+        return frozenset({"embed", "predict_proba", "votes", "dropout"})
     has_proba = hasattr(estimator, "predict_proba")
     return frozenset({"embed", "predict_proba"} if has_proba else {"embed"})
 
@@ -223,6 +232,26 @@ class _PlainView(ModelView):
         if not np.isfinite(features).all():
             raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
         return features
+
+
+class _CommitteeView(_PlainView):
+    """Members trained side by side: samples of a network as dropout gives them, only better."""
+
+    def vote_proba(self, X: Any) -> NDArray:
+        rows = Rows.of(X)
+        return np.concatenate(
+            [
+                self.estimator.vote_proba(self.transform(batch))
+                for _, batch in rows.batches(_PLAIN_BATCH)
+            ],
+            axis=1,
+        )
+
+    def dropout_proba(
+        self, X: Any, n_passes: int = 10, rate: float = 0.1, random_state: Any = None
+    ) -> NDArray:
+        """One pass per member, whatever `n_passes` says."""
+        return self.vote_proba(X)
 
 
 class NetView(ModelView):
@@ -367,7 +396,7 @@ def unwrap(estimator: Any) -> tuple[Any, Any]:
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
-        elif hasattr(estimator, "learner_"):
+        elif hasattr(estimator, "learner_") and hasattr(estimator, "n_labels_"):
             estimator = estimator.learner_
         elif hasattr(estimator, "estimator_") and hasattr(estimator, "X_labeled_"):
             estimator = estimator.estimator_

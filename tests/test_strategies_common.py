@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skactive.strategies as strategies_module
-from skactive import AdversarialNetClassifier
+from skactive import AdversarialNetClassifier, Committee
 from skactive.exceptions import CapabilityError
 from skactive.strategies import (
     FunctionStrategy,
@@ -28,7 +28,8 @@ from skactive.strategies import (
 from skactive.utils.indexing import n_rows
 from tests.models import SmallCNN
 
-NAMES = list(all_strategies())
+COMMITTEE_ONLY = {"vote_entropy", "consensus_entropy", "max_disagreement"}
+NAMES = [name for name in all_strategies() if name not in COMMITTEE_ONLY]
 NET_ONLY = {"bald", "dropout_entropy", "dfal", "egl"}
 N_POOL = 120
 
@@ -73,6 +74,12 @@ def fitted(digits):
             ),
             flat[pool],
         ),
+        "committee": (
+            Committee(LogisticRegression(max_iter=200), bootstrap=True, random_state=0).fit(
+                flat[nine], y[nine]
+            ),
+            flat[pool],
+        ),
         "binary forest": (
             RandomForestClassifier(5, random_state=0).fit(flat[binary], y[binary]),
             flat[pool],
@@ -101,10 +108,17 @@ ESTIMATORS = [
     "binary forest",
 ]
 PAIRS = [
-    (name, estimator)
-    for name in NAMES
-    for estimator in ESTIMATORS
-    if name not in NET_ONLY or "net" in estimator
+    *(
+        (name, estimator)
+        for name in NAMES
+        for estimator in ESTIMATORS
+        if name not in NET_ONLY or "net" in estimator
+    ),
+    *(
+        (name, "committee")
+        for name in [*NAMES, *COMMITTEE_ONLY]
+        if name not in NET_ONLY or name in ("bald", "dropout_entropy")
+    ),
 ]
 
 
@@ -216,8 +230,8 @@ def test_one_shot_test_selection(fitted, name):
     assert len(make(name).select_tests(model, pool, budget=3)) == 3
 
 
-@pytest.mark.parametrize("name", sorted(NET_ONLY))
-def test_what_needs_a_net_says_so(fitted, name):
+@pytest.mark.parametrize("name", sorted(NET_ONLY | COMMITTEE_ONLY))
+def test_what_the_estimator_lacks_is_named(fitted, name):
     model, pool = fitted["logistic regression"]
     with pytest.raises(CapabilityError, match=f"{type(make(name)).__name__}.*LogisticRegression"):
         make(name).query(model, pool, 2)
@@ -234,7 +248,7 @@ def test_a_pool_of_the_wrong_shape_or_with_nan_is_refused(fitted, name):
         make(name).query(model, holed, 3)
 
 
-SCORING = [name for name, cls in all_strategies().items() if issubclass(cls, ScoringStrategy)]
+SCORING = [name for name in NAMES if issubclass(all_strategies()[name], ScoringStrategy)]
 
 
 @pytest.mark.parametrize("name", SCORING)

@@ -3,6 +3,7 @@
 from ._base import FunctionStrategy, Query, QueryStrategy, ScoringStrategy, Selection
 from ._bayesian import BALD, DropoutEntropy
 from ._ceal import CEAL
+from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
 from ._dfal import DFAL
 from ._dre import DRE
@@ -19,12 +20,14 @@ __all__ = [
     "DRE",
     "EGL",
     "MCP",
+    "ConsensusEntropy",
     "CoreSet",
     "DeepGini",
     "DropoutEntropy",
     "FunctionStrategy",
     "LeastConfidence",
     "Margin",
+    "MaxDisagreement",
     "MaxEntropy",
     "Query",
     "QueryStrategy",
@@ -32,6 +35,7 @@ __all__ = [
     "RobustCoreSet",
     "ScoringStrategy",
     "Selection",
+    "VoteEntropy",
     "all_strategies",
     "resolve_strategy",
 ]

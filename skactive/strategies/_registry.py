@@ -8,6 +8,7 @@ from typing import Any
 from ._base import FunctionStrategy, QueryStrategy
 from ._bayesian import BALD, DropoutEntropy
 from ._ceal import CEAL
+from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
 from ._dfal import DFAL
 from ._dre import DRE
@@ -31,6 +32,9 @@ _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "robust_coreset": RobustCoreSet,
     "ceal": CEAL,
     "dre": DRE,
+    "vote_entropy": VoteEntropy,
+    "consensus_entropy": ConsensusEntropy,
+    "max_disagreement": MaxDisagreement,
 }
 
 

@@ -40,6 +40,8 @@ def take_rows(X: Any, indices: Any) -> Any:
         return X[torch.as_tensor(indices)] if not isinstance(indices, slice) else X[indices]
     if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
         return torch.utils.data.Subset(X, np.arange(n_rows(X))[indices].tolist())
+    if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):
+        X = np.asarray(X)
     if isinstance(X, np.ndarray):
         return X[indices]
     if sp.issparse(X) and X.format not in ("csr", "csc"):
