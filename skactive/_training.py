@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from .utils.random_state import derive_seed
 
@@ -30,6 +31,27 @@ def seeded_clone(estimator: Any, seed: int | None) -> Any:
     if unset:
         fresh.set_params(**{name: derive_seed(seed, i) for i, name in enumerate(unset)})
     return fresh
+
+
+def weight_params(estimator: Any, weights: Any) -> dict[str, Any]:
+    """Fit parameters that hand sample weights to the final step; none for ``None``.
+
+    Raises
+    ------
+    TypeError
+        If that estimator takes no sample weights.
+    """
+    if weights is None:
+        return {}
+    final = final_step(estimator)
+    if not has_fit_parameter(final, "sample_weight"):
+        raise TypeError(
+            f"sample_weight was passed, but {type(final).__name__}.fit does not take it. Leave it "
+            "out, or use a classifier that does."
+        )
+    if final is estimator:
+        return {"sample_weight": weights}
+    return {f"{estimator.steps[-1][0]}__sample_weight": weights}
 
 
 def check_warm_startable(estimator: Any) -> None:

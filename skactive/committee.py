@@ -52,8 +52,10 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         self.classes = classes
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> MemberEnsemble:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> MemberEnsemble:
         """Train all members."""
+        if sample_weight is not None:
+            fit_params = {"sample_weight": np.asarray(sample_weight), **fit_params}
         y = np.asarray(y)
         self.classes_ = np.unique(y if self.classes is None else np.asarray(self.classes))
         seed = derive_seed(self.random_state)

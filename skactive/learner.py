@@ -23,6 +23,7 @@ from ._training import (
     continue_training,
     final_step,
     seeded_clone,
+    weight_params,
 )
 from .strategies import resolve_strategy
 from .utils.indexing import n_rows, stack_rows, take_rows
@@ -73,6 +74,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Labels, the columns of `predict_proba`.
     X_labeled_, y_labeled_ : the labelled set, in the order it was taught
+    sample_weight_ : its weights, or None
     X_twins_, y_twins_ : adversarial twins taught beside it (DFAL), or None
     history_ : list of dict
         One row a round, the label ledger: ``round``; ``n_taught``, labels bought in this
@@ -135,7 +137,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     # -- learning -----------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> ActiveLearner:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> ActiveLearner:
         """Forget everything and learn from a first labelled set.
 
         Parameters
@@ -143,6 +145,8 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X : array-like of shape (n_samples, ...)
         y : array-like of shape (n_samples,)
             Labels of any kind.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Kept beside the labelled set; the last step of a Pipeline gets it.
         **fit_params
             Passed to the estimator's ``fit``.
 
@@ -166,12 +170,14 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         classes = np.unique(y) if self.classes is None else np.unique(self.classes)
         _refuse_unknown_labels(y, classes)
         seed = derive_seed(self.random_state)
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        params = {**weight_params(self.estimator, weights), **fit_params}
         started = time.perf_counter()
-        fitted = self._train_cold(X, y, classes, seed, fit_params)
+        fitted = self._train_cold(X, y, classes, seed, params)
         fit_time = time.perf_counter() - started
 
         self.estimator_, self.classes_, self.seed_ = fitted, classes, seed
-        self.X_labeled_, self.y_labeled_ = X, y
+        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
         self.X_twins_, self.y_twins_ = None, None
         self.history_: list[dict[str, Any]] = []
         self._start_round(strategy, len(y), 0, fit_time)
@@ -184,6 +190,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         *,
         only_new: bool = False,
         bootstrap: bool = False,
+        sample_weight: Any = None,
         **fit_params: Any,
     ) -> ActiveLearner:
         """Add labelled samples and train again.
@@ -202,6 +209,9 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             They join the labelled set all the same.
         bootstrap : bool, default=False
             Train on a bootstrap sample of the training data.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the new samples; where only some rounds give weights, the others count
+            1, as twins and pseudo-labelled samples always do.
         **fit_params
             Passed to the estimator's ``fit`` or ``partial_fit``.
 
@@ -216,7 +226,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             The learner is unchanged then.
         """
         if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, **fit_params)
+            return self.fit(X, y, sample_weight, **fit_params)
         self._validate_params()
         strategy = resolve_strategy(self.query_strategy)
         if self.warm_start:
@@ -225,21 +235,28 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         _refuse_unknown_labels(y, self.classes_)
         X_labeled = stack_rows(self.X_labeled_, X)
         y_labeled = np.concatenate([self.y_labeled_, y])
+        weights = _joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
         X_twins, y_twins = self._twins_after(X, y)
         pseudo = self._pending.pseudo_labelled()
 
         base = (X, y) if only_new else (X_labeled, y_labeled)
         twins = None if X_twins is None else (X_twins, y_twins)
         X_train, y_train = _stack_all(base, twins, pseudo)
+        w_train = weights
+        if weights is not None:
+            w_train = np.ones(len(y_train))
+            w_train[: len(base[1])] = weights[-len(base[1]) :]
         if bootstrap:
             picked = self._bootstrap(len(y_train))
             X_train, y_train = take_rows(X_train, picked), y_train[picked]
+            w_train = None if w_train is None else w_train[picked]
+        fit_params = {**weight_params(self.estimator, w_train), **fit_params}
         started = time.perf_counter()
         fitted = self._train(X_train, y_train, only_new, fit_params)
         fit_time = time.perf_counter() - started
 
         self.estimator_ = fitted
-        self.X_labeled_, self.y_labeled_ = X_labeled, y_labeled
+        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
         self.X_twins_, self.y_twins_ = X_twins, y_twins
         self._start_round(strategy, len(y), 0 if pseudo is None else len(pseudo[1]), fit_time)
         return self
@@ -471,6 +488,19 @@ def _refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
             f"{list(classes)}. Declare all labels with ActiveLearner(classes=…), or call fit "
             "again with samples of every class."
         )
+
+
+def _joined_weights(old: NDArray | None, n_old: int, new: Any, n_new: int) -> NDArray | None:
+    """Weights of the old samples, then of the new ones; missing ones are 1."""
+    if old is None and new is None:
+        return None
+    weights = np.ones(n_new) if new is None else np.asarray(new, dtype=float)
+    if weights.shape != (n_new,):
+        raise ValueError(
+            f"sample_weight must hold one number per new sample, shape ({n_new},), got shape "
+            f"{weights.shape}."
+        )
+    return np.concatenate([np.ones(n_old) if old is None else old, weights])
 
 
 def _check_row_shape(X_pool: Any, X_labeled: Any) -> None:
