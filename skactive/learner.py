@@ -21,6 +21,7 @@ from ._training import (
     changed_params,
     check_warm_startable,
     continue_training,
+    estimator_has,
     final_step,
     seeded_clone,
     weight_params,
@@ -30,14 +31,6 @@ from .utils.indexing import n_rows, stack_rows, take_rows
 from .utils.random_state import derive_seed
 
 _MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
-
-
-def _estimator_has(method: str) -> Any:
-    def check(learner: Any) -> bool:
-        getattr(getattr(learner, "estimator_", learner.estimator), method)
-        return True
-
-    return check
 
 
 class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -166,7 +159,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         strategy.check_estimator(self.estimator)
         if self.warm_start:
             check_warm_startable(self.estimator)
-        y = self._check_labels(X, y)
+        y = as_labels(self, X, y)
         classes = np.unique(y) if self.classes is None else np.unique(self.classes)
         _refuse_unknown_labels(y, classes)
         seed = derive_seed(self.random_state)
@@ -231,7 +224,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         strategy = resolve_strategy(self.query_strategy)
         if self.warm_start:
             check_warm_startable(self.estimator)
-        y = self._check_labels(X, y)
+        y = as_labels(self, X, y)
         _refuse_unknown_labels(y, self.classes_)
         X_labeled = stack_rows(self.X_labeled_, X)
         y_labeled = np.concatenate([self.y_labeled_, y])
@@ -362,7 +355,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.predict(X)
 
-    @available_if(_estimator_has("predict_proba"))
+    @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray:
         """Class probabilities, shape (n_samples, n_classes), columns as in ``classes_``.
 
@@ -377,7 +370,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         aligned[:, np.searchsorted(self.classes_, known)] = proba
         return aligned
 
-    @available_if(_estimator_has("decision_function"))
+    @available_if(estimator_has("decision_function"))
     def decision_function(self, X: Any) -> NDArray:
         """Decision function of the estimator."""
         check_is_fitted(self)
@@ -407,20 +400,6 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return tags
 
     # -- inside -------------------------------------------------------------------------
-
-    def _check_labels(self, X: Any, y: Any) -> NDArray:
-        if y is None:
-            raise ValueError(
-                "This ActiveLearner estimator requires y to be passed, but the target y is None."
-            )
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        if n_rows(X) != len(y):
-            raise ValueError(
-                f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
-            )
-        return y
 
     def _train_cold(
         self, X: Any, y: NDArray, classes: NDArray, seed: int, fit_params: dict[str, Any]
@@ -478,6 +457,23 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"round {row['round']}: {row['oracle']} labels (+{n_taught}), "
                 f"query {query_time:.1f} s, fit {fit_time:.1f} s"
             )
+
+
+def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
+    """`y` as a 1-d array of class labels, one for each row of `X`; raise if it is none."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    if n_rows(X) != len(y):
+        raise ValueError(
+            f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
+        )
+    return y
 
 
 def _refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:

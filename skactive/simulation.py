@@ -1,0 +1,354 @@
+"""Active learning on labelled data, under a label budget: as an estimator, and as a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ._training import estimator_has
+from .learner import ActiveLearner, as_labels
+from .stopping import StoppingCriterion
+from .strategies import RandomSampling, resolve_strategy
+from .utils.indexing import n_rows, take_rows
+from .utils.random_state import derive_seed
+
+_COUNT = [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")]
+_INITIAL, _LEARNER = 0, 1
+
+
+class BudgetedLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Active learning as an estimator: ``fit(X, y)`` hides `y` and buys labels from it.
+
+    So that searches and cross-validation compare strategies at equal label cost:
+    ``GridSearchCV(BudgetedLearner(…), {"query_strategy": ["random", "dre"]})``.
+
+    Parameters
+    ----------
+    estimator : classifier
+    query_strategy : str, QueryStrategy or callable, default="entropy"
+    n_initial : int or float, default=10
+        Labels bought to start with: a count, or a share of the training data.
+    n_per_query : int or float, default=10
+        Labels bought each round.
+    budget : int or float, default=100
+        Labels bought in all.
+    initial_strategy : str or QueryStrategy, default="random"
+        Picks the first samples; it must need no model.
+    warm_start : bool, default=False
+        See `ActiveLearner`.
+    stopping : StoppingCriterion or None, default=None
+        May end the run before the budget is spent; see `skactive.stopping`.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Attributes
+    ----------
+    learner_ : ActiveLearner
+        As it is after the last round.
+    classes_ : ndarray of shape (n_classes,)
+        All labels in `y`. The *names* of the classes are known beforehand; which sample has
+        which is not.
+    queried_indices_ : ndarray of shape (n_labels_,)
+        Rows of `X` whose labels were bought, in that order.
+    n_labels_ : int
+    learning_curve_ : dict of str to ndarray
+        One entry a round: ``"n_labels"``, ``"fit_time"``, ``"query_time"`` (seconds) and the
+        other columns of the learner's ledger.
+
+    Notes
+    -----
+    No label is read that was not paid for: `y` is only ever indexed at `queried_indices_`.
+    A first sample that holds a single class is enlarged, one paid label after another, until
+    there are two, as most classifiers need.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skactive import BudgetedLearner
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = BudgetedLearner(LogisticRegression(max_iter=500), budget=30, random_state=0)
+    >>> search = GridSearchCV(model, {"query_strategy": ["random", "margin"]}, cv=3).fit(X, y)
+    >>> search.best_estimator_.n_labels_
+    30
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "query_strategy": [str, HasMethods(["select"]), callable],
+        "n_initial": _COUNT,
+        "n_per_query": _COUNT,
+        "budget": _COUNT,
+        "initial_strategy": [str, HasMethods(["select"])],
+        "warm_start": ["boolean"],
+        "stopping": [StoppingCriterion, None],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        query_strategy: Any = "entropy",
+        n_initial: int | float = 10,
+        n_per_query: int | float = 10,
+        budget: int | float = 100,
+        *,
+        initial_strategy: Any = "random",
+        warm_start: bool = False,
+        stopping: StoppingCriterion | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.query_strategy = query_strategy
+        self.n_initial = n_initial
+        self.n_per_query = n_per_query
+        self.budget = budget
+        self.initial_strategy = initial_strategy
+        self.warm_start = warm_start
+        self.stopping = stopping
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> BudgetedLearner:
+        """Spend the budget on labels of `X` and learn from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            The pool.
+        y : array-like of shape (n_samples,)
+            What the oracle will answer.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the budget is larger than the data or smaller than the first sample, or a
+            parameter is out of range.
+        CapabilityError
+            If the estimator lacks what the strategy needs.
+        """
+        for _ in self._rounds(X, y):
+            pass
+        return self
+
+    def _rounds(self, X: Any, y: Any) -> Iterator[ActiveLearner]:
+        """Run, yielding the learner after each round."""
+        self._validate_params()
+        resolve_strategy(self.query_strategy).check_estimator(self.estimator)
+        y = as_labels(self, X, y)
+        n_initial, n_per_query, budget = self._counts(len(y))
+        seed = derive_seed(self.random_state)
+        unlabeled = np.ones(len(y), dtype=bool)
+        first = self._first_samples(X, y, n_initial, budget, derive_seed(seed, _INITIAL))
+        unlabeled[first] = False
+        self.classes_ = np.unique(y)
+        learner = ActiveLearner(
+            clone(self.estimator),
+            self.query_strategy,
+            warm_start=self.warm_start,
+            classes=self.classes_,
+            random_state=None if self.random_state is None else derive_seed(seed, _LEARNER),
+        )
+        self.learner_ = learner.fit(take_rows(X, first), y[first])
+        bought = [first]
+        stop = self.stopping.start() if self.stopping is not None else None
+        while True:
+            self._note(bought)
+            yield self.learner_
+            left = budget - self.n_labels_
+            if (stop is not None and stop(self.learner_)) or left <= 0:
+                return
+            idx, rows = learner.query(X, min(left, n_per_query), candidates=unlabeled)
+            unlabeled[idx] = False
+            bought.append(idx)
+            learner.teach(rows, y[idx])
+
+    def _note(self, bought: list[NDArray]) -> None:
+        self.queried_indices_ = np.concatenate(bought)
+        self.n_labels_ = len(self.queried_indices_)
+        history = self.learner_.history_
+        self.learning_curve_ = {key: np.array([row[key] for row in history]) for key in history[0]}
+        self.learning_curve_["n_labels"] = self.learning_curve_.pop("oracle")
+
+    def _counts(self, n: int) -> tuple[int, int, int]:
+        counts = []
+        for name in ("n_initial", "n_per_query", "budget"):
+            value = getattr(self, name)
+            share = not isinstance(value, Integral)
+            counts.append(max(1, round(float(value) * n)) if share else int(value))
+        n_initial, n_per_query, budget = counts
+        if budget > n:
+            raise ValueError(
+                f"budget must not exceed the number of training samples, {n}, got {self.budget}. "
+                "Pass a smaller one, or a share of the data (float in (0, 1])."
+            )
+        if n_initial > budget:
+            raise ValueError(
+                f"n_initial ({n_initial} labels) must not exceed the budget ({budget} labels)."
+            )
+        return n_initial, n_per_query, budget
+
+    def _first_samples(self, X: Any, y: NDArray, n: int, budget: int, seed: int) -> NDArray:
+        strategy = resolve_strategy(self.initial_strategy)
+        if strategy._capabilities():
+            raise ValueError(
+                f"initial_strategy must need no model, but {type(strategy).__name__} does. Use "
+                "'random', or CoreSet(embedding='input')."
+            )
+        first = strategy.select(None, X, n, random_state=seed).indices
+        rest = (
+            RandomSampling(random_state=seed).query(
+                None, X, len(y) - n, candidates=np.setdiff1d(np.arange(len(y)), first)
+            )
+            if n < len(y)
+            else np.empty(0, dtype=np.intp)
+        )
+        for more in range(min(budget - n, len(rest)) + 1):
+            bought = np.concatenate([first, rest[:more]])
+            if len(np.unique(y[bought])) > 1:
+                return bought
+        return first
+
+    def predict(self, X: Any) -> NDArray:
+        """Predicted labels, shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.learner_.predict(X)
+
+    @available_if(estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray:
+        """Class probabilities, shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        return self.learner_.predict_proba(X)
+
+    @available_if(estimator_has("decision_function"))
+    def decision_function(self, X: Any) -> NDArray:
+        """Decision function of the estimator."""
+        check_is_fitted(self)
+        return self.learner_.decision_function(X)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features the estimator was fitted on."""
+        check_is_fitted(self)
+        return self.learner_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Names of the features the estimator was fitted on."""
+        return self.learner_.feature_names_in_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "learner_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(ActiveLearner(self.estimator))
+        tags.input_tags, tags.classifier_tags = inner.input_tags, inner.classifier_tags
+        return tags
+
+
+def active_learning_curve(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    query_strategy: Any = "entropy",
+    n_initial: int | float = 10,
+    n_per_query: int | float = 10,
+    budget: int | float = 100,
+    cv: Any = None,
+    scoring: Any = None,
+    n_repeats: int = 1,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    **params: Any,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Scores against the number of labels, like scikit-learn's ``learning_curve``.
+
+    Parameters
+    ----------
+    estimator, query_strategy, n_initial, n_per_query, budget, **params
+        As in `BudgetedLearner`.
+    X, y : array-like
+        Data; each training fold is a pool with hidden labels.
+    cv : int, splitter or None, default=None
+        As in scikit-learn; ``None`` is 5 stratified folds.
+    scoring : str, callable or None, default=None
+        One scorer, such as ``make_robust_scorer(…)``; ``None`` is ``score``.
+    n_repeats : int, default=1
+        Runs with other seeds on each split.
+    n_jobs : int or None, default=None
+        Runs side by side, through joblib. The result does not depend on it.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Returns
+    -------
+    n_labels : ndarray of shape (n_rounds,)
+    train_scores : ndarray of shape (n_rounds, n_splits · n_repeats)
+        On the labelled set of each round.
+    test_scores : ndarray of shape (n_rounds, n_splits · n_repeats)
+        On the test fold. ``LearningCurveDisplay(train_sizes=n_labels, …)`` draws all three.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import active_learning_curve
+    >>> X, y = load_iris(return_X_y=True)
+    >>> n_labels, train, test = active_learning_curve(
+    ...     LogisticRegression(max_iter=500), X, y, query_strategy="margin", budget=30, cv=3,
+    ...     n_repeats=2, random_state=0)
+    >>> n_labels, test.shape
+    (array([10, 20, 30]), (3, 6))
+    """
+    y = np.asarray(y)
+    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    seed = derive_seed(random_state)
+    model = BudgetedLearner(estimator, query_strategy, n_initial, n_per_query, budget, **params)
+    scorer = check_scoring(model, scoring=scoring)
+    runs = Parallel(n_jobs=n_jobs)(
+        delayed(_one_run)(model, scorer, X, y, train, test, derive_seed(seed, i, repeat))
+        for repeat in range(n_repeats)
+        for i, (train, test) in enumerate(splits)
+    )
+    lengths = {len(run) for run in runs}
+    first = [row[0] for row in runs[0]]
+    if len(lengths) > 1 or any([row[0] for row in run] != first for run in runs):
+        # A stopping criterion, or folds of other sizes with shares: the common rounds count.
+        shortest = min(lengths)
+        runs = [run[:shortest] for run in runs]
+    table = np.array(runs, dtype=float)
+    n_labels = table[:, :, 0].mean(axis=0).round().astype(int)
+    return n_labels, table[:, :, 1].T, table[:, :, 2].T
+
+
+def _one_run(
+    model: BudgetedLearner,
+    scorer: Any,
+    X: Any,
+    y: NDArray,
+    train: NDArray,
+    test: NDArray,
+    seed: int,
+) -> list[tuple[int, float, float]]:
+    model = clone(model).set_params(random_state=seed)
+    X_test, rows = take_rows(X, test), []
+    for learner in model._rounds(take_rows(X, train), y[train]):
+        on_labeled = scorer(model, learner.X_labeled_, learner.y_labeled_)
+        rows.append((n_rows(learner.y_labeled_), on_labeled, scorer(model, X_test, y[test])))
+    return rows

@@ -1,0 +1,103 @@
+"""Stopping criteria: each against a run whose end is known."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from skactive import ActiveLearner
+from skactive.stopping import (
+    MaxLabels,
+    MaxRounds,
+    Plateau,
+    PredictionStability,
+    UncertaintyThreshold,
+)
+
+
+class Scripted:
+    """A learner whose scores, predictions and ledger are written down."""
+
+    classes_ = np.arange(3)
+
+    def __init__(self, scores=(), predictions=(), labels=()):
+        self.scores, self.predictions, self.labels = scores, predictions, labels
+        self.history_ = []
+
+    def next_round(self):
+        self.history_.append({"oracle": self.labels[len(self.history_)] if self.labels else 0})
+
+    def fit(self, X, y):
+        return self
+
+    def score(self, X, y):
+        return self.scores[len(self.history_) - 1]
+
+    def predict(self, X):
+        return np.asarray(self.predictions[len(self.history_) - 1])
+
+
+def rounds_until(criterion, learner, most=20):
+    watch = criterion.start()
+    for number in range(most):
+        learner.next_round()
+        if watch(learner):
+            return number
+    return None
+
+
+def test_labels_and_rounds_are_counted():
+    assert rounds_until(MaxLabels(30), Scripted(labels=[10, 20, 30, 40])) == 2
+    assert rounds_until(MaxRounds(3), Scripted(labels=[10] * 9)) == 3
+
+
+def test_a_plateau_is_waited_for():
+    scores = [0.1, 0.5, 0.5, 0.6, 0.6, 0.6, 0.9]
+    assert rounds_until(Plateau([], [], patience=2), Scripted(scores=scores)) == 5
+    assert rounds_until(Plateau([], [], patience=1, min_delta=0.2), Scripted(scores=scores)) == 2
+
+
+def test_predictions_must_agree_in_a_row():
+    predictions = [[0, 1, 2, 0], [0, 1, 2, 1], [0, 1, 2, 1], [0, 1, 2, 2], *[[0, 1, 2, 2]] * 5]
+    assert rounds_until(PredictionStability([], patience=2), Scripted(predictions=predictions)) == 5
+    single = Scripted(predictions=[[1, 1]] * 5)
+    assert rounds_until(PredictionStability([], patience=1), single) == 1
+
+
+def test_certainty_ends_the_run():
+    X, y = load_iris(return_X_y=True)
+    learner = ActiveLearner(LogisticRegression(C=1e6, max_iter=5000), random_state=0)
+    learner.fit(X[::3], y[::3])
+    assert UncertaintyThreshold(X, threshold=2.0).start()(learner)
+    assert not UncertaintyThreshold(X, threshold=1e-9).start()(learner)
+    assert UncertaintyThreshold(X, threshold=1e-3, quantile=0.1).start()(learner)
+
+
+def test_criteria_combine_and_each_sees_every_round():
+    both = MaxRounds(4) & MaxLabels(20)
+    assert rounds_until(both, Scripted(labels=[10, 20, 30, 40, 50, 60])) == 4
+    either = MaxRounds(4) | MaxLabels(20)
+    assert rounds_until(either, Scripted(labels=[10, 20, 30, 40, 50, 60])) == 1
+    scores = [0.1, 0.1, 0.1, 0.1]
+    late = Plateau([], [], patience=2) & MaxRounds(3)
+    assert rounds_until(late, Scripted(scores=scores, labels=[1] * 4)) == 3
+
+
+def test_a_criterion_can_be_used_again():
+    criterion = MaxRounds(2) | Plateau([], [], patience=1)
+    for _ in range(2):
+        assert rounds_until(criterion, Scripted(scores=[1, 1, 1], labels=[1] * 3)) == 1
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        MaxLabels(0),
+        MaxRounds(-1),
+        Plateau([], [], patience=0),
+        PredictionStability([], threshold=2),
+    ],
+)
+def test_bad_parameters_are_refused(criterion):
+    with pytest.raises(ValueError, match="must be"):
+        criterion.start()
