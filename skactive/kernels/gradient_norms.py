@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,9 @@ from torch.nn import functional as F
 from ..utils.modules import untouched
 from .inference import last_linear_input
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-# Floats of unfolded activations held at once (256 MB).
-_MAX_UNFOLDED = 1 << 26
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+# Floats of unfolded activations, or of per-sample gradients, held at once (128 MB).
+_MAX_FLOATS = 1 << 25
 
 
 def expected_gradient_length(module: nn.Module, X: Tensor, wrt: str = "parameters") -> Tensor:
@@ -24,36 +25,58 @@ def expected_gradient_length(module: nn.Module, X: Tensor, wrt: str = "parameter
     Parameters
     ----------
     module : torch.nn.Module
-        Returns logits. Run in eval mode and left as it was.
+        Returns logits of shape (n, n_classes). Run in eval mode and left as it was.
     X : Tensor of shape (n, ...)
+        Not modified.
     wrt : {"parameters", "last_layer", "input"}, default="parameters"
-        What the gradient is taken in; of the parameters, those that require a gradient.
+        What the gradient is taken in. Of the parameters, those that require a gradient;
+        ``"last_layer"`` is weight and bias of the linear layer executed last, whose outputs
+        are taken for the logits: Σ_c p_c ‖p − e_c‖ √(‖z‖² + 1), with z its input.
 
     Returns
     -------
-    lengths : Tensor of shape (n,)
+    lengths : Tensor of shape (n,), dtype of the logits
         Each sample's own: neither averaged over the batch nor dependent on its size.
+
+    Raises
+    ------
+    ValueError
+        If `wrt` is none of the three, or is ``"last_layer"`` and no linear layer is executed.
 
     Notes
     -----
     The norm of a layer's gradient is computed from its input and the gradient of its output
     (*ghost norms*), so that no gradient of a parameter is ever formed. This covers linear
-    layers, 2-d convolutions and BatchNorm that are executed once; other modules go through
-    per-sample differentiation, slower and the same.
+    layers, 2-d convolutions, batch, layer and group normalisation that are executed once. It
+    is compared with autograd on the first sample; a module with other parameters, or with
+    the same in other places, goes through per-sample differentiation: slower, and the same.
 
     References
     ----------
-    Goodfellow, "Efficient per-example gradient computations", arXiv 1510.01799; Bu et al.,
-    "Scalable and efficient training of large convolutional neural networks with differential
-    privacy", NeurIPS 2022 (convolutions).
+    Settles & Craven, "An analysis of active learning strategies for sequence labeling tasks",
+    EMNLP 2008, section 3.4 (the score); Goodfellow, "Efficient per-example gradient
+    computations", arXiv 1510.01799, section 4 (linear layers); Bu et al., "Scalable and
+    efficient training of large convolutional neural networks with differential privacy",
+    NeurIPS 2022, section 3 (convolutions, choice between the two products).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.kernels.gradient_norms import expected_gradient_length
+    >>> module = torch.nn.Linear(2, 2)
+    >>> _ = module.load_state_dict({"weight": torch.zeros(2, 2), "bias": torch.zeros(2)})
+    >>> expected_gradient_length(module, torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+    tensor([0.7071, 3.6056])
     """
-    wanted = {id(p) for p in module.parameters() if p.requires_grad}
-    with torch.enable_grad(), untouched(module):
-        return _LENGTHS[wrt](module, X, wanted)
+    if wrt not in _LENGTHS:
+        raise ValueError(f"wrt must be one of {sorted(_LENGTHS)}, got {wrt!r}.")
+    with torch.inference_mode(False), torch.enable_grad():
+        X = X.clone() if X.is_inference() else X.detach()
+        return _LENGTHS[wrt](module, X)
 
 
-def _wrt_last_layer(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
-    with torch.no_grad(), last_linear_input(module) as seen:
+def _wrt_last_layer(module: nn.Module, X: Tensor) -> Tensor:
+    with torch.no_grad(), untouched(module, freeze=False), last_linear_input(module) as seen:
         proba = module(X).softmax(dim=1)
     # ‖p − e_c‖² = ‖p‖² − 2 p_c + 1; the bias adds 1 to ‖z‖².
     residual = (proba.square().sum(dim=1, keepdim=True) - 2 * proba + 1).clamp_min(0).sqrt()
@@ -62,26 +85,33 @@ def _wrt_last_layer(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
     return (proba * residual).sum(dim=1) * norm
 
 
-def _wrt_input(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
-    X = X.detach().requires_grad_(True)
-    logits = module(X)
-    proba = logits.detach().softmax(dim=1)
-    total = torch.zeros(len(X), device=X.device, dtype=X.dtype)
-    for c, loss in _losses(logits):
-        (gradient,) = torch.autograd.grad(loss, X, retain_graph=True)
-        total += proba[:, c] * gradient.flatten(1).norm(dim=1)
+def _wrt_input(module: nn.Module, X: Tensor) -> Tensor:
+    with untouched(module):
+        X = X.requires_grad_(True)
+        logits = module(X)
+        proba = logits.detach().softmax(dim=1)
+        total = torch.zeros_like(proba[:, 0])
+        for c, loss in _losses(logits):
+            (gradient,) = torch.autograd.grad(loss, X, retain_graph=True)
+            total += proba[:, c] * gradient.flatten(1).norm(dim=1)
     return total
 
 
-def _wrt_parameters(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
-    ghost = _GhostNorms(module, wanted)
-    if not ghost.covers(X[:1]):
-        return _per_sample(module, X, wanted)
-    rows = max(1, _MAX_UNFOLDED // max(1, ghost.unfolded_floats))
-    return torch.cat([ghost.lengths(part) for part in X.split(rows)])
+def _wrt_parameters(module: nn.Module, X: Tensor) -> Tensor:
+    wanted = {id(p) for p in module.parameters() if p.requires_grad}
+    if not wanted or not len(X):
+        return torch.zeros(len(X), device=X.device)
+    with untouched(module, freeze=False):
+        ghost = _GhostNorms(module, wanted)
+        covered = ghost.agrees_with_autograd(X[:1])
+    with untouched(module):
+        if not covered:
+            return _by_sample(module, X, wanted)
+        return torch.cat([ghost.lengths(part) for part in X.split(ghost.max_rows)])
 
 
 def _losses(logits: Tensor) -> list[tuple[int, Tensor]]:
+    """Cross-entropy to each class, summed: each sample's gradient is its own."""
     log_proba = F.log_softmax(logits, dim=1)
     return [(c, -log_proba[:, c].sum()) for c in range(logits.shape[1])]
 
@@ -92,111 +122,150 @@ class _GhostNorms:
     def __init__(self, module: nn.Module, wanted: set[int]) -> None:
         self.module = module
         self.wanted = wanted
-        self.tracked: list[nn.Module] = []
-        self.inputs: dict[nn.Module, Tensor] = {}
-        self.outputs: dict[nn.Module, Tensor] = {}
-        self.calls: dict[nn.Module, int] = {}
-        self.unfolded_floats = 0
+        self.tracked = [sub for sub in module.modules() if self._is_tracked(sub)]
+        self.max_rows = 1
 
-    def covers(self, first: Tensor) -> bool:
-        """Whether every wanted parameter is in a supported layer that is executed once."""
-        covered: set[int] = set()
-        owners = [sub for sub in self.module.modules() if any(True for _ in sub.parameters(False))]
-        for sub in owners:
-            if not _supported(sub):
-                if any(id(p) in self.wanted for p in sub.parameters(False)):
-                    return False
-                continue
-            if covered & {id(p) for p in sub.parameters(False)}:
-                return False  # shared between layers
-            covered |= {id(p) for p in sub.parameters(False)}
-        self.tracked = [sub for sub in owners if _supported(sub)]
-        with torch.no_grad():
-            self._forward(first)
-        if any(self.calls.get(sub, 0) != 1 for sub in self.tracked):
-            return False
-        if any(isinstance(s, nn.Linear) and self.inputs[s].dim() != 2 for s in self.tracked):
-            return False
-        self.unfolded_floats = sum(
-            self.inputs[sub].shape[1] * sub.weight[0, 0].numel() * self.outputs[sub][0, 0].numel()
-            for sub in self.tracked
-            if isinstance(sub, nn.Conv2d)
+    def agrees_with_autograd(self, first: Tensor) -> bool:
+        """Whether the layers' gradients have the norms that autograd finds, on one sample."""
+        layers, logits = self._forward(first)
+        if len({id(layer.module) for layer in layers}) < len(layers):
+            return False  # executed twice: the gradient is a sum, its norm is not
+        # Any direction will do, but that of a sure sample's loss is zero.
+        direction = torch.linspace(-1, 1, logits.shape[1]).to(logits)
+        target = (logits * direction).sum()
+        parameters = {id(p): p for p in self.module.parameters() if id(p) in self.wanted}
+        gradients = torch.autograd.grad(
+            target, list(parameters.values()), retain_graph=True, allow_unused=True
         )
-        return True
+        squared = {
+            key: gradient.square().sum()
+            for key, gradient in zip(parameters, gradients, strict=True)
+            if gradient is not None
+        }
+        rounding = 1e-6 * float(sum(squared.values()))
+        for layer, found in zip(layers, self._squared_norms(layers, target), strict=True):
+            owned = [squared.pop(id(p)) for p in layer.module.parameters() if id(p) in squared]
+            expected = sum(owned, torch.zeros_like(target))
+            if not torch.allclose(found[0], expected, rtol=1e-3, atol=rounding):
+                return False
+        self.max_rows = max(1, _MAX_FLOATS // sum(layer.floats for layer in layers))
+        return not squared  # nothing is left to layers that are not covered
 
     def lengths(self, X: Tensor) -> Tensor:
-        logits = self._forward(X.detach().requires_grad_(True))
+        layers, logits = self._forward(X)
         proba = logits.detach().softmax(dim=1)
-        prepared = {sub: _prepare(sub, self.inputs[sub].detach()) for sub in self.tracked}
-        outputs = [self.outputs[sub] for sub in self.tracked]
-        total = torch.zeros(len(X), device=X.device, dtype=logits.dtype)
+        total = torch.zeros_like(proba[:, 0])
         for c, loss in _losses(logits):
-            deltas = torch.autograd.grad(loss, outputs, retain_graph=True)
-            squared = torch.zeros_like(total)
-            for sub, delta in zip(self.tracked, deltas, strict=True):
-                squared += _squared_norm(sub, prepared[sub], delta, self.wanted)
+            squared = sum(self._squared_norms(layers, loss), torch.zeros_like(total))
             total += proba[:, c] * squared.sqrt()
         return total
 
-    def _forward(self, X: Tensor) -> Tensor:
-        self.inputs, self.outputs, self.calls = {}, {}, {}
+    def _is_tracked(self, sub: nn.Module) -> bool:
+        return _supported(sub) and any(id(p) in self.wanted for p in sub.parameters(False))
 
-        def note(sub: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            self.inputs[sub], self.outputs[sub] = inputs[0], output
-            self.calls[sub] = self.calls.get(sub, 0) + 1
+    def _squared_norms(self, layers: list[_Layer], target: Tensor) -> list[Tensor]:
+        outputs = [layer.output for layer in layers]
+        deltas = torch.autograd.grad(target, outputs, retain_graph=True)
+        return [
+            layer.squared_norm(delta, self.wanted)
+            for layer, delta in zip(layers, deltas, strict=True)
+        ]
+
+    def _forward(self, X: Tensor) -> tuple[list[_Layer], Tensor]:
+        layers: list[_Layer] = []
+
+        def note(sub: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            if not output.requires_grad:
+                output.requires_grad_(True)  # nothing before it does: parameters are frozen
+            layers.append(_Layer(sub, inputs[0].detach(), output))
+            return output.clone()  # which nn.ReLU(inplace=True) may overwrite
 
         handles = [sub.register_forward_hook(note) for sub in self.tracked]
         try:
-            return self.module(X)
+            return layers, self.module(X)
         finally:
             for handle in handles:
                 handle.remove()
 
 
+class _Layer:
+    """One executed layer: weight gradient Σ_t δ_t ⊗ a_t over its positions t, per sample.
+
+    The products are taken in groups: those of a convolution; of a normalisation, whose weight
+    meets one input each, one group per weight.
+    """
+
+    def __init__(self, module: nn.Module, inputs: Tensor, output: Tensor) -> None:
+        self.module: Any = module
+        self.output = output
+        self.inputs = _positions(self.module, inputs)
+        n_inputs, n_positions = self.inputs.shape[2:]
+        self.floats = self.inputs[0].numel()
+        # ‖Σ_t δ_t ⊗ a_t‖² = Σ_st ⟨a_s, a_t⟩⟨δ_s, δ_t⟩, cheaper where positions are few.
+        self.by_gram = n_positions <= n_inputs
+        if self.by_gram:
+            self.inputs = self.inputs.transpose(2, 3) @ self.inputs
+
+    def squared_norm(self, delta: Tensor, wanted: set[int]) -> Tensor:
+        """Squared norm of the gradient in the layer's wanted parameters, shape (n,)."""
+        delta = _output_positions(self.module, delta)
+        squared = torch.zeros_like(delta[:, 0, 0, 0])
+        if self.module.weight is not None and id(self.module.weight) in wanted:
+            if self.by_gram:
+                products = self.inputs * (delta.transpose(2, 3) @ delta)
+            elif delta.shape[2] == self.inputs.shape[2] == 1:
+                products = (delta * self.inputs).sum(dim=3).square()
+            else:
+                products = (delta @ self.inputs.transpose(2, 3)).square()
+            squared = squared + products.flatten(1).sum(dim=1).clamp_min(0)
+        if self.module.bias is not None and id(self.module.bias) in wanted:
+            squared = squared + delta.sum(dim=3).square().flatten(1).sum(dim=1)
+        return squared
+
+
 def _supported(sub: nn.Module) -> bool:
     if type(sub) is nn.Conv2d:
-        return sub.groups == 1 and sub.padding_mode == "zeros" and not isinstance(sub.padding, str)
-    if isinstance(sub, _NORMS):
-        return type(sub) in _NORMS and sub.running_mean is not None
-    return type(sub) is nn.Linear
+        return sub.padding_mode == "zeros" and not isinstance(sub.padding, str)
+    if type(sub) in _BATCH_NORMS:
+        return sub.running_mean is not None  # else samples share their batch's statistics
+    return type(sub) in (nn.Linear, nn.LayerNorm, nn.GroupNorm)
 
 
-def _prepare(sub: Any, inputs: Tensor) -> Tensor:
-    """What the layer's gradient norm needs of its input, once for all classes."""
+def _positions(sub: Any, inputs: Tensor) -> Tensor:
+    """What the weights meet, shape (n, groups, inputs per group, positions)."""
     if isinstance(sub, nn.Linear):
-        return inputs.square().sum(dim=1)
+        return inputs.reshape(len(inputs), 1, -1, inputs.shape[-1]).transpose(2, 3)
     if isinstance(sub, nn.Conv2d):
-        return F.unfold(
+        unfolded = F.unfold(
             inputs,
             sub.kernel_size,
             dilation=sub.dilation,
             padding=sub.padding,  # type: ignore[arg-type]  # no string: see _supported
             stride=sub.stride,
         )
-    shape = (1, -1, *[1] * (inputs.dim() - 2))
-    scale = (sub.running_var + sub.eps).rsqrt().view(shape)
-    return (inputs - sub.running_mean.view(shape)) * scale
-
-
-def _squared_norm(sub: Any, prepared: Tensor, delta: Tensor, wanted: set[int]) -> Tensor:
-    """Squared norm of the gradient in the layer's wanted parameters, per sample."""
-    weight = float(sub.weight is not None and id(sub.weight) in wanted)
-    bias = float(sub.bias is not None and id(sub.bias) in wanted)
-    if isinstance(sub, nn.Linear):
-        return delta.square().sum(dim=1) * (weight * prepared + bias)
-    delta = delta.flatten(2) if delta.dim() > 2 else delta[..., None]
-    squared = bias * delta.sum(dim=2).square().sum(dim=1)
-    if not weight:
-        return squared
-    if isinstance(sub, nn.Conv2d):
-        gradient = torch.bmm(delta, prepared.transpose(1, 2)).flatten(1)
+        return unfolded.unflatten(1, (sub.groups, -1))
+    if isinstance(sub, nn.LayerNorm):
+        normed = F.layer_norm(inputs, sub.normalized_shape, eps=sub.eps)
+    elif isinstance(sub, nn.GroupNorm):
+        normed = F.group_norm(inputs, sub.num_groups, eps=sub.eps)
     else:
-        prepared = prepared.flatten(2) if prepared.dim() > 2 else prepared[..., None]
-        gradient = (delta * prepared).sum(dim=2)
-    return squared + gradient.square().sum(dim=1)
+        normed = F.batch_norm(inputs, sub.running_mean, sub.running_var, eps=sub.eps)
+    return _output_positions(sub, normed)
 
 
-def _per_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
+def _output_positions(sub: Any, output: Tensor) -> Tensor:
+    """Outputs in the same order, shape (n, groups, outputs per group, positions)."""
+    if isinstance(sub, nn.Linear):
+        return output.reshape(len(output), 1, -1, output.shape[-1]).transpose(2, 3)
+    if isinstance(sub, nn.Conv2d):
+        return output.flatten(2).unflatten(1, (sub.groups, -1))
+    if isinstance(sub, nn.LayerNorm):
+        n_weights = math.prod(sub.normalized_shape)
+        return output.reshape(len(output), -1, n_weights).transpose(1, 2)[:, :, None]
+    return output.reshape(*output.shape[:2], 1, -1)
+
+
+def _by_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
     """The same by differentiating each sample on its own."""
     params = {name: p.detach() for name, p in module.named_parameters() if id(p) in wanted}
 
@@ -204,18 +273,27 @@ def _per_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
         logits = functional_call(module, params, (x[None],))
         return -F.log_softmax(logits, dim=1)[0].gather(0, c[None])[0]
 
+    chunk = max(1, _MAX_FLOATS // sum(p.numel() for p in params.values()))
+    gradients_of: Callable[..., dict[str, Tensor]] = grad(loss)
     with torch.no_grad():
         proba = module(X).softmax(dim=1)
-    total = torch.zeros_like(proba[:, 0])
-    gradients_of = vmap(grad(loss), in_dims=(None, 0, None), chunk_size=32)
-    for c in range(proba.shape[1]):
-        gradients = gradients_of(params, X, torch.tensor(c, device=X.device))
-        squared = sum(g.flatten(1).square().sum(dim=1) for g in gradients.values())
-        total += proba[:, c] * squared.sqrt()
-    return total
+    classes = torch.arange(proba.shape[1], device=X.device)
+    try:
+        in_batches = vmap(gradients_of, in_dims=(None, 0, None), chunk_size=chunk)
+        squared = [_total_norm(in_batches(params, X, c), 1) for c in classes]
+        return (proba * torch.stack(squared, dim=1)).sum(dim=1)
+    except RuntimeError:  # what vmap cannot batch: recurrent layers, branches on values
+        one_by_one = [_total_norm(gradients_of(params, x, c), 0) for x in X for c in classes]
+        return (proba * torch.stack(one_by_one).view_as(proba)).sum(dim=1)
 
 
-_LENGTHS: dict[str, Callable[[nn.Module, Tensor, set[int]], Tensor]] = {
+def _total_norm(gradients: dict[str, Tensor], batch_dims: int) -> Tensor:
+    """Norm over all parameters, one per sample if there is a batch dimension."""
+    flat = [g.unsqueeze(-1).flatten(batch_dims).square().sum(dim=-1) for g in gradients.values()]
+    return torch.stack(flat).sum(dim=0).sqrt()
+
+
+_LENGTHS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
     "parameters": _wrt_parameters,
     "last_layer": _wrt_last_layer,
     "input": _wrt_input,

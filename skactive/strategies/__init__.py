@@ -1,10 +1,12 @@
 """Query strategies: which samples to label next."""
 
 from ._base import FunctionStrategy, Query, QueryStrategy, ScoringStrategy, Selection
+from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
 from ._ceal import CEAL
 from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
+from ._coverage import ClusterMargin, ProbCover, TypiClust, UHerding
 from ._dfal import DFAL
 from ._dre import DRE
 from ._egl import EGL
@@ -12,14 +14,21 @@ from ._mcp import MCP
 from ._random import RandomSampling
 from ._registry import all_strategies, resolve_strategy
 from ._uncertainty import DeepGini, LeastConfidence, Margin, MaxEntropy
+from ._wrappers import ClassBalanced, Combine, Subsample
 
 __all__ = [
+    "BADGE",
     "BALD",
     "CEAL",
     "DFAL",
     "DRE",
     "EGL",
+    "EPIG",
     "MCP",
+    "BatchBALD",
+    "ClassBalanced",
+    "ClusterMargin",
+    "Combine",
     "ConsensusEntropy",
     "CoreSet",
     "DeepGini",
@@ -29,12 +38,17 @@ __all__ = [
     "Margin",
     "MaxDisagreement",
     "MaxEntropy",
+    "PowerBALD",
+    "ProbCover",
     "Query",
     "QueryStrategy",
     "RandomSampling",
     "RobustCoreSet",
     "ScoringStrategy",
     "Selection",
+    "Subsample",
+    "TypiClust",
+    "UHerding",
     "VoteEntropy",
     "all_strategies",
     "resolve_strategy",

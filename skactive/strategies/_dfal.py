@@ -70,12 +70,12 @@ class DFAL(ScoringStrategy):
 
     def _select(self, query: Query) -> Selection:
         attacked = self._draw_candidates(query)
-        rows = _subset(query.X, attacked)
+        rows = query.X.subset(attacked)
         scores = self._score_checked(query.model, rows, query.rng)
         best = top_k(scores, query.n, query.rng)
         twins = None
         if self.adversarial_twins:
-            twins, _ = query.model.adversarial_twins(_subset(rows, best), deepfool=self.deepfool)
+            twins, _ = query.model.adversarial_twins(rows.subset(best), deepfool=self.deepfool)
         return Selection(attacked[best], scores[best], twins=twins)
 
     def _draw_candidates(self, query: Query) -> NDArray:
@@ -85,7 +85,3 @@ class DFAL(ScoringStrategy):
         size = 10 * query.n if self.n_candidates is None else int(self.n_candidates)
         size = min(max(size, query.n), n_pool)
         return query.rng.choice(n_pool, size=size, replace=False)
-
-
-def _subset(X: Rows, positions: NDArray) -> Rows:
-    return Rows(X.X, positions if X.indices is None else X.indices[positions])

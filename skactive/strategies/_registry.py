@@ -6,10 +6,12 @@ import difflib
 from typing import Any
 
 from ._base import FunctionStrategy, QueryStrategy
+from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
 from ._ceal import CEAL
 from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
+from ._coverage import ClusterMargin, ProbCover, TypiClust, UHerding
 from ._dfal import DFAL
 from ._dre import DRE
 from ._egl import EGL
@@ -35,6 +37,14 @@ _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "vote_entropy": VoteEntropy,
     "consensus_entropy": ConsensusEntropy,
     "max_disagreement": MaxDisagreement,
+    "badge": BADGE,
+    "batchbald": BatchBALD,
+    "powerbald": PowerBALD,
+    "epig": EPIG,
+    "typiclust": TypiClust,
+    "probcover": ProbCover,
+    "uherding": UHerding,
+    "clustermargin": ClusterMargin,
 }
 
 

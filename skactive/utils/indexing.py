@@ -124,6 +124,10 @@ class Rows:
         """Materialise some rows (positions within this view), in the pool's own type."""
         return take_rows(self.X, indices if self.indices is None else self.indices[indices])
 
+    def subset(self, positions: np.ndarray) -> Rows:
+        """A view on some of these rows (positions within this view), nothing copied."""
+        return Rows(self.X, positions if self.indices is None else self.indices[positions])
+
     def batches(self, batch_size: int) -> Iterator[tuple[slice, Any]]:
         """Yield ``(slice into this view, materialised rows)``, `batch_size` rows at a time."""
         for start in range(0, len(self), batch_size):

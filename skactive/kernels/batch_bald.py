@@ -1,0 +1,160 @@
+"""BatchBALD and EPIG: information about the model, from sampled predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr, rel_entr
+
+from .uncertainty import entropy
+
+_BLOCK_ENTRIES = 1 << 22  # floats held at once
+
+
+def batch_bald_select(
+    proba: NDArray, n: int, rng: np.random.Generator, n_configurations: int = 1000
+) -> tuple[NDArray[np.intp], NDArray]:
+    """Greedily maximise the joint mutual information I(y_1, …, y_n; ω).
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_samples, n_points, n_classes)
+        Predictions of sampled networks.
+    n : int
+    rng : numpy.random.Generator
+        Draws label configurations once there are too many.
+    n_configurations : int, default=1000
+        The joint entropy is exact while there are no more configurations of labels than
+        this; after that it is estimated from that many drawn ones.
+
+    Returns
+    -------
+    indices : ndarray of shape (n,), dtype intp
+    gains : ndarray of shape (n,)
+        Mutual information added by each pick, in nats.
+    """
+    proba = proba.astype(np.float64)
+    conditional = entropy(proba).mean(axis=0)
+    joint = _Joint(proba.shape[0], n_configurations, rng)
+    picks: list[int] = []
+    gains = []
+    known = 0.0
+    left = np.ones(proba.shape[1], dtype=bool)
+    for _ in range(n):
+        total = joint.entropy_with(proba) - conditional - conditional[picks].sum()
+        total[~left] = -np.inf
+        best = int(total.argmax())
+        picks.append(best)
+        gains.append(total[best] - known)
+        known, left[best] = total[best], False
+        joint.add(proba[:, best])
+    return np.array(picks, dtype=np.intp), np.array(gains)
+
+
+class _Joint:
+    """Probabilities of the picked points' label configurations under each sampled network."""
+
+    def __init__(self, n_samples: int, most: int, rng: np.random.Generator) -> None:
+        self.given = np.ones((n_samples, 1))  # p(configuration | network)
+        self.drawn = False
+        self.most = most
+        self.rng = rng
+
+    def add(self, proba: NDArray) -> None:
+        """Extend the configurations by a point with probabilities (n_samples, n_classes)."""
+        if not self.drawn and self.given.shape[1] * proba.shape[1] <= self.most:
+            self.given = (self.given[:, :, None] * proba[:, None, :]).reshape(len(proba), -1)
+            return
+        if not self.drawn:
+            self._draw()
+        # One label for each drawn configuration, given its network.
+        cumulated = proba[self.networks].cumsum(axis=1)
+        chosen = (self.rng.random((self.most, 1)) > cumulated[:, :-1]).sum(axis=1)
+        self.given = self.given * proba[:, chosen]
+
+    def _draw(self) -> None:
+        """Replace all configurations by drawn ones: a network each, then its labels."""
+        self.drawn = True
+        self.networks = self.rng.integers(len(self.given), size=self.most)
+        cumulated = self.given[self.networks].cumsum(axis=1)
+        cumulated /= cumulated[:, -1:]
+        picked = (self.rng.random((self.most, 1)) > cumulated[:, :-1]).sum(axis=1)
+        self.given = self.given[:, picked]
+
+    def entropy_with(self, proba: NDArray) -> NDArray:
+        """Joint entropy of the configurations and each further point, shape (n_points,)."""
+        n_samples, n_points, n_classes = proba.shape
+        marginal = self.given.mean(axis=0)
+        rows = max(1, _BLOCK_ENTRIES // (self.given.shape[1] * n_classes))
+        result = np.empty(n_points)
+        for start in range(0, n_points, rows):
+            block = proba[:, start : start + rows].reshape(n_samples, -1)
+            both = (self.given.T @ block / n_samples).reshape(len(marginal), -1, n_classes)
+            if not self.drawn:
+                result[start : start + rows] = entr(both).sum(axis=(0, 2))
+            else:
+                weighted = entr(both).sum(axis=2) / marginal[:, None]
+                result[start : start + rows] = weighted.mean(axis=0)
+        return result
+
+
+def epig_scores(proba: NDArray, target: NDArray) -> NDArray:
+    """Expected information about the predictions at target points, in nats.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_samples, n_points, n_classes)
+    target : ndarray of shape (n_samples, n_targets, n_classes)
+        Predictions of the same sampled networks at the target points.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_points,)
+        Mean over targets x* of I(y; y* | x, x*); never negative.
+    """
+    n_samples, n_points, n_classes = proba.shape
+    flat = target.reshape(n_samples, -1).astype(np.float64)
+    rows = max(1, _BLOCK_ENTRIES // (n_classes * flat.shape[1]))
+    scores = np.empty(n_points)
+    for start in range(0, n_points, rows):
+        block = proba[:, start : start + rows].astype(np.float64)
+        wide = block.reshape(n_samples, -1)
+        joint = wide.T @ flat / n_samples
+        independent = np.outer(wide.mean(axis=0), flat.mean(axis=0))
+        information = rel_entr(joint, independent).sum(axis=1) / target.shape[1]
+        scores[start : start + rows] = information.reshape(-1, n_classes).sum(axis=1)
+    return np.maximum(scores, 0.0)
+
+
+def gumbel_top_k(
+    scores: NDArray, k: int, rng: np.random.Generator, kind: str = "power", coldness: float = 1.0
+) -> NDArray[np.intp]:
+    """Draw k of n without replacement, more likely the higher the score.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,), not negative
+    k : int
+    rng : numpy.random.Generator
+    kind : {"power", "softmax", "softrank"}, default="power"
+        Probability of being drawn first ∝ s^β, exp(β s), or rank^−β.
+    coldness : float, default=1.0
+        β; infinite is the top k.
+
+    Returns
+    -------
+    indices : ndarray of shape (k,), dtype intp
+        In the order they are drawn; scores of 0 come last with ``"power"``.
+    """
+    if kind == "softmax":
+        logits = coldness * scores
+    elif kind == "softrank":
+        rank = np.empty(len(scores))
+        order = np.lexsort((rng.permutation(len(scores)), -scores))
+        rank[order] = np.arange(1, len(scores) + 1)
+        logits = -coldness * np.log(rank)
+    else:
+        logits = coldness * np.log(np.maximum(scores, np.finfo(float).tiny))
+    keys = logits + rng.gumbel(size=len(scores))
+    first = np.argpartition(-keys, k - 1)[:k]
+    return first[np.argsort(-keys[first])]

@@ -1,0 +1,319 @@
+"""Typical, covering and herded samples: for few labels, and even for none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval
+
+from ..kernels import coverage, uncertainty
+from ..kernels.selection import top_k
+from ._base import Query, QueryStrategy, Selection
+from ._core_set import _CoverStrategy
+
+_POSITIVE = [Interval(Real, 0, None, closed="neither"), None]
+
+
+class TypiClust(_CoverStrategy):
+    """Pick the most typical sample of each of the largest clusters that have no label yet.
+
+    Parameters
+    ----------
+    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
+        Where clusters are looked for (see `CoreSet`); ``"input"`` or a function need no model,
+        for a cold start.
+    max_clusters : int, default=500
+    n_neighbors : int, default=20
+        Typicality is 1 / mean distance to that many neighbours in the cluster (half of the
+        cluster at most).
+    min_size : int, default=5
+        Clusters up to this size come last.
+    random_state : None, int, RandomState or Generator, default=None
+        Seeds k-means.
+
+    References
+    ----------
+    Hacohen et al., "Active learning on a budget: opposite strategies suit high and low
+    budgets", ICML 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skactive.strategies import TypiClust
+    >>> X, y = load_iris(return_X_y=True)
+    >>> picks = TypiClust(embedding="input", random_state=0).query(None, X, n=3)
+    >>> len(set(y[picks]))
+    3
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **_CoverStrategy._parameter_constraints,
+        "max_clusters": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "min_size": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        embedding: str | Callable = "penultimate",
+        max_clusters: int = 500,
+        n_neighbors: int = 20,
+        min_size: int = 5,
+        *,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.embedding = embedding
+        self.max_clusters = max_clusters
+        self.n_neighbors = n_neighbors
+        self.min_size = min_size
+
+    def _select(self, query: Query) -> Selection:
+        points, centers = self._points_and_centers(query)
+        return Selection(
+            coverage.typiclust_select(
+                points,
+                points[:0] if centers is None else centers,
+                query.n,
+                max_clusters=self.max_clusters,
+                n_neighbors=self.n_neighbors,
+                min_size=self.min_size,
+                seed=int(query.rng.integers(2**31 - 1)),
+            )
+        )
+
+
+class ProbCover(_CoverStrategy):
+    """Pick the samples whose balls cover the most of the pool that nobody covers yet.
+
+    Parameters
+    ----------
+    radius : float or None, default=None
+        δ, in units of the embedding; ``None`` takes the largest at which `purity` of the balls
+        hold a single k-means cluster. The result is sensitive to it.
+    purity : float in (0, 1), default=0.95
+    n_classes : int, default=10
+        Clusters for the estimate of the radius.
+    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
+        See `TypiClust`.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Notes
+    -----
+    Memory grows with the number of pairs closer than the radius.
+
+    References
+    ----------
+    Yehuda et al., "Active learning through a covering lens", NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.strategies import ProbCover
+    >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [9.0]])
+    >>> ProbCover(radius=0.15, embedding="input", random_state=0).query(None, X, n=2)[0]
+    np.int64(1)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **_CoverStrategy._parameter_constraints,
+        "radius": _POSITIVE,
+        "purity": [Interval(Real, 0, 1, closed="neither")],
+        "n_classes": [Interval(Integral, 2, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        radius: float | None = None,
+        purity: float = 0.95,
+        n_classes: int = 10,
+        embedding: str | Callable = "penultimate",
+        *,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.radius = radius
+        self.purity = purity
+        self.n_classes = n_classes
+        self.embedding = embedding
+
+    def _select(self, query: Query) -> Selection:
+        points, centers = self._points_and_centers(query)
+        radius = self.radius
+        if radius is None:
+            n_classes = min(self.n_classes, len(np.unique(points, axis=0)))
+            seed = int(query.rng.integers(2**31 - 1))
+            radius = coverage.purity_radius(points, n_classes, self.purity, seed)
+        labeled = points[:0] if centers is None else centers
+        picks = coverage.prob_cover_select(points, labeled, query.n, radius, query.rng)
+        return Selection(picks)
+
+
+class UHerding(_CoverStrategy):
+    """Pick the samples that, with those labelled, are near to all that is uncertain.
+
+    Greedily maximises Σ_u w_u max_x k(x, u) with a Gaussian kernel on normalised embeddings
+    and w the margin uncertainty of the model, so that it herds with few labels and asks the
+    uncertain with many.
+
+    Parameters
+    ----------
+    weighted : bool, default=True
+        ``False`` weighs all samples alike: MaxHerding, which needs no model with
+        ``embedding="input"``.
+    width : float or None, default=None
+        Of the kernel; ``None`` takes the smallest distance between labelled samples (1 if
+        there are none), which shrinks as labels are added.
+    temperature : float, default=1.0
+        Divides the logits before the margin is taken.
+    max_points : int, default=5000
+        Larger pools are represented by a random part of that size.
+    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
+        See `TypiClust`.
+    random_state : None, int, RandomState or Generator, default=None
+
+    References
+    ----------
+    Bae et al., "Generalized coverage for more robust low-budget active learning", ECCV 2024;
+    Bae et al., "Uncertainty herding: one active learning method for all label budgets", ICLR
+    2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.strategies import UHerding
+    >>> X = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+    >>> sorted(UHerding(weighted=False, embedding="input").query(None, X, n=2) // 2)
+    [np.int64(0), np.int64(1)]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **_CoverStrategy._parameter_constraints,
+        "weighted": ["boolean"],
+        "width": _POSITIVE,
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "max_points": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        weighted: bool = True,
+        width: float | None = None,
+        temperature: float = 1.0,
+        max_points: int = 5000,
+        embedding: str | Callable = "penultimate",
+        *,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.weighted = weighted
+        self.width = width
+        self.temperature = temperature
+        self.max_points = max_points
+        self.embedding = embedding
+
+    def _capabilities(self) -> tuple[str, ...]:
+        return (*super()._capabilities(), *(("predict_proba",) if self.weighted else ()))
+
+    def _select(self, query: Query) -> Selection:
+        points, centers = self._points_and_centers(query)
+        rows = np.arange(len(points))
+        if len(points) > max(self.max_points, query.n):
+            size = max(self.max_points, query.n)
+            rows = np.sort(query.rng.choice(len(points), size, replace=False))
+        points = _normalised(points[rows])
+        centers = points[:0] if centers is None else _normalised(centers)
+        width = self.width or _smallest_distance(centers)
+        weights = self._weights(query)[rows] if self.weighted else np.ones(len(rows))
+        picks, gains = coverage.herding_select(points, centers, weights, query.n, width)
+        return Selection(rows[picks], gains)
+
+    def _weights(self, query: Query) -> NDArray:
+        proba = query.model.predict_proba(query.X).astype(np.float64)
+        powered = proba ** (1 / self.temperature)
+        return 1 + uncertainty.negative_margin(powered / powered.sum(axis=1, keepdims=True))
+
+
+class ClusterMargin(QueryStrategy):
+    """Pick small margins from as many clusters as possible.
+
+    The pool is clustered by average linkage; of the `factor` · n samples with the smallest
+    margins, one is taken from each cluster in turn, small clusters first.
+
+    Parameters
+    ----------
+    factor : int, default=10
+        Samples of smallest margin that are looked at, for each one to pick.
+    n_clusters : int or None, default=None
+        ``None`` is one for every ten samples that are looked at, at least 2.
+    max_points : int, default=2000
+        Most samples that are clustered by linkage; the others join the nearest mean.
+    random_state : None, int, RandomState or Generator, default=None
+
+    References
+    ----------
+    Citovsky et al., "Batch active learning at scale", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import ClusterMargin
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X[::5], y[::5])
+    >>> ClusterMargin(random_state=0).query(model, X, n=4).shape
+    (4,)
+    """
+
+    _requires: ClassVar[tuple[str, ...]] = ("predict_proba", "embed")
+    _parameter_constraints: ClassVar[dict] = {
+        **QueryStrategy._parameter_constraints,
+        "factor": [Interval(Integral, 1, None, closed="left")],
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "max_points": [Interval(Integral, 2, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        factor: int = 10,
+        n_clusters: int | None = None,
+        max_points: int = 2000,
+        *,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.factor = factor
+        self.n_clusters = n_clusters
+        self.max_points = max_points
+
+    def _select(self, query: Query) -> Selection:
+        proba, embedding = query.model.predict_proba_and_embed(query.X)
+        scores = uncertainty.negative_margin(proba)
+        looked_at = top_k(scores, min(len(scores), self.factor * query.n), query.rng)
+        points = embedding[looked_at]
+        if len(points) < 2:
+            return Selection(looked_at, scores[looked_at])
+        n_clusters = self.n_clusters or max(2, len(points) // 10)
+        cluster = coverage.cluster_labels(points, n_clusters, self.max_points, query.rng)
+        picks = looked_at[coverage.round_robin(cluster, query.n, query.rng)]
+        return Selection(picks, scores[picks])
+
+
+def _normalised(points: NDArray) -> NDArray:
+    norm = np.linalg.norm(points, axis=1, keepdims=True)
+    return points.astype(np.float64) / np.where(norm > 0, norm, 1)
+
+
+def _smallest_distance(centers: NDArray) -> float:
+    """Smallest positive distance between labelled points; 1 if there is none."""
+    if len(centers) < 2:
+        return 1.0
+    from sklearn.neighbors import NearestNeighbors
+
+    distance = NearestNeighbors(n_neighbors=1).fit(centers).kneighbors()[0][:, 0]
+    positive = distance[distance > 1e-6]
+    return float(positive.min()) if len(positive) else 1.0

@@ -1,0 +1,187 @@
+"""Strategies made of strategies: combined, balanced over classes, on a part of the pool."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.utils._param_validation import HasMethods, Interval
+
+from ..utils.indexing import Rows
+from ._base import Query, QueryStrategy, ScoringStrategy, Selection
+from ._registry import resolve_strategy
+
+
+class Combine(ScoringStrategy):
+    """Pick by the weighted mean rank of several strategies' scores.
+
+    Parameters
+    ----------
+    strategies : list of str or ScoringStrategy
+    weights : list of float or None, default=None
+        One for each, not all zero; ``None`` weighs them alike.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import Combine
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X[::5], y[::5])
+    >>> Combine(["margin", "entropy"], weights=[2, 1], random_state=0).query(model, X, n=3).shape
+    (3,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **ScoringStrategy._parameter_constraints,
+        "strategies": [list, tuple],
+        "weights": ["array-like", None],
+    }
+
+    def __init__(self, strategies: Any, weights: Any = None, *, random_state: Any = None) -> None:
+        super().__init__(random_state=random_state)
+        self.strategies = strategies
+        self.weights = weights
+
+    def _parts(self) -> list[ScoringStrategy]:
+        parts = [resolve_strategy(strategy) for strategy in self.strategies]
+        for part in parts:
+            if not isinstance(part, ScoringStrategy):
+                raise ValueError(
+                    f"Combine needs strategies that score each sample; {type(part).__name__} picks "
+                    "a set."
+                )
+        if not parts:
+            raise ValueError("strategies is empty: there is nothing to combine.")
+        return parts
+
+    def _capabilities(self) -> tuple[str, ...]:
+        return tuple({need for part in self._parts() for need in part._capabilities()})
+
+    def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        parts = self._parts()
+        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights, float)
+        if weights.shape != (len(parts),) or not weights.any():
+            raise ValueError(
+                f"weights must hold one number for each of the {len(parts)} strategies, not all "
+                f"zero, got {self.weights!r}."
+            )
+        ranks = [rankdata(part._score_checked(model, X, rng)) for part in parts]
+        return np.average(ranks, axis=0, weights=weights) / len(X)
+
+
+class _Wrapper(QueryStrategy):
+    _parameter_constraints: ClassVar[dict] = {
+        **QueryStrategy._parameter_constraints,
+        "strategy": [str, HasMethods(["select"])],
+    }
+
+    strategy: Any
+
+    def _capabilities(self) -> tuple[str, ...]:
+        return resolve_strategy(self.strategy)._capabilities()
+
+    def _inner(self, query: Query, X: Rows, n: int) -> Selection:
+        """What the wrapped strategy picks from a part of the candidates."""
+        return resolve_strategy(self.strategy)._select(
+            Query(query.model, X, n, query.rng, query.X_labeled, query.y_labeled, query.stage)
+        )
+
+
+class Subsample(_Wrapper):
+    """Ask a strategy about a random part of the pool: for very large pools.
+
+    Parameters
+    ----------
+    strategy : str or QueryStrategy, default="entropy"
+    size : int or float, default=10_000
+        How many samples (int), or which share of the pool (float in (0, 1]); never fewer than
+        are asked for.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.strategies import CoreSet, Subsample
+    >>> X = np.random.default_rng(0).random((1000, 3))
+    >>> Subsample(CoreSet(embedding="input"), size=50, random_state=0).query(None, X, n=5).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **_Wrapper._parameter_constraints,
+        "size": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
+    }
+
+    def __init__(
+        self, strategy: Any = "entropy", size: int | float = 10_000, *, random_state: Any = None
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.strategy = strategy
+        self.size = size
+
+    def _select(self, query: Query) -> Selection:
+        n_pool = len(query.X)
+        size = self.size if isinstance(self.size, Integral) else round(self.size * n_pool)
+        size = min(n_pool, max(int(size), query.n))
+        part = query.rng.choice(n_pool, size, replace=False)
+        return _translated(self._inner(query, query.X.subset(part), query.n), part)
+
+
+class ClassBalanced(_Wrapper):
+    """Ask a strategy for as many samples of each predicted class as possible.
+
+    Parameters
+    ----------
+    strategy : str or QueryStrategy, default="entropy"
+        Asked once for each predicted class that gets a share.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import ClassBalanced
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X[::5], y[::5])
+    >>> picks = ClassBalanced("margin", random_state=0).query(model, X, n=6)
+    >>> [int((model.predict(X[picks]) == c).sum()) for c in range(3)]
+    [2, 2, 2]
+    """
+
+    def __init__(self, strategy: Any = "entropy", *, random_state: Any = None) -> None:
+        super().__init__(random_state=random_state)
+        self.strategy = strategy
+
+    def _capabilities(self) -> tuple[str, ...]:
+        return tuple({*super()._capabilities(), "predict_proba"})
+
+    def _select(self, query: Query) -> Selection:
+        predicted = query.model.predict_proba(query.X).argmax(axis=1)
+        counts = np.bincount(predicted)
+        # Filled up class by class, smallest first: small ones give all, the others the rest.
+        picks, left = [], query.n
+        order = np.lexsort((query.rng.permutation(len(counts)), counts))
+        for classes_left, c in zip(range(len(counts), 0, -1), order, strict=True):
+            quota = min(int(counts[c]), left // classes_left)
+            if quota:
+                members = np.flatnonzero(predicted == c)
+                found = self._inner(query, query.X.subset(members), quota)
+                picks.append(members[found.indices])
+            left -= quota
+        return Selection(np.concatenate(picks))
+
+
+def _translated(found: Selection, positions: NDArray) -> Selection:
+    pseudo = found.pseudo_indices
+    return Selection(
+        positions[found.indices],
+        found.scores,
+        found.twins,
+        None if pseudo is None else positions[pseudo],
+        found.pseudo_labels,
+    )

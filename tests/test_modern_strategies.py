@@ -1,0 +1,279 @@
+"""Modern batch strategies against literal implementations of their definitions."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import chisquare
+from sklearn.datasets import load_iris, make_blobs
+from sklearn.linear_model import LogisticRegression
+
+from skactive.kernels import coverage
+from skactive.kernels.badge import badge_select
+from skactive.kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
+from skactive.kernels.uncertainty import mutual_information
+from skactive.strategies import (
+    CEAL,
+    ClassBalanced,
+    ClusterMargin,
+    Combine,
+    CoreSet,
+    MaxEntropy,
+    ProbCover,
+    Subsample,
+    TypiClust,
+    UHerding,
+)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+# -- BADGE ----------------------------------------------------------------------------------------
+
+
+def test_badge_samples_by_the_distances_of_the_gradients_written_out():
+    proba = rng().dirichlet([1.0] * 3, size=12)
+    embedding = rng(1).normal(size=(12, 4))
+    residual = proba.copy()
+    residual[np.arange(12), proba.argmax(axis=1)] -= 1
+    gradients = (residual[:, :, None] * embedding[:, None, :]).reshape(12, -1)
+    first = np.linalg.norm(gradients, axis=1).argmax()
+    squared = np.square(gradients - gradients[first]).sum(axis=1)
+    counts = np.zeros(12)
+    for seed in range(3000):
+        picks = badge_select(proba, embedding, 2, rng(seed))
+        assert picks[0] == first
+        counts[picks[1]] += 1
+    assert counts[first] == 0
+    others = np.arange(12) != first
+    expected = 3000 * squared[others] / squared[others].sum()
+    assert chisquare(counts[others], expected).pvalue > 1e-3
+
+
+def test_badge_takes_duplicates_only_when_nothing_else_is_left():
+    proba = np.repeat(rng().dirichlet([1.0] * 3, size=3), 4, axis=0)
+    embedding = np.repeat(rng(1).normal(size=(3, 5)), 4, axis=0)
+    picks = badge_select(proba, embedding, 12, rng())
+    assert len(set(picks)) == 12
+    assert len(set(picks[:3] // 4)) == 3
+
+
+# -- BatchBALD, EPIG, PowerBALD -------------------------------------------------------------------
+
+
+def joint_information(proba, subset):
+    """I(y_1..y_n; ω) by enumerating all configurations."""
+    n_samples, _, n_classes = proba.shape
+    joint, conditional = 0.0, 0.0
+    for labels in itertools.product(range(n_classes), repeat=len(subset)):
+        each = np.prod([proba[:, i, c] for i, c in zip(subset, labels, strict=True)], axis=0)
+        joint -= each.mean() * np.log(each.mean())
+    for i in subset:
+        conditional -= (proba[:, i] * np.log(proba[:, i])).sum() / n_samples
+    return joint - conditional
+
+
+def test_batch_bald_is_exhaustive_greedy_while_exact():
+    proba = rng().dirichlet([0.7] * 3, size=(5, 9))
+    picks, gains = batch_bald_select(proba, 4, rng(), n_configurations=10_000)
+    chosen, total = [], 0.0
+    for k in range(4):
+        values = [
+            joint_information(proba, [*chosen, i]) if i not in chosen else -1 for i in range(9)
+        ]
+        assert picks[k] == np.argmax(values)
+        assert gains[k] == pytest.approx(max(values) - total)
+        chosen.append(int(picks[k]))
+        total = max(values)
+
+
+def test_batch_bald_estimate_is_near_the_exact_value():
+    proba = rng().dirichlet([0.5] * 3, size=(6, 12))
+    exact, exact_gains = batch_bald_select(proba, 5, rng(), n_configurations=10_000)
+    estimated, gains = batch_bald_select(proba, 5, rng(3), n_configurations=50)
+    assert len(set(estimated)) == 5
+    assert gains.sum() == pytest.approx(exact_gains.sum(), rel=0.25)
+    assert_array_equal(exact[:2], estimated[:2])
+
+
+def test_batch_bald_avoids_what_bald_would_ask_twice():
+    proba = rng().dirichlet([0.5] * 2, size=(20, 6))
+    proba[:, 1] = proba[:, 0]  # the same point again
+    best = mutual_information(proba).argsort()[::-1]
+    picks, _ = batch_bald_select(proba, 2, rng())
+    if set(best[:2]) == {0, 1}:
+        assert set(picks) != {0, 1}
+
+
+def test_epig_is_the_mean_information_about_targets():
+    proba = rng().dirichlet([0.7] * 3, size=(5, 7))
+    target = rng(1).dirichlet([0.7] * 3, size=(5, 4))
+    for i in range(7):
+        total = 0.0
+        for t in range(4):
+            joint = np.einsum("ka,kb->ab", proba[:, i], target[:, t]) / 5
+            independent = np.outer(proba[:, i].mean(axis=0), target[:, t].mean(axis=0))
+            total += (joint * np.log(joint / independent)).sum()
+        assert epig_scores(proba, target)[i] == pytest.approx(total / 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "law"),
+    [
+        ("power", lambda s: s),
+        ("softmax", np.exp),
+        ("softrank", lambda s: 1 / (1 + np.argsort(np.argsort(-s)))),
+    ],
+)
+def test_gumbel_draws_by_its_law(kind, law):
+    scores = np.array([0.1, 0.4, 0.2, 0.9])
+    first = [gumbel_top_k(scores, 2, rng(seed), kind)[0] for seed in range(4000)]
+    weights = law(scores)
+    expected = 4000 * weights / weights.sum()
+    assert chisquare(np.bincount(first, minlength=4), expected).pvalue > 1e-3
+    assert_array_equal(gumbel_top_k(scores, 4, rng(), kind, coldness=1e6), [3, 1, 2, 0])
+
+
+# -- coverage -------------------------------------------------------------------------------------
+
+
+def test_herding_is_exhaustive_greedy():
+    points, labeled = rng().normal(size=(40, 3)), rng(1).normal(size=(3, 3))
+    weights = rng(2).random(40)
+
+    def kernel(a, b):
+        return np.exp(-np.square(a - b).sum() / 0.8**2)
+
+    covered = np.array([max(kernel(x, u) for x in labeled) for u in points])
+    picks, gains = coverage.herding_select(points, labeled, weights, 6, 0.8)
+    for k in range(6):
+        rows = np.array([[kernel(x, u) for u in points] for x in points])
+        values = np.maximum(rows - covered, 0) @ weights
+        values[picks[:k]] = -1
+        assert picks[k] == values.argmax()
+        assert gains[k] == pytest.approx(values.max())
+        covered = np.maximum(covered, rows[picks[k]])
+
+
+def test_prob_cover_is_exhaustive_greedy():
+    points, labeled = rng().random((60, 2)), rng(1).random((2, 2))
+    near = np.linalg.norm(points[:, None] - points, axis=2) <= 0.2
+    uncovered = ~(np.linalg.norm(points[:, None] - labeled, axis=2) <= 0.2).any(axis=1)
+    picks = coverage.prob_cover_select(points, labeled, 8, 0.2, rng())
+    for pick in picks:
+        gains = near[:, uncovered].sum(axis=1)
+        assert gains[pick] == gains.max()
+        uncovered &= ~near[pick]
+    assert len(set(coverage.prob_cover_select(points, labeled, 60, 0.2, rng()))) == 60
+
+
+def test_the_radius_keeps_balls_pure():
+    points, blob = make_blobs(200, centers=4, cluster_std=0.3, random_state=0)
+    radius = coverage.purity_radius(points, 4, 0.95, seed=0)
+    near = np.linalg.norm(points[:, None] - points, axis=2) <= radius
+    pure = [len(np.unique(blob[row])) == 1 for row in near]
+    assert np.mean(pure) >= 0.95
+    wider = np.linalg.norm(points[:, None] - points, axis=2) <= radius * 1.2
+    assert np.mean([len(np.unique(blob[row])) == 1 for row in wider]) <= np.mean(pure)
+
+
+def test_typiclust_takes_the_middle_of_every_blob_and_leaves_labelled_ones():
+    points, blob = make_blobs(300, centers=5, cluster_std=0.5, random_state=1)
+    picks = TypiClust(embedding="input", random_state=0).query(None, points, n=5)
+    assert len(set(blob[picks])) == 5
+    for pick in picks:
+        inside = points[blob == blob[pick]]
+        spread = np.linalg.norm(inside - inside.mean(axis=0), axis=1)
+        assert np.linalg.norm(points[pick] - inside.mean(axis=0)) < np.median(spread)
+    more = TypiClust(embedding="input", random_state=0).query(
+        None, points, n=3, X_labeled=points[picks[:2]]
+    )
+    assert set(blob[more]).isdisjoint(blob[picks[:2]])
+
+
+def test_cluster_margin_goes_round_the_clusters():
+    cluster = np.array([0] * 6 + [1] * 2 + [2] * 3)
+    picks = coverage.round_robin(cluster, 7, rng())
+    assert_array_equal(cluster[picks], [1, 2, 0, 1, 2, 0, 2])
+    labels = coverage.cluster_labels(make_blobs(500, centers=3, random_state=0)[0], 3, 100, rng())
+    assert len(np.unique(labels)) == 3
+
+
+# -- wrappers -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return LogisticRegression(max_iter=500).fit(X[::4], y[::4]), X, y
+
+
+def test_combined_ranks_are_weighted_means(iris):
+    model, X, _ = iris
+    alone = MaxEntropy().score_samples(model, X)
+    one = Combine(["entropy", "margin"], weights=[1, 0]).score_samples(model, X)
+    assert_allclose(np.argsort(one, kind="stable"), np.argsort(alone, kind="stable"))
+    for strategies, weights, message in (
+        (["mcp"], None, "picks a set"),
+        ([], None, "nothing to combine"),
+        (["margin"], [1, 2], "one number for each"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Combine(strategies, weights).query(model, X, 3)
+
+
+def test_class_balance_gives_small_classes_all_they_have(iris):
+    model, X, _ = iris
+    predicted = model.predict(X)
+    few = np.r_[np.flatnonzero(predicted == 0)[:2], np.flatnonzero(predicted > 0)]
+    picks = ClassBalanced("margin", random_state=0).query(model, X[few], n=12)
+    assert_array_equal(np.bincount(predicted[few][picks]), [2, 5, 5])
+
+
+def test_a_subsample_passes_extras_on_in_place(iris):
+    model, X, _ = iris
+    found = Subsample(CEAL(threshold=0.5), size=60, random_state=0).select(
+        model, X, 3, candidates=np.arange(40, 150)
+    )
+    assert found.indices.min() >= 40
+    assert found.pseudo_indices.min() >= 40
+    expected = model.predict(X[found.pseudo_indices])
+    assert_array_equal(found.pseudo_labels, expected)
+
+
+def test_nested_parameters_are_searchable():
+    strategy = Subsample(UHerding(weighted=False), size=0.5)
+    assert strategy.set_params(strategy__width=2.0).strategy.width == 2.0
+    assert ClassBalanced(CoreSet()).get_params()["strategy__embedding"] == "penultimate"
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        TypiClust(embedding="input"),
+        ProbCover(radius=0.3, embedding="input"),
+        ProbCover(embedding="input"),
+        UHerding(weighted=False, embedding="input", max_points=30),
+        Subsample(CoreSet(embedding="input"), size=20),
+    ],
+)
+def test_a_cold_start_needs_no_model(strategy):
+    X = rng().random((80, 4))
+    picks = strategy.set_params(random_state=0).query(None, X, n=10)
+    assert len(set(picks)) == 10
+
+
+def test_bad_parameters_are_refused(iris):
+    model, X, _ = iris
+    for strategy in (
+        TypiClust(max_clusters=0),
+        ProbCover(radius=-1.0),
+        UHerding(width=0.0),
+        ClusterMargin(factor=0),
+        Subsample("margin", size=1.5),
+    ):
+        with pytest.raises(ValueError, match="must be"):
+            strategy.query(model, X, 2)
