@@ -207,6 +207,11 @@ class _PlainView(ModelView):
                     f"{self._caller or 'This'} needs one set of class probabilities, but "
                     f"{type(self.estimator).__name__} predicts several outputs."
                 )
+            if len(block) != window.stop - window.start:
+                raise ValueError(
+                    f"{type(self.estimator).__name__} gave {len(block)} rows of probabilities for "
+                    f"{window.stop - window.start} samples. A step before it must keep all rows."
+                )
             if proba is None:
                 proba = np.empty((len(rows), *block.shape[1:]), block.dtype)
             proba[window] = block
