@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ..utils.modules import module_device, untouched
 
-_FUSE = {
+_FUSE: dict[tuple[type, type], Callable[..., nn.Module]] = {
     (nn.Conv1d, nn.BatchNorm1d): fuse_conv_bn_eval,
     (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,
     (nn.Conv3d, nn.BatchNorm3d): fuse_conv_bn_eval,
@@ -54,10 +56,11 @@ def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
     >>> twin = optimized_for_inference(module, X)
     >>> [type(layer).__name__ for layer in twin]
     ['Conv2d', 'Identity', 'SliceMax']
-    >>> torch.allclose(twin(X), module(X), atol=1e-5)
+    >>> with torch.inference_mode():
+    ...     torch.allclose(twin(X), module(X), atol=1e-5)
     True
     """
-    with torch.inference_mode(), untouched(module, freeze=False):
+    with torch.no_grad(), untouched(module, freeze=False):
         if not _gains(module):
             return module
         twin = private_copy(module)
@@ -120,8 +123,8 @@ def _sliced_pools(twin: nn.Module) -> dict[nn.Module, nn.Module]:
 def _folded_norms(twin: nn.Module, example: Tensor) -> dict[nn.Module, nn.Module]:
     """Replacements of each convolution or linear layer and the BatchNorm that reads it."""
     calls: Counter[nn.Module] = Counter()
-    made_by: dict[int, tuple[nn.Module, Tensor]] = {}  # holds the tensor, so that ids stay its own
-    pairs: list[tuple[nn.Module, nn.Module]] = []
+    made_by: dict[int, tuple[Any, Any]] = {}  # the tensors too: else another may get their id
+    pairs: list[tuple[Any, Any]] = []
 
     def note(sub: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         calls[sub] += 1

@@ -138,22 +138,28 @@ class _Seen:
 
     def _get(self) -> tuple[nn.Module, Tensor]:
         if self._last is None:
-            raise NoSuchLayer(
-                f"{self._name} executes no nn.Linear layer, whose input is the embedding. Use "
-                "another embedding ('proba', 'input' or a function)."
-            )
+            raise self.missing()
         return self._last
+
+    def missing(self) -> NoSuchLayer:
+        return NoSuchLayer(
+            f"{self._name} executes no nn.Linear layer, whose input is the embedding. Use "
+            "another embedding ('proba', 'input' or a function)."
+        )
 
 
 @contextlib.contextmanager
 def last_linear_input(module: nn.Module) -> Iterator[_Seen]:
     """Note the input of the linear layer that is executed last inside the block.
 
-    Yields an object whose ``layer`` and ``value`` are that layer and its input; reading them
-    raises `NoSuchLayer` as long as there is none. The hooks are gone after the block.
+    Yields an object whose ``layer`` and ``value`` are that layer and its input. Raises
+    `NoSuchLayer` if the module has none, and on reading them if none was executed. The hooks
+    are gone after the block.
     """
     seen = _Seen(type(module).__name__)
     linear = [sub for sub in module.modules() if isinstance(sub, nn.Linear)]
+    if not linear:
+        raise seen.missing()
     handles = [sub.register_forward_pre_hook(seen.note) for sub in linear]
     try:
         yield seen
