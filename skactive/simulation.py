@@ -59,7 +59,7 @@ class BudgetedLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         All labels in `y`. The *names* of the classes are known beforehand; which sample has
         which is not.
-    queried_indices_ : ndarray of shape (n_labels_,)
+    queried_indices_ : ndarray of shape (n_labels,)
         Rows of `X` whose labels were bought, in that order.
     n_labels_ : int
     learning_curve_ : dict of str to ndarray

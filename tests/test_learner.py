@@ -464,3 +464,27 @@ def test_a_large_problem_is_answered_quickly():
     learner = ActiveLearner(LogisticRegression(), "margin", random_state=0).fit(X[:100], y[:100])
     idx, _ = learner.query(X, n=5_000)
     assert len(np.unique(idx)) == 5_000
+
+
+def test_metadata_routing_carries_sample_weights(data):
+    from sklearn import config_context
+    from sklearn.model_selection import GridSearchCV
+
+    X, y = data
+    weights = np.where(y == 2, 50.0, 1.0)
+    with config_context(enable_metadata_routing=True):
+        learner = ActiveLearner(LogisticRegression(max_iter=2000), random_state=0)
+        search = GridSearchCV(
+            learner.set_fit_request(sample_weight=True).set_score_request(sample_weight=False),
+            {"query_strategy": ["margin"]},
+            cv=2,
+        )
+        search.fit(X, y, sample_weight=weights)
+        plain = LogisticRegression(max_iter=2000).fit(X, y, sample_weight=weights)
+    assert_allclose(search.best_estimator_.estimator_.coef_, plain.coef_)
+
+
+def test_html_representation_names_the_parts():
+    html = ActiveLearner(LogisticRegression(), DRE())._repr_html_()
+    for part in ("ActiveLearner", "LogisticRegression", "DRE"):
+        assert part in html
