@@ -123,7 +123,7 @@ PAIRS = [
     ),
     *(
         (name, "committee")
-        for name in [*NAMES, *COMMITTEE_ONLY]
+        for name in [*NAMES, *sorted(COMMITTEE_ONLY)]
         if name not in NET_ONLY or name in DROPOUT
     ),
 ]
