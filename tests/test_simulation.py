@@ -142,8 +142,9 @@ def test_in_and_around_pipelines(data, digits):
     for model in (inside, last):
         assert cross_val_score(model, X, y, cv=3).mean() > 0.7
     images, labels = digits
-    net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=3, lr=0.01, random_state=0)
-    piped = make_pipeline(FunctionTransformer(to_images), BudgetedLearner(net, "egl", 40, 20, 80))
+    net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=12, lr=0.01, random_state=0)
+    learner = BudgetedLearner(net, "egl", 60, 40, 140, random_state=0)
+    piped = make_pipeline(FunctionTransformer(to_images), learner)
     flat = images.reshape(len(images), -1)
     assert piped.fit(flat[:300], labels[:300]).score(flat[300:400], labels[300:400]) > 0.3
 
