@@ -229,11 +229,12 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X_labeled = stack_rows(self.X_labeled_, X)
         y_labeled = np.concatenate([self.y_labeled_, y])
         weights = _joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
-        X_twins, y_twins = self._twins_after(X, y)
+        new_twins = self._pending.twins_of(X, y)
+        all_twins = self._twins_with(new_twins)
         pseudo = self._pending.pseudo_labelled()
 
         base = (X, y) if only_new else (X_labeled, y_labeled)
-        twins = None if X_twins is None else (X_twins, y_twins)
+        twins = new_twins if only_new else all_twins
         X_train, y_train = _stack_all(base, twins, pseudo)
         w_train = weights
         if weights is not None:
@@ -250,7 +251,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         self.estimator_ = fitted
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
-        self.X_twins_, self.y_twins_ = X_twins, y_twins
+        self.X_twins_, self.y_twins_ = all_twins or (None, None)
         self._start_round(strategy, len(y), 0 if pseudo is None else len(pseudo[1]), fit_time)
         return self
 
@@ -424,13 +425,10 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._trained_params = params
         return trained
 
-    def _twins_after(self, X: Any, y: NDArray) -> tuple[Any, Any]:
-        """All twins taught so far and those of the new rows."""
-        new = self._pending.twins_of(X, y)
-        if new is None:
-            return self.X_twins_, self.y_twins_
-        if self.X_twins_ is None:
-            return new
+    def _twins_with(self, new: tuple | None) -> tuple | None:
+        """All twins taught so far, and new ones."""
+        if self.X_twins_ is None or new is None:
+            return new if self.X_twins_ is None else (self.X_twins_, self.y_twins_)
         return stack_rows(self.X_twins_, new[0]), np.concatenate([self.y_twins_, new[1]])
 
     def _bootstrap(self, n: int) -> NDArray:

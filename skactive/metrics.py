@@ -45,7 +45,7 @@ def robust_correct(
     view.require("gradients")
     assert isinstance(view, NetView)
     if bounds is None and not isinstance(attack, Attack):
-        bounds = getattr(view.estimator, "bounds", None)
+        bounds = getattr(view.estimator, "bounds_", None)
     attack = resolve_attack(attack, eps=eps, bounds=bounds)
     encoded = _encode(y, view.classes_)
     seed = derive_seed(random_state)

@@ -315,6 +315,16 @@ def test_twins_are_taught_under_their_own_label_and_counted_once(data):
     assert len(learner.estimator_.y_seen_) == 40
 
 
+def test_only_new_trains_on_new_twins_alone(data):
+    X, y = data
+    learner = ActiveLearner(Recorder(max_iter=2000), TwinStrategy()).fit(X[:30], y[:30])
+    for start in (30, 60):
+        idx, rows = learner.query(X[start:], n=20)
+        learner.teach(rows, y[start:][idx], only_new=True)
+    assert learner.history_[-1]["adversarial"] == 40
+    assert len(learner.estimator_.y_seen_) == 40  # the last 20 and their twins
+
+
 def test_rows_that_were_not_queried_have_no_twin(data):
     X, y = data
     learner = ActiveLearner(Recorder(max_iter=500), TwinStrategy()).fit(X[:30], y[:30])
