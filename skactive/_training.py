@@ -18,16 +18,6 @@ def final_step(estimator: Any) -> Any:
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
-def estimator_has(method: str) -> Any:
-    """A check for ``available_if``: whether the estimator inside has `method`."""
-
-    def check(meta: Any) -> bool:
-        getattr(getattr(meta, "estimator_", meta.estimator), method)
-        return True
-
-    return check
-
-
 def seeded_clone(estimator: Any, seed: int | None) -> Any:
     """Clone `estimator`; give every ``random_state`` left at ``None`` a seed of its own."""
     fresh = clone(estimator)

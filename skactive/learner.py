@@ -12,16 +12,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import assert_all_finite, column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from ._delegation import DelegatedPrediction
 from ._extras import PendingExtras
 from ._training import (
     changed_params,
     check_warm_startable,
     continue_training,
-    estimator_has,
     final_step,
     seeded_clone,
     weight_params,
@@ -33,7 +32,7 @@ from .utils.random_state import derive_seed
 _MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
 
 
-class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier that chooses what it is taught.
 
     ``fit`` on a few labelled samples, ``query`` a pool for the samples whose labels are worth
@@ -102,6 +101,7 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     20
     """
 
+    _predictor = "estimator_"
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "query_strategy": [str, HasMethods(["select"]), callable],
@@ -349,47 +349,16 @@ class ActiveLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             strategy.set_params(random_state=derive_seed(self.seed_, _QUERY))
         return strategy.select_tests(self.estimator_, X_test, budget)
 
-    # -- predicting ---------------------------------------------------------------------
+    # -- predicting: see DelegatedPrediction ----------------------------------------------
 
-    def predict(self, X: Any) -> NDArray:
-        """Predicted labels, shape (n_samples,)."""
-        check_is_fitted(self)
-        return self.estimator_.predict(X)
-
-    @available_if(estimator_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray:
-        """Class probabilities, shape (n_samples, n_classes), columns as in ``classes_``.
-
-        Classes that the estimator has not seen yet have probability 0.
-        """
-        check_is_fitted(self)
-        proba = self.estimator_.predict_proba(X)
+    def _aligned(self, proba: NDArray) -> NDArray:
+        """Columns for all classes; 0 for those the estimator has not seen yet."""
         known = self.estimator_.classes_
         if len(known) == len(self.classes_):
             return proba
         aligned = np.zeros((len(proba), len(self.classes_)), dtype=proba.dtype)
         aligned[:, np.searchsorted(self.classes_, known)] = proba
         return aligned
-
-    @available_if(estimator_has("decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
-        """Decision function of the estimator."""
-        check_is_fitted(self)
-        return self.estimator_.decision_function(X)
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features the estimator was fitted on."""
-        check_is_fitted(self)
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray:
-        """Names of the features the estimator was fitted on."""
-        return self.estimator_.feature_names_in_
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "estimator_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

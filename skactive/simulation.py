@@ -14,10 +14,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from ._training import estimator_has
+from ._delegation import DelegatedPrediction
 from .learner import ActiveLearner, as_labels
 from .stopping import StoppingCriterion
 from .strategies import RandomSampling, resolve_strategy
@@ -28,7 +26,7 @@ _COUNT = [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, close
 _INITIAL, _LEARNER = 0, 1
 
 
-class BudgetedLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Active learning as an estimator: ``fit(X, y)`` hides `y` and buys labels from it.
 
     So that searches and cross-validation compare strategies at equal label cost:
@@ -85,6 +83,7 @@ class BudgetedLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     30
     """
 
+    _predictor = "learner_"
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "query_strategy": [str, HasMethods(["select"]), callable],
@@ -223,37 +222,6 @@ class BudgetedLearner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if len(np.unique(y[bought])) > 1:
                 return bought
         return first
-
-    def predict(self, X: Any) -> NDArray:
-        """Predicted labels, shape (n_samples,)."""
-        check_is_fitted(self)
-        return self.learner_.predict(X)
-
-    @available_if(estimator_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray:
-        """Class probabilities, shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        return self.learner_.predict_proba(X)
-
-    @available_if(estimator_has("decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
-        """Decision function of the estimator."""
-        check_is_fitted(self)
-        return self.learner_.decision_function(X)
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features the estimator was fitted on."""
-        check_is_fitted(self)
-        return self.learner_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray:
-        """Names of the features the estimator was fitted on."""
-        return self.learner_.feature_names_in_
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "learner_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

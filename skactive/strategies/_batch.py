@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..kernels import uncertainty
 from ..kernels.badge import badge_select
 from ..kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
 from ..utils.indexing import Rows, n_rows
 from ._base import Query, QueryStrategy, Selection
-from ._bayesian import _DropoutStrategy
+from ._bayesian import BALD, _DropoutStrategy
 
 
 class BADGE(QueryStrategy):
@@ -53,7 +52,7 @@ class BADGE(QueryStrategy):
         return Selection(badge_select(proba, embedding, query.n, query.rng))
 
 
-class BatchBALD(_DropoutStrategy):
+class BatchBALD(BALD):
     """Pick the samples whose labels *together* tell most about the model's parameters.
 
     Parameters
@@ -89,15 +88,12 @@ class BatchBALD(_DropoutStrategy):
         super().__init__(n_passes, rate, random_state=random_state)
         self.n_configurations = n_configurations
 
-    def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return uncertainty.mutual_information(self._sample(model, X, rng))
-
     def _select(self, query: Query) -> Selection:
         proba = self._sample(query.model, query.X, query.rng)
         return Selection(*batch_bald_select(proba, query.n, query.rng, self.n_configurations))
 
 
-class PowerBALD(_DropoutStrategy):
+class PowerBALD(BALD):
     """Draw samples with probability growing with their BALD score: diverse at no cost.
 
     Parameters
@@ -135,9 +131,6 @@ class PowerBALD(_DropoutStrategy):
         super().__init__(n_passes, rate, random_state=random_state)
         self.kind = kind
         self.coldness = coldness
-
-    def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return uncertainty.mutual_information(self._sample(model, X, rng))
 
     def _select(self, query: Query) -> Selection:
         scores = self._score_checked(query.model, query.X, query.rng)
