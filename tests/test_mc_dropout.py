@@ -78,19 +78,112 @@ def test_own_dropout_equals_a_masked_network_written_out(X):
         assert_allclose(found[t], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_injected_dropout_follows_the_convolutions_only(X):
+def layers(module, start, stop):
+    return nn.Sequential(*list(module)[start:stop])
+
+
+def masked(values, mask_of, rate):
+    keep = torch.rand(values.shape[1:], generator=mask_of) >= rate
+    return values * keep / (1 - rate)
+
+
+def test_injected_dropout_equals_a_masked_network_written_out(X):
+    module = build(SmallCNN).eval()
+    found = mc_dropout_proba(module, X, prepare, n_passes=2, rate=0.5, seed=3)
+    for t in range(2):
+        generator = torch.Generator().manual_seed(3 * 1_000_003 + t)
+        with torch.no_grad():
+            hidden = masked(layers(module, 0, 3)(torch.as_tensor(X)), generator, 0.5)
+            hidden = masked(layers(module, 3, 7)(hidden), generator, 0.5)
+            expected = (
+                layers(module, 7, 11)(hidden).softmax(1).numpy()
+            )  # the dense part is left alone
+        assert_allclose(found[t], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_without_convolutions_dropout_follows_every_hidden_relu(X):
+    module = build(SmallMLP).eval()
+    flat = torch.as_tensor(X).flatten(1)
+    found = mc_dropout_proba(module, flat, prepare, n_passes=1, rate=0.5, seed=0)
+    with torch.no_grad():
+        hidden = masked(layers(module, 0, 2)(flat), torch.Generator().manual_seed(0), 0.5)
+        assert_allclose(found[0], module[2](hidden).softmax(1).numpy(), rtol=1e-4, atol=1e-6)
+
+
+class OneReLU(nn.Module):
+    """The same ReLU after each layer, and a step between layers that overwrites its input."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True)
+        self.hidden, self.head = nn.Linear(4 * 36, 8), nn.Linear(8, 3)
+
+    def forward(self, X):
+        hidden = self.conv(X)
+        hidden += 1
+        return self.head(self.relu(self.hidden(self.relu(hidden).flatten(1))))
+
+
+class Uncopyable(OneReLU):
+    def __deepcopy__(self, memo):
+        raise TypeError("no copies")
+
+
+@pytest.mark.parametrize("make", [OneReLU, Uncopyable])
+def test_what_cannot_be_replayed_or_copied_is_sampled_all_the_same(X, make):
+    module = build(make).eval()
+    found = mc_dropout_proba(module, X, prepare, n_passes=3, rate=0.5, seed=1)
+    for t in range(3):
+        generator = torch.Generator().manual_seed(1_000_003 + t)
+        with torch.no_grad():
+            hidden = masked(torch.relu(module.conv(torch.as_tensor(X)) + 1), generator, 0.5)
+            hidden = torch.relu(module.hidden(hidden.flatten(1)))
+            expected = module.head(hidden).softmax(1).numpy()
+        assert_allclose(found[t], expected, rtol=1e-4, atol=1e-6)
+    assert not any(sub._forward_hooks for sub in module.modules())
+
+
+class Counting(nn.Flatten):
+    rows = 0
+
+    def forward(self, X):
+        type(self).rows += len(X)
+        return super().forward(X)
+
+
+def test_what_precedes_dropout_is_computed_once_per_batch(X):
+    module = nn.Sequential(Counting(), nn.Linear(64, 8), nn.Dropout(0.5), nn.Linear(8, 3))
+    Counting.rows = 0
+    mc_dropout_proba(module, X, prepare, n_passes=20, batch_size=10)
+    # 30 rows once, and two rows a few times to see what is executed when
+    assert 30 <= Counting.rows < 30 + 2 * 30
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout2d(0.5), nn.AlphaDropout(0.3), nn.Dropout(1.0)])
+def test_every_kind_of_dropout_layer_has_its_own_law(X, layer):
+    module = nn.Sequential(nn.Identity(), layer, nn.Flatten()).eval()
+    maps = np.random.default_rng(0).normal(size=(2, 500, 2, 2)).astype(np.float32)
+    outputs = []
+    module[2].register_forward_hook(lambda *args: outputs.append(args[2].clone()))
+    mc_dropout_proba(module, maps, prepare, n_passes=1, seed=0)
+    found = outputs[-1].view(2, 500, 4)
+    if isinstance(layer, nn.Dropout2d):
+        dropped = (found == 0).float().mean(dim=(0, 2))
+        assert set(dropped.tolist()) == {0.0, 1.0}
+        assert 0.4 < dropped.mean() < 0.6
+    elif isinstance(layer, nn.AlphaDropout):
+        assert abs(found.mean()) < 0.1
+        assert abs(found.var() - 1) < 0.15
+    else:
+        assert (found == 0).all()
+
+
+def test_a_dropout_layer_that_is_never_executed_does_not_count(X):
     module = build(SmallCNN)
-    seen = {i: [] for i in (2, 6, 9)}
-    for i, outputs in seen.items():
-        module[i].register_forward_hook(lambda *args, o=outputs: o.append(args[2].clone()))
-    mc_dropout_proba(module, X, prepare, n_passes=1, rate=0.5, seed=0)
-    plain = {i: outputs[0] for i, outputs in seen.items()}  # the pass that finds the order
-    sampled = {i: outputs[-1] for i, outputs in seen.items()}
-    # our hook of each ReLU runs after the one above: dropout shows in what comes next
-    assert torch.allclose(plain[2], sampled[2][:1], atol=1e-5)
-    assert not torch.allclose(plain[6], sampled[6][:1], atol=1e-2)
-    injected = mc_dropout_proba(build(SmallMLP), X.reshape(30, -1), prepare, n_passes=2)
-    assert np.abs(injected[0] - injected[1]).max() > 1e-5
+    module.spare = nn.Dropout(0.5)
+    module.forward = lambda X: nn.Sequential(*list(module)[:-1])(X)
+    found = mc_dropout_proba(module, X, prepare, n_passes=2, rate=0.5)
+    assert np.abs(found[0] - found[1]).max() > 1e-4
 
 
 def test_the_mean_over_passes_approaches_the_plain_network(X):
