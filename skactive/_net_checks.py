@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from ._batches import ArrayDataset
 from .attacks import Attack, check_bounds, resolve_attack
 from .utils.inputs import as_batch, as_float_tensor
+from .utils.labels import unknown_labels
 from .utils.modules import untouched
 
 
@@ -68,10 +69,10 @@ def check_training_data(
         declared = classes if classes is not None else net.classes
         known = np.unique(y if declared is None else np.asarray(declared))
         hint = "Add them to classes=…."
-    unknown = np.setdiff1d(y, known)
-    if len(unknown):
+    unknown = unknown_labels(y, known)
+    if unknown:
         raise ValueError(
-            f"y holds labels that the net does not know: {unknown.tolist()}; known are "
+            f"y holds labels that the net does not know: {unknown}; known are "
             f"{known.tolist()}. {hint}"
         )
     return X, y, known

@@ -27,6 +27,7 @@ from ._training import (
 )
 from .strategies import resolve_strategy
 from .utils.indexing import n_rows, stack_rows, take_rows
+from .utils.labels import unknown_labels
 from .utils.random_state import derive_seed
 
 _MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
@@ -444,11 +445,11 @@ def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
 
 
 def _refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
-    unknown = [label for label in np.unique(y) if label not in classes]
+    unknown = unknown_labels(y, classes)
     if unknown:
         raise ValueError(
             f"y holds labels that were never seen in fit: {unknown}; known are "
-            f"{list(classes)}. Declare all labels with ActiveLearner(classes=…), or call fit "
+            f"{classes.tolist()}. Declare all labels with ActiveLearner(classes=…), or call fit "
             "again with samples of every class."
         )
 
