@@ -165,9 +165,7 @@ def test_unknown_label_is_refused_and_nothing_is_lost(data):
     X, y = data
     learner = ActiveLearner(LogisticRegression(), random_state=0).fit(X[:15], y[:15])
     before = learner.predict_proba(X)
-    with pytest.raises(
-        ValueError, match=r"in fit: \[7\]; known are \[0, 1, 2\].*classes="
-    ):
+    with pytest.raises(ValueError, match=r"in fit: \[7\]; known are \[0, 1, 2\].*classes="):
         learner.teach(X[20:22], [1, 7])
     with pytest.raises(ValueError, match=r"never seen in fit: \['1'\]"):
         learner.teach(X[20:22], ["1", "1"])
