@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from sklearn.model_selection._search import BaseSearchCV
@@ -14,10 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from torch import Tensor, nn
 
+from ._logits import logits_module
+from ._net_checks import check_shape
 from .attacks import DeepFool
 from .exceptions import CapabilityError
 from .kernels.gradient_norms import expected_gradient_length
-from .kernels.inference import forward_in_batches
+from .kernels.inference import NoSuchLayer, check_not_diverged, forward_in_batches
 from .kernels.mc_dropout import mc_dropout_proba
 from .utils.indexing import Rows
 from .utils.inputs import as_batch, as_float_tensor
@@ -26,13 +30,14 @@ from .utils.random_state import derive_seed
 
 _NET_CAPABILITIES = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
 _PLAIN_BATCH = 1 << 14  # rows a scikit-learn estimator predicts at once
+_MAX_DENSE = 1 << 28  # numbers of a sparse matrix made dense (1 GB)
 _WHO_HAS = {
-    "predict_proba": "a classifier with predict_proba",
-    "embed": "a net, or a classifier of numeric features",
-    "dropout": "a skorch net such as AdversarialNetClassifier",
-    "gradients": "a skorch net such as AdversarialNetClassifier",
-    "boundary": "a skorch net such as AdversarialNetClassifier",
-    "votes": "a Committee",
+    "predict_proba": "A classifier with predict_proba",
+    "embed": "A net, or a classifier of numeric features",
+    "dropout": "A skorch net such as AdversarialNetClassifier",
+    "gradients": "A skorch net such as AdversarialNetClassifier",
+    "boundary": "A skorch net such as AdversarialNetClassifier",
+    "votes": "A Committee",
 }
 
 
@@ -162,7 +167,7 @@ class ModelView:
 
 def capabilities_of(estimator: Any) -> frozenset[str]:
     """What an estimator, fitted or not, will be able to tell."""
-    while isinstance(estimator, (Pipeline, BaseSearchCV)):
+    while isinstance(estimator, BaseSearchCV) or _is_pipeline(estimator):
         is_search = isinstance(estimator, BaseSearchCV)
         estimator = estimator.estimator if is_search else estimator.steps[-1][1]
     if isinstance(estimator, NeuralNet):
@@ -185,7 +190,7 @@ def _require(
         if capability not in has:
             raise CapabilityError(
                 f"{caller or 'This'} needs {capability!r}, which {type(estimator).__name__} does "
-                f"not have. {_WHO_HAS[capability].capitalize()} has it."
+                f"not have. {_WHO_HAS[capability]} has it."
             )
 
 
@@ -229,14 +234,37 @@ class _PlainView(ModelView):
 
     def embed(self, X: Any) -> NDArray:
         rows = Rows.of(X)
-        parts = [
-            _flat_features(self.transform(_unlazy(batch)))
-            for _, batch in rows.batches(_PLAIN_BATCH)
-        ]
-        features = np.concatenate(parts)
-        if not np.isfinite(features).all():
-            raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
-        return features
+        features: NDArray | None = None
+        for window, batch in rows.batches(_PLAIN_BATCH):
+            block = self._flat_features(self.transform(_unlazy(batch)), len(rows))
+            if not np.isfinite(block).all():
+                raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
+            if features is None:
+                features = np.empty((len(rows), block.shape[1]), block.dtype)
+            features[window] = block
+        return np.empty((0, 0)) if features is None else features
+
+    def _flat_features(self, X: Any, n_rows: int) -> NDArray:
+        """Features of a block as a dense matrix; sparse ones only if all rows fit in memory."""
+        if sp.issparse(X):
+            if n_rows * X.shape[1] > _MAX_DENSE:
+                raise CapabilityError(
+                    f"{self._caller or 'This'} needs the features as a dense matrix, but X is "
+                    f"sparse and {n_rows} x {X.shape[1]} numbers are too many. Put a "
+                    "dimensionality reduction such as TruncatedSVD before the classifier in a "
+                    "Pipeline, or pass fewer candidates."
+                )
+            X = X.astype(np.float32).toarray()
+        elif hasattr(X, "to_numpy"):
+            X = X.to_numpy()
+        X = np.asarray(X)
+        if X.dtype.kind not in "fiub":
+            raise CapabilityError(
+                f"The embedding of a plain estimator is its numeric features, got dtype {X.dtype}. "
+                "Put the preprocessing into a Pipeline before the classifier."
+            )
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        return X.reshape(len(X), -1).astype(dtype, copy=False)
 
 
 class _CommitteeView(_PlainView):
@@ -275,19 +303,34 @@ class NetView(ModelView):
     @property
     def logits_module(self) -> nn.Module:
         """The module that returns logits (or log-probabilities, which serve as well)."""
-        module = self.estimator.module_
-        if isinstance(self.estimator.criterion_, nn.NLLLoss):
-            return _LogProbabilities(module)
-        if isinstance(self.estimator.criterion_, nn.BCEWithLogitsLoss):
-            return _TwoColumns(module)
-        return module
+        return logits_module(self.estimator)
+
+    @property
+    def _eager(self) -> nn.Module:
+        return logits_module(self.estimator, eager=True)
+
+    @contextlib.contextmanager
+    def _layers_needed(self, capability: str) -> Iterator[None]:
+        """Say who asked if the module lacks the layers that a capability rests on."""
+        try:
+            yield
+        except NoSuchLayer as error:
+            raise CapabilityError(
+                f"{self._caller or 'This'} needs {capability!r}, which this "
+                f"{type(self.estimator).__name__} does not have. {error}"
+            ) from error
 
     def net_inputs(self, X: Any) -> Tensor:
         """Rows of the pool as the tensor that the module reads, on its device."""
         X = self.transform(_unlazy(X) if self._before is not None else X)
+        if hasattr(self.estimator, "input_shape_") and len(getattr(X, "shape", ())) > 1:
+            check_shape(self.estimator, X)
         if hasattr(self.estimator, "as_inputs"):
             return self.estimator.as_inputs(X)
-        inputs = as_float_tensor(X, module_device(self.estimator.module_))
+        module = self.estimator.module_
+        if any(isinstance(sub, nn.Embedding) for sub in module.modules()):
+            return torch.as_tensor(as_batch(X)).to(module_device(module))  # indices of tokens
+        inputs = as_float_tensor(X, module_device(module))
         if not torch.isfinite(inputs).all():
             raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
         return inputs
@@ -299,15 +342,14 @@ class NetView(ModelView):
             return module(inputs)
 
     def predict_proba(self, X: Any) -> NDArray:
-        logits, _ = forward_in_batches(
-            self.logits_module, X, self.net_inputs, batch_size=self._batch_size
-        )
+        logits, _ = forward_in_batches(self._eager, X, self.net_inputs, batch_size=self._batch_size)
         return _softmax(logits, len(self.classes_))
 
     def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
-        logits, embedding = forward_in_batches(
-            self.logits_module, X, self.net_inputs, batch_size=self._batch_size, embedding=True
-        )
+        with self._layers_needed("embed"):
+            logits, embedding = forward_in_batches(
+                self._eager, X, self.net_inputs, batch_size=self._batch_size, embedding=True
+            )
         if embedding is None:
             embedding = np.empty((0, 0), np.float32)
         return _softmax(logits, len(self.classes_)), embedding
@@ -315,21 +357,25 @@ class NetView(ModelView):
     def dropout_proba(
         self, X: Any, n_passes: int = 10, rate: float = 0.1, random_state: Any = None
     ) -> NDArray:
-        return mc_dropout_proba(
-            self.logits_module,
-            X,
-            self.net_inputs,
-            n_passes=n_passes,
-            rate=rate,
-            seed=derive_seed(random_state),
-            batch_size=self._batch_size,
-        )
+        with self._layers_needed("dropout"):
+            return mc_dropout_proba(
+                self._eager,
+                X,
+                self.net_inputs,
+                n_passes=n_passes,
+                rate=rate,
+                seed=derive_seed(random_state),
+                batch_size=self._batch_size,
+            )
 
     def gradient_norms(self, X: Any, wrt: str = "parameters") -> NDArray:
         def lengths(inputs: Tensor) -> tuple[Tensor]:
-            return (expected_gradient_length(self.logits_module, inputs, wrt),)
+            return (expected_gradient_length(self._eager, inputs, wrt),)
 
-        return self._by_batch(X, lengths)[0]
+        with self._layers_needed("gradients"):
+            (norms,) = self._by_batch(X, lengths)
+        check_not_diverged(norms)
+        return norms
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
         attack = self._deepfool(deepfool)
@@ -364,35 +410,13 @@ class NetView(ModelView):
         self, X: Any, compute: Callable[[Tensor], tuple[Tensor, ...]], batch_size: int | None = None
     ) -> list[NDArray]:
         rows = Rows.of(X)
+        if len(rows) == 0:
+            raise ValueError("X has no rows.")
         parts = [
             [part.detach().cpu().numpy() for part in compute(self.net_inputs(batch))]
             for _, batch in rows.batches(batch_size or self._batch_size)
         ]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-
-class _LogProbabilities(nn.Module):
-    """A module that returns probabilities (skorch's default), as log-probabilities."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, X: Tensor) -> Tensor:
-        output = self.module(X)
-        return output.clamp_min(torch.finfo(output.dtype).tiny).log()
-
-
-class _TwoColumns(nn.Module):
-    """A module that returns the logit of the second class, as logits of two classes."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, X: Tensor) -> Tensor:
-        half = self.module(X).reshape(len(X), 1) / 2
-        return torch.cat([-half, half], dim=1)
 
 
 def unwrap(estimator: Any) -> tuple[Any, Any]:
@@ -405,13 +429,18 @@ def unwrap(estimator: Any) -> tuple[Any, Any]:
             estimator = estimator.learner_
         elif hasattr(estimator, "estimator_") and hasattr(estimator, "X_labeled_"):
             estimator = estimator.estimator_
-        elif isinstance(estimator, Pipeline):
+        elif _is_pipeline(estimator):
             if len(estimator.steps) > 1:
                 steps = estimator[:-1]
                 before = steps if before is None else Pipeline([*before.steps, *steps.steps])
             estimator = estimator.steps[-1][1]
         else:
             return estimator, before
+
+
+def _is_pipeline(estimator: Any) -> bool:
+    """Whether it is a Pipeline, of scikit-learn or of another library."""
+    return isinstance(getattr(estimator, "steps", None), list)
 
 
 def _softmax(logits: NDArray, n_classes: int) -> NDArray:
@@ -432,18 +461,3 @@ def _unlazy(X: Any) -> Any:
     if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
         return np.asarray(as_batch(X))
     return X
-
-
-def _flat_features(X: Any) -> NDArray:
-    if hasattr(X, "toarray"):
-        X = X.toarray()
-    elif hasattr(X, "to_numpy"):
-        X = X.to_numpy()
-    X = np.asarray(X)
-    if X.dtype.kind not in "fiub":
-        raise CapabilityError(
-            f"The embedding of a plain estimator is its numeric features, got dtype {X.dtype}. Put "
-            "the preprocessing into a Pipeline before the classifier."
-        )
-    dtype = np.float32 if X.dtype == np.float32 else np.float64
-    return X.reshape(len(X), -1).astype(dtype, copy=False)

@@ -143,6 +143,8 @@ class _GhostNorms:
             if gradient is not None
         }
         rounding = 1e-6 * float(sum(squared.values()))
+        if not rounding < float("inf"):
+            return False  # NaN: nothing to compare
         for layer, found in zip(layers, self._squared_norms(layers, target), strict=True):
             owned = [squared.pop(id(p)) for p in layer.module.parameters() if id(p) in squared]
             expected = sum(owned, torch.zeros_like(target))
