@@ -24,7 +24,7 @@ from ._net_checks import (
     check_training_data,
     check_weights,
 )
-from .attacks import Attack, resolve_attack
+from .attacks import Attack, check_bounds, resolve_attack
 from .kernels.inference import forward_in_batches
 from .losses import divergence, mart_loss, trades_loss
 from .utils.indexing import Rows
@@ -107,7 +107,9 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     sub-module's mode is restored in between.
 
     Inputs are arrays or tensors in `bounds`, cast to float32; bytes (uint8) are divided by
-    255. Ctrl-C leaves a usable net, trained so far, and is passed on, so that a script stops
+    255. With an attack, inputs outside `bounds` are refused, in fit and in prediction; after a
+    scaler use ``MinMaxScaler(clip=True)``. Ctrl-C leaves a usable net, trained so far, and is
+    passed on, so that a script stops
     (skorch goes on silently).
 
     References
@@ -536,6 +538,8 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         """Rows of any container, checked, as the float32 tensor that the module reads."""
         X = validate_data(self, as_batch(X), dtype=np.float32, allow_nd=True, reset=False)
         check_shape(self, X)
+        if self.attack_ is not None:
+            check_bounds(X, self.attack_.bounds)
         inputs = as_float_tensor(X, next(iter(self.module_.parameters())).device)
         if self.channels_last and inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)

@@ -363,7 +363,11 @@ def test_modules_that_do_not_fit_are_refused_before_training(images):
 
 def test_prediction_data_that_does_not_fit_is_refused(images):
     X, y, X_test, _ = images
+    robust = cnn(attack=PGD(eps=0.1, steps=1)).fit(X, y)
+    with pytest.raises(ValueError, match=r"values in \[0, 255\].*works in \[0, 1\]"):
+        robust.predict(X_test * 255)
     net = cnn().fit(X, y)
+    assert net.predict(X_test * 255).shape == (200,)
     with pytest.raises(ValueError, match=r"\(1, 8, 4\).*\(1, 8, 8\)"):
         net.predict(X_test[..., :4])
     with pytest.raises(ValueError, match="NaN"):
