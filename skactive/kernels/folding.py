@@ -62,14 +62,8 @@ def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
     True
     """
     with torch.no_grad(), untouched(module, freeze=False):
-        if not _gains(module):
-            return module
-        twin = private_copy(module)
-        if twin is None:
-            return module
-        expected = module(example)
-        gained = optimize_copy(twin, example)
-        return twin if gained and same_outputs(lambda: [twin(example)], [expected]) else module
+        twin = private_copy(module) if _gains(module) else None
+        return twin if twin is not None and optimize_copy(twin, example) else module
 
 
 def private_copy(module: nn.Module) -> nn.Module | None:
@@ -117,28 +111,51 @@ class SliceMax(nn.Module):
 
 
 def optimize_copy(twin: nn.Module, example: Tensor) -> bool:
-    """Replace layers of a private copy; those with hooks of their own stay as they are.
+    """Replace layers of a private copy where its output stays the same.
 
-    Returns whether any was replaced.
+    Layers with hooks of their own stay as they are. Returns whether any was replaced.
     """
+    expected = [twin(example)]
+    groups = _replacements(twin, example)
+
+    def accept(group: dict[nn.Module, nn.Module]) -> bool:
+        _swap(twin, group)
+        same = same_outputs(lambda: [twin(example)], expected)
+        if not same:
+            _swap(twin, {new: old for old, new in group.items()})
+        return same
+
+    together: dict[nn.Module, nn.Module] = {}
+    for group in groups:
+        if together.keys().isdisjoint(group):
+            together |= group
+    if together and accept(together):
+        return True
+    return sum([accept(group) for group in groups]) > 0
+
+
+def _replacements(twin: nn.Module, example: Tensor) -> list[dict[nn.Module, nn.Module]]:
+    """Groups of layers and what replaces them, the larger ones first."""
     calls, pairs = _calls_and_pairs(twin, example)
-    found: dict[nn.Module, nn.Module] = {}
-    if module_device(twin).type == "cpu":  # a GPU has nothing against pooling
-        found |= {sub: SliceMax() for sub in calls if _is_sliceable(sub)}
+    # A GPU has nothing against pooling.
+    pools = [sub for sub in calls if _is_sliceable(sub) and module_device(twin).type == "cpu"]
+    groups: list[dict[nn.Module, nn.Module]] = []
     for first, second in pairs:
+        fuse = _FUSE.get((type(first), type(second)))
         if not calls[first] == calls[second] == 1:
             continue
-        if (type(first), type(second)) in _FUSE:
-            if second.running_mean is not None:
-                fuse = _FUSE[type(first), type(second)]
-                found |= {first: fuse(first, second), second: nn.Identity()}
-        elif isinstance(first, nn.ReLU) and second in found:
-            found |= {first: nn.Identity(), second: SliceMax(relu=True)}  # a quarter of the work
+        if fuse is not None and second.running_mean is not None:
+            groups.append({first: fuse(first, second), second: nn.Identity()})
+        if isinstance(first, nn.ReLU) and second in pools:  # a quarter of the work
+            groups.append({first: nn.Identity(), second: SliceMax(relu=True)})
+    return groups + [{sub: SliceMax()} for sub in pools]
+
+
+def _swap(twin: nn.Module, replacements: dict[nn.Module, nn.Module]) -> None:
     for parent in list(twin.modules()):
         for name, child in parent._modules.items():
-            if child in found:
-                parent._modules[name] = found[child]
-    return bool(found)
+            if child in replacements:
+                parent._modules[name] = replacements[child]
 
 
 _KINDS = (nn.ReLU, nn.MaxPool2d, *{kind for pair in _FUSE for kind in pair})
