@@ -9,5 +9,6 @@ extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autos
 exclude_patterns = ["_build"]
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
+autodoc_default_options = {"members": True}
 html_theme = "alabaster"
 html_theme_options = {"description": "Robust active learning with a scikit-learn API"}
