@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skactive.kernels import gradient_norms
 from skactive.kernels.gradient_norms import expected_gradient_length
 from skactive.networks import LeNet5, PreActResNet18
 from skactive.utils.random_state import seeded_torch
@@ -46,6 +47,66 @@ class Strided(nn.Sequential):
         )
 
 
+class Tied(Shared):
+    """The weight of a layer used again by a function."""
+
+    def forward(self, X):
+        return self.head(F.linear(self.layer(X).tanh(), self.layer.weight))
+
+
+class Tokens(nn.Module):
+    """Linear layers on sequences; LayerNorm, GroupNorm and a grouped convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.groups = nn.Conv2d(4, 6, 3, groups=2), nn.GroupNorm(3, 6)
+        self.norm, self.mix, self.head = nn.LayerNorm(6), nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, X):
+        tokens = self.groups(self.conv(X)).flatten(2).transpose(1, 2)
+        return self.head(self.mix(self.norm(tokens)).tanh().mean(dim=1))
+
+
+class InPlace(nn.Sequential):
+    """ReLUs that overwrite the outputs of the layers before them."""
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 4, 3),
+            nn.ReLU(inplace=True),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(4 * 36, 3),
+        )
+
+
+class Recurrent(nn.Module):
+    """What vmap cannot batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.head = nn.LSTM(2, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, X):
+        return self.head(self.layer(X.view(len(X), 3, 2))[0][:, -1])
+
+
+class Frozen(SmallCNN):
+    """Some parameters do not count, and one layer is never executed."""
+
+    def __init__(self):
+        super().__init__()
+        self.spare = nn.Linear(2, 2)
+        for p in (*self[0].parameters(), self[1].bias, self[8].weight):
+            p.requires_grad_(False)
+
+    def forward(self, X):
+        for sub in list(self)[:-1]:
+            X = sub(X)
+        return X
+
+
 CASES = {
     "mlp": (SmallMLP, (64,), {}),
     "cnn": (SmallCNN, (1, 8, 8), {}),
@@ -53,6 +114,11 @@ CASES = {
     "strided": (Strided, (2, 8, 8), {}),
     "shared layer": (Shared, (6,), {}),
     "exotic layers": (Exotic, (6,), {}),
+    "tied weights": (Tied, (6,), {}),
+    "tokens": (Tokens, (4, 5, 5), {}),
+    "in place": (InPlace, (1, 8, 8), {}),
+    "recurrent": (Recurrent, (6,), {}),
+    "frozen": (Frozen, (1, 8, 8), {}),
 }
 
 
@@ -77,8 +143,11 @@ def one_by_one(module, X, wrt):
         total = 0.0
         for c in range(len(proba)):
             loss = F.cross_entropy(module(x), torch.tensor([c]), reduction="sum")
-            gradients = torch.autograd.grad(loss, [x] if wrt == "input" else params)
-            total += proba[c] * torch.sqrt(sum(g.square().sum() for g in gradients))
+            gradients = torch.autograd.grad(
+                loss, [x] if wrt == "input" else params, allow_unused=True
+            )
+            squared = sum(g.square().sum() for g in gradients if g is not None)
+            total += proba[c] * torch.sqrt(squared)
         lengths.append(total)
     return torch.stack(lengths)
 
@@ -92,7 +161,40 @@ def test_equals_one_backward_pass_per_sample_and_class(name, wrt):
     torch.testing.assert_close(
         expected_gradient_length(module, X, wrt), expected, rtol=1e-8, atol=1e-10
     )
-    assert module.training
+    assert all(sub.training for sub in module.modules())
+    assert not any(sub._forward_hooks for sub in module.modules())
+    assert all(p.grad is None for p in module.parameters())
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "lenet", "strided", "tokens", "in place", "frozen"])
+def test_ghost_norms_cover_the_usual_layers(name, monkeypatch):
+    def not_needed(*args):
+        raise AssertionError("differentiated sample by sample")
+
+    monkeypatch.setattr(gradient_norms, "_by_sample", not_needed)
+    module, X = build(name)
+    assert (expected_gradient_length(module, X) > 0).all()
+
+
+def test_flags_of_parameters_come_back():
+    module, X = build("frozen")
+    before = [p.requires_grad for p in module.parameters()]
+    with torch.inference_mode():
+        expected_gradient_length(module, X.clone())
+    assert [p.requires_grad for p in module.parameters()] == before
+    with pytest.raises(ValueError, match=r"wrt must be one of.*'weights'"):
+        expected_gradient_length(module, X, "weights")
+
+
+def test_sure_samples_have_no_gradient_and_no_nan():
+    module = nn.Linear(2, 3, bias=False).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[1.0, 0], [0, 1], [-1, -1]]))
+    X = torch.tensor([[1e4, 0.0], [0.0, 0.0], [0.0, 1e3]]).double()
+    for wrt in ("parameters", "last_layer", "input"):
+        lengths = expected_gradient_length(module, X, wrt)
+        assert torch.isfinite(lengths).all()
+        assert lengths[0] == lengths[2] == 0
 
 
 def test_single_precision_is_within_1e_5():

@@ -1,9 +1,12 @@
 """The model view: what estimators can tell, in batches, and what they say when they cannot."""
 
+import re
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -14,11 +17,9 @@ from sklearn.svm import SVC
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
-from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier, model_view
 from skactive.exceptions import CapabilityError
-from skactive.kernels.inference import forward_in_batches, last_linear_input
 from skactive.model_view import ModelView
-from skactive.networks import LeNet5, ResNet18
 from skactive.utils.indexing import Rows
 from tests.models import SmallCNN, SmallMLP
 
@@ -138,6 +139,53 @@ class OneLogit(nn.Module):
         return self.layer(X)[:, 0]
 
 
+class LogSoftmaxed(SmallMLP):
+    def forward(self, X):
+        return super().forward(X).log_softmax(1)
+
+
+class PlainNLL(NeuralNetClassifier):
+    """What a user writes whose module ends in nn.LogSoftmax."""
+
+    def get_loss(self, y_pred, y_true, *args, **kwargs):
+        return nn.functional.nll_loss(y_pred, y_true)
+
+
+class OneProbability(OneLogit):
+    def forward(self, X):
+        return super().forward(X).sigmoid()
+
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.head = nn.Embedding(17, 8), nn.Linear(8, 10)
+
+    def forward(self, X):
+        return self.head(self.words(X).mean(dim=1))
+
+
+@pytest.mark.parametrize("kind", ["log-probabilities", "probability", "tokens"])
+def test_less_usual_skorch_nets_are_understood(digits, kind):
+    X, y = digits
+    X, y = X.reshape(len(X), -1)[:100], y[:100]
+    settings = {"max_epochs": 2, "verbose": 0, "train_split": None, "lr": 0.1}
+    if kind == "log-probabilities":
+        net = PlainNLL(LogSoftmaxed, **settings).fit(X, y)
+    elif kind == "probability":
+        net = NeuralNetBinaryClassifier(OneProbability, criterion=nn.BCELoss, **settings)
+        net.fit(X, (y % 2).astype(np.float32))
+    else:
+        X = (X * 16).astype(np.int64)
+        net = NeuralNetClassifier(Words, criterion=nn.CrossEntropyLoss, **settings).fit(X, y)
+    expected = net.predict_proba(X)
+    if kind == "log-probabilities":
+        expected = np.exp(expected)
+    view = ModelView.of(net)
+    assert_allclose(view.predict_proba(X), expected, atol=1e-5)
+    assert (view.gradient_norms(X[:4]) > 0).all()
+
+
 @pytest.mark.parametrize("kind", ["probabilities", "logits", "binary"])
 def test_plain_skorch_nets_are_understood(digits, kind):
     X, y = digits
@@ -184,29 +232,76 @@ def test_a_diverged_net_is_named(digits, pool):
         ModelView.of(net).predict_proba(pool)
 
 
-def test_the_last_linear_input_is_what_the_networks_call_embedding():
-    for module, X in ((LeNet5(), torch.rand(3, 1, 28, 28)), (ResNet18(), torch.rand(2, 3, 32, 32))):
-        module.eval()
-        with torch.no_grad(), last_linear_input(module) as seen:
-            module(X)
-        assert seen.layer is module.head
-        torch.testing.assert_close(seen.value, module.embed(X))
-        assert not any(sub._forward_pre_hooks for sub in module.modules())
-    with pytest.raises(ValueError, match=r"no nn.Linear"), last_linear_input(nn.Conv2d(1, 1, 1)):
-        pass
+class NothingToDrop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(1, 10, 8)
+
+    def forward(self, X):
+        return torch.relu(self.layer(X).flatten(1))
 
 
-def test_one_pass_needs_no_copy_of_the_pool(net, pool):
-    read = []
+def test_a_net_without_the_layers_says_who_asked(digits, pool):
+    X, y = digits
+    net = AdversarialNetClassifier(NothingToDrop, attack=None, max_epochs=1, random_state=0)
+    view = ModelView.of(net.fit(X[:100], y[:100]), caller="Somebody")
+    with pytest.raises(CapabilityError, match=r"Somebody needs 'dropout'.*F.relu cannot be hooked"):
+        view.dropout_proba(pool)
+    with pytest.raises(CapabilityError, match=r"Somebody needs 'embed'.*no nn.Linear"):
+        view.embed(pool)
+    with pytest.raises(CapabilityError, match=r"Somebody needs 'gradients'.*no nn.Linear"):
+        view.gradient_norms(pool, wrt="last_layer")
+    assert (view.gradient_norms(pool) > 0).all()
 
-    def prepare(batch):
-        read.append(len(batch))
-        return torch.as_tensor(np.asarray(batch))
 
-    logits, embedding = forward_in_batches(
-        net.module_, pool, prepare, batch_size=25, embedding=True
-    )
-    assert read == [25, 25, 10]
-    assert logits.shape == (60, 10)
-    assert embedding.shape == (60, 32)
-    assert_array_equal(logits, forward_in_batches(net.module_, pool, prepare, batch_size=25)[0])
+@pytest.mark.parametrize("shape", [(1, 9, 9), (8, 8), (64,)])
+def test_samples_of_another_shape_are_refused_with_both_shapes(net, shape):
+    message = f"shape {shape}, but the net was trained on samples of shape (1, 8, 8)"
+    for method in ("predict_proba", "embed", "dropout_proba", "gradient_norms"):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            getattr(ModelView.of(net), method)(np.zeros((3, *shape), np.float32))
+
+
+def test_a_diverged_net_is_named_by_gradients_and_dropout_too(digits, pool):
+    X, y = digits
+    net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=1, random_state=0)
+    net.fit(X[:100], y[:100])
+    with torch.no_grad():
+        net.module_[0].weight.fill_(torch.nan)
+    for method in ("embed", "dropout_proba", "gradient_norms"):
+        with pytest.raises(ValueError, match="NaN for 60 of 60 samples"):
+            getattr(ModelView.of(net), method)(pool)
+
+
+def test_compiled_nets_serve_hooks_as_well(digits, pool):
+    X, y = digits
+    net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=1, random_state=0)
+    net.fit(X[:100], y[:100])
+    plain = ModelView.of(net)
+    expected = plain.predict_proba_and_embed(pool), plain.gradient_norms(pool)
+    net.module_ = torch.compile(net.module_, backend="eager")
+    view = ModelView.of(net)
+    found = view.predict_proba_and_embed(pool), view.gradient_norms(pool)
+    for mine, theirs in zip((*found[0], found[1]), (*expected[0], expected[1]), strict=True):
+        assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_sparse_features_become_dense_only_if_they_fit():
+    X = sp.random(300, 50, density=0.1, format="csr", random_state=0)
+    model = LogisticRegression().fit(X, np.arange(300) % 2)
+    view = ModelView.of(model, caller="CoreSet")
+    assert_allclose(view.embed(X), X.toarray(), rtol=1e-6)
+    assert view.embed(X).dtype == np.float32
+    huge = sp.csr_matrix((10**6, 5000))
+    with pytest.raises(CapabilityError, match=r"CoreSet.*1000000 x 5000.*TruncatedSVD"):
+        view.embed(huge)
+
+
+def test_plain_estimators_predict_in_blocks(monkeypatch, digits):
+    X, y = digits
+    flat = X.reshape(len(X), -1)[:100]
+    model = LogisticRegression(max_iter=500).fit(flat, y[:100])
+    whole = ModelView.of(model).predict_proba_and_embed(flat)
+    monkeypatch.setattr(model_view, "_PLAIN_BATCH", 7)
+    for small, large in zip(ModelView.of(model).predict_proba_and_embed(flat), whole, strict=True):
+        assert_allclose(small, large, rtol=1e-5)
