@@ -55,6 +55,20 @@ class ModelView:
     capabilities : frozenset of str
         Some of ``"predict_proba"``, ``"embed"``, ``"dropout"``, ``"gradients"``,
         ``"boundary"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.model_view import ModelView
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), ["no", "no", "yes", "yes"]
+    >>> view = ModelView.of(LogisticRegression().fit(X, y), caller="Margin")
+    >>> view.predict_proba(X).argmax(axis=1).tolist()
+    [0, 0, 1, 1]
+    >>> view.require("gradients")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    skactive.exceptions.CapabilityError: Margin needs 'gradients', which LogisticRegression ...
     """
 
     capabilities: frozenset[str] = frozenset()
