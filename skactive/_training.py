@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from .utils.random_state import derive_seed
 
@@ -33,27 +32,6 @@ def seeded_clone(estimator: Any, seed: int | None) -> Any:
     return fresh
 
 
-def weight_params(estimator: Any, weights: Any) -> dict[str, Any]:
-    """Fit parameters that hand sample weights to the final step; none for ``None``.
-
-    Raises
-    ------
-    TypeError
-        If that estimator takes no sample weights.
-    """
-    if weights is None:
-        return {}
-    final = final_step(estimator)
-    if not has_fit_parameter(final, "sample_weight"):
-        raise TypeError(
-            f"sample_weight was passed, but {type(final).__name__}.fit does not take it. Leave it "
-            "out, or use a classifier that does."
-        )
-    if final is estimator:
-        return {"sample_weight": weights}
-    return {f"{estimator.steps[-1][0]}__sample_weight": weights}
-
-
 def check_warm_startable(estimator: Any) -> None:
     """Raise unless training `estimator` can be continued."""
     final = final_step(estimator)
@@ -75,21 +53,32 @@ def continue_training(
     """A trained-on copy of `estimator`; the original stays as it is, whatever happens.
 
     Nets keep their weights and the state of their optimiser; the earlier steps of a Pipeline
-    are fitted anew on `X`. Parameters in `changed` are set first.
+    are fitted anew on `X`. Parameters in `changed` are set first; ``step__name`` in `fit_params`
+    goes to that step, as in a Pipeline.
     """
     trained = copy.deepcopy(estimator)
     if changed:
         trained.set_params(**changed)
     final = final_step(trained)
     if final is not trained:
-        for _, step in trained.steps[:-1]:
+        for name, step in trained.steps[:-1]:
             if step is not None and step != "passthrough":
-                X = step.fit(X, y).transform(X)
+                own, fit_params = _split_params(fit_params, name)
+                X = step.fit(X, y, **own).transform(X)
+        own, fit_params = _split_params(fit_params, trained.steps[-1][0])
+        fit_params = {**fit_params, **own}
     if hasattr(final, "partial_fit"):
         final.partial_fit(X, y, classes=classes, **fit_params)
     else:
         final.set_params(warm_start=True).fit(X, y, **fit_params)
     return trained
+
+
+def _split_params(params: dict[str, Any], step: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters written ``step__name``, without the prefix; and all others."""
+    prefix = f"{step}__"
+    own = {name[len(prefix) :]: value for name, value in params.items() if name.startswith(prefix)}
+    return own, {name: value for name, value in params.items() if not name.startswith(prefix)}
 
 
 def changed_params(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

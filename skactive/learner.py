@@ -23,8 +23,8 @@ from ._training import (
     continue_training,
     final_step,
     seeded_clone,
-    weight_params,
 )
+from ._weights import check_weights, joined_weights, training_weights, weight_params
 from .strategies import resolve_strategy
 from .utils.indexing import n_rows, stack_rows, take_rows
 from .utils.labels import unknown_labels
@@ -140,7 +140,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         y : array-like of shape (n_samples,)
             Labels of any kind.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Kept beside the labelled set; the last step of a Pipeline gets it.
+            Kept beside the labelled set; the last step of a Pipeline gets it, or with
+            metadata routing switched on, the steps that request it.
         **fit_params
             Passed to the estimator's ``fit``.
 
@@ -164,7 +165,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         classes = np.unique(y) if self.classes is None else np.unique(self.classes)
         _refuse_unknown_labels(y, classes)
         seed = derive_seed(self.random_state)
-        weights = None if sample_weight is None else np.asarray(sample_weight)
+        weights = check_weights(sample_weight, len(y))
         params = {**weight_params(self.estimator, weights), **fit_params}
         started = time.perf_counter()
         fitted = self._train_cold(X, y, classes, seed, params)
@@ -229,7 +230,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         _refuse_unknown_labels(y, self.classes_)
         X_labeled = stack_rows(self.X_labeled_, X)
         y_labeled = np.concatenate([self.y_labeled_, y])
-        weights = _joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
+        weights = joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
         new_twins = self._pending.twins_of(X, y)
         all_twins = self._twins_with(new_twins)
         pseudo = self._pending.pseudo_labelled()
@@ -237,10 +238,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         base = (X, y) if only_new else (X_labeled, y_labeled)
         twins = new_twins if only_new else all_twins
         X_train, y_train = _stack_all(base, twins, pseudo)
-        w_train = weights
-        if weights is not None:
-            w_train = np.ones(len(y_train))
-            w_train[: len(base[1])] = weights[-len(base[1]) :]
+        w_train = training_weights(weights, len(base[1]), len(y_train))
         if bootstrap:
             picked = self._bootstrap(len(y_train))
             X_train, y_train = take_rows(X_train, picked), y_train[picked]
@@ -452,19 +450,6 @@ def _refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
             f"{classes.tolist()}. Declare all labels with ActiveLearner(classes=…), or call fit "
             "again with samples of every class."
         )
-
-
-def _joined_weights(old: NDArray | None, n_old: int, new: Any, n_new: int) -> NDArray | None:
-    """Weights of the old samples, then of the new ones; missing ones are 1."""
-    if old is None and new is None:
-        return None
-    weights = np.ones(n_new) if new is None else np.asarray(new, dtype=float)
-    if weights.shape != (n_new,):
-        raise ValueError(
-            f"sample_weight must hold one number per new sample, shape ({n_new},), got shape "
-            f"{weights.shape}."
-        )
-    return np.concatenate([np.ones(n_old) if old is None else old, weights])
 
 
 def _check_row_shape(X_pool: Any, X_labeled: Any) -> None:

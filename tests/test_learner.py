@@ -353,6 +353,25 @@ def test_sample_weights_stay_with_their_samples(data):
         ActiveLearner(KNeighborsClassifier()).fit(X[:50], y[:50], sample_weight=weights)
     with pytest.raises(ValueError, match=r"one number per new sample, shape \(2,\)"):
         learner.teach(X[:2], y[:2], sample_weight=np.ones(3))
+    with pytest.raises(ValueError, match=r"one number per sample, shape \(50,\), got shape \(\)"):
+        learner.fit(X[:50], y[:50], sample_weight=2.0)
+
+
+@pytest.mark.parametrize(("warm_start", "only_new"), [(True, False), (False, True)])
+def test_weights_reach_the_last_step_of_a_pipeline_when_training_goes_on(
+    data, warm_start, only_new
+):
+    X, y = data
+    weights = np.where(y == 1, 3.0, 1.0)
+    pipe = make_pipeline(StandardScaler(), SGDClassifier(random_state=0))
+    learner = ActiveLearner(pipe, "random", warm_start=warm_start, random_state=0)
+    learner.fit(X[:50], y[:50], sample_weight=weights[:50])
+    expected = clone(pipe).fit(X[:50], y[:50], sgdclassifier__sample_weight=weights[:50])
+    learner.teach(X[50:80], y[50:80], sample_weight=weights[50:80], only_new=only_new)
+    rows = slice(50 if only_new else 0, 80)
+    scaled = expected[0].fit_transform(X[rows])
+    expected[1].partial_fit(scaled, y[rows], sample_weight=weights[rows])
+    assert_allclose(learner.estimator_[-1].coef_, expected[-1].coef_)
 
 
 def test_modal_style_functions_are_strategies(data):
@@ -494,6 +513,26 @@ def test_metadata_routing_carries_sample_weights(data):
         search.fit(X, y, sample_weight=weights)
         plain = LogisticRegression(max_iter=2000).fit(X, y, sample_weight=weights)
     assert_allclose(search.best_estimator_.estimator_.coef_, plain.coef_)
+
+
+def test_metadata_routing_asks_the_steps_of_a_pipeline(data):
+    from sklearn import config_context
+    from sklearn.exceptions import UnsetMetadataPassedError
+
+    X, y = data
+    weights = np.where(y == 2, 50.0, 1.0)
+    logistic = LogisticRegression(max_iter=2000)
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipe = make_pipeline(scaler, logistic.set_fit_request(sample_weight=True))
+        learner = ActiveLearner(pipe).fit(X[:99], y[:99], sample_weight=weights[:99])
+        learner.teach(X[99:], y[99:], sample_weight=weights[99:])
+        expected = clone(pipe).fit(X, y, sample_weight=weights)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            ActiveLearner(make_pipeline(StandardScaler(), LogisticRegression())).fit(
+                X, y, sample_weight=weights
+            )
+    assert_allclose(learner.estimator_[-1].coef_, expected[-1].coef_)
 
 
 def test_html_representation_names_the_parts():
