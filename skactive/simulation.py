@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 
 from ._delegation import DelegatedPrediction
 from .learner import ActiveLearner, as_labels
-from .stopping import StoppingCriterion
+from .stopping import StoppingCriterion, resolve_stopping
 from .strategies import RandomSampling, resolve_strategy
 from .utils.indexing import n_rows, take_rows
 from .utils.random_state import derive_seed
@@ -46,8 +46,9 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         Picks the first samples; it must need no model.
     warm_start : bool, default=False
         See `ActiveLearner`.
-    stopping : StoppingCriterion or None, default=None
-        May end the run before the budget is spent; see `skactive.stopping`.
+    stopping : StoppingCriterion, list of them or None, default=None
+        May end the run before the budget is spent; see `skactive.stopping`. Of a list, the
+        first one that wants to.
     random_state : None, int, RandomState or Generator, default=None
 
     Attributes
@@ -92,7 +93,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         "budget": _COUNT,
         "initial_strategy": [str, HasMethods(["select"])],
         "warm_start": ["boolean"],
-        "stopping": [StoppingCriterion, None],
+        "stopping": [StoppingCriterion, list, tuple, None],
         "random_state": ["random_state", np.random.Generator],
     }
 
@@ -106,7 +107,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         *,
         initial_strategy: Any = "random",
         warm_start: bool = False,
-        stopping: StoppingCriterion | None = None,
+        stopping: StoppingCriterion | list[StoppingCriterion] | None = None,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -165,12 +166,12 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         )
         self.learner_ = learner.fit(take_rows(X, first), y[first])
         bought = [first]
-        stop = self.stopping.start() if self.stopping is not None else None
+        wants_to_stop = resolve_stopping(self.stopping).start()
         while True:
             self._note(bought)
             yield self.learner_
             left = budget - self.n_labels_
-            if (stop is not None and stop(self.learner_)) or left <= 0:
+            if wants_to_stop(self.learner_, X, candidates=unlabeled) or left <= 0:
                 return
             idx, rows = learner.query(X, min(left, n_per_query), candidates=unlabeled)
             unlabeled[idx] = False

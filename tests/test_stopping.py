@@ -5,12 +5,13 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from skactive import ActiveLearner
+from skactive import ActiveLearner, BudgetedLearner
 from skactive.stopping import (
     MaxLabels,
     MaxRounds,
     Plateau,
     PredictionStability,
+    StoppingCriterion,
     UncertaintyThreshold,
 )
 
@@ -101,3 +102,61 @@ def test_a_criterion_can_be_used_again():
 def test_bad_parameters_are_refused(criterion):
     with pytest.raises(ValueError, match="must be"):
         criterion.start()
+
+
+def test_the_pool_of_the_run_is_the_reference_data():
+    X, y = load_iris(return_X_y=True)
+    learner = ActiveLearner(LogisticRegression(max_iter=5000), random_state=0).fit(X[::3], y[::3])
+    unlabeled = np.arange(len(X)) % 3 != 0
+    given = UncertaintyThreshold(X[unlabeled], threshold=0.9, quantile=0.7).start()(learner)
+    watch = UncertaintyThreshold(threshold=0.9, quantile=0.7).start()
+    assert watch(learner, X, candidates=unlabeled) == given
+    assert UncertaintyThreshold().start()(learner, X, candidates=np.zeros(len(X), dtype=bool))
+    with pytest.raises(ValueError, match="X_pool"):
+        PredictionStability().start()(learner)
+
+
+@pytest.mark.parametrize("stopping", [MaxRounds(2), [MaxRounds(2), MaxLabels(1000)], []])
+def test_a_run_takes_one_criterion_or_a_list(stopping):
+    X, y = load_iris(return_X_y=True)
+    run = BudgetedLearner(
+        LogisticRegression(max_iter=5000), "margin", budget=60, stopping=stopping, random_state=0
+    ).fit(X, y)
+    assert run.n_labels_ == (60 if stopping == [] else 30)
+
+
+def test_a_run_stops_when_its_predictions_on_the_pool_are_stable():
+    X, y = load_iris(return_X_y=True)
+    run = BudgetedLearner(
+        LogisticRegression(max_iter=5000),
+        "margin",
+        budget=140,
+        stopping=PredictionStability(patience=2),
+        random_state=0,
+    ).fit(X, y)
+    assert run.n_labels_ < 140
+
+
+def test_a_plateau_may_watch_a_column_of_the_ledger():
+    learner = Scripted(labels=[1] * 9)
+    watch = Plateau(key="robust", patience=2).start()
+    answers = []
+    for score in [0.1, 0.3, 0.2, 0.3]:
+        learner.next_round()
+        learner.history_[-1]["robust"] = score
+        answers.append(watch(learner))
+    assert answers == [False, False, False, True]
+    learner.next_round()
+    with pytest.raises(ValueError, match="no such column"):
+        watch(learner)
+
+
+def test_what_is_no_criterion_is_refused():
+    with pytest.raises(TypeError, match="must be stopping criteria"):
+        (MaxRounds(1) | MaxLabels(2)).set_params(criteria=[3]).start()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        MaxRounds(1) | 3
+    with pytest.raises(ValueError, match="either"):
+        Plateau().start()
+    with pytest.raises(NotImplementedError, match="_start"):
+        StoppingCriterion().start()
