@@ -1,0 +1,205 @@
+"""Bias, correlation and paired tests against independent references."""
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from skactive.analysis import (
+    SelectionBiasDisplay,
+    area_under_budget_curve,
+    bias_robustness_correlation,
+    compare_strategies,
+    holm,
+    selection_bias,
+)
+
+matplotlib.use("Agg")
+
+
+def _proba(n=400, classes=4, seed=0):
+    return np.random.default_rng(seed).dirichlet(np.full(classes, 0.5), n)
+
+
+def _slow_divergence(selected, pool, n_bins):
+    """JSD from its definition, bin by bin."""
+    low, high = pool.min(), pool.max()
+    width = (high - low) / n_bins
+
+    def density(values):
+        counts = [0.0] * n_bins
+        for value in values:
+            counts[min(int((value - low) / width), n_bins - 1)] += 1 / len(values)
+        return counts
+
+    total = 0.0
+    for p, q in zip(density(selected), density(pool), strict=True):
+        m = (p + q) / 2
+        total += sum(v / 2 * np.log2(v / m) for v in (p, q) if v > 0)
+    return total
+
+
+@given(st.integers(1, 60), st.integers(2, 60), st.integers(0, 1000))
+def test_bias_is_the_divergence_of_the_histograms(n_picked, n_bins, seed):
+    proba = _proba(seed=seed)
+    picked = np.random.default_rng(seed).choice(len(proba), n_picked, replace=False)
+    found = selection_bias(proba, picked, n_bins=n_bins)
+    references = {
+        "entropy": -(proba * np.log(proba)).sum(1),
+        "gini": 1 - (proba**2).sum(1),
+        "least_confidence": 1 - proba.max(1),
+        "margin": np.diff(np.sort(proba, 1)[:, -2:], axis=1)[:, 0],
+    }
+    assert list(found) == list(references)
+    for name, values in references.items():
+        # A value on the edge of a bin may fall either side by a rounding error.
+        expected = _slow_divergence(values[picked], values, n_bins)
+        assert found[name] == pytest.approx(expected, abs=0.02)
+
+
+def test_class_bias_by_hand():
+    y = np.array(["a"] * 50 + ["b"] * 50)
+    proba = _proba(100)
+    assert selection_bias(proba, range(100), y)["class"] == 0
+    # p = (1, 0), q = (1/2, 1/2), m = (3/4, 1/4)
+    by_hand = (np.log2(4 / 3) + 0.5 * np.log2(2 / 3) + 0.5 * np.log2(2)) / 2
+    assert selection_bias(proba, range(50), y)["class"] == pytest.approx(by_hand)
+
+
+def test_picking_the_extremes_is_more_biased_than_picking_at_random():
+    proba = _proba(5000)
+    entropy = -(proba * np.log(proba)).sum(1)
+    top = selection_bias(proba, entropy.argsort()[-200:])
+    random = selection_bias(proba, np.random.default_rng(0).choice(5000, 200, replace=False))
+    assert all(top[name] > 2 * random[name] for name in top)
+
+
+def test_masks_positions_and_own_functions():
+    proba = _proba()
+    mask = np.arange(len(proba)) < 20
+    own = {"first": lambda p: p[:, 0]}
+    by_mask = selection_bias(proba, mask, characteristics=own)
+    assert by_mask == selection_bias(proba, np.arange(20), characteristics=own)
+    assert list(by_mask) == ["first"]
+    constant = selection_bias(proba, mask, characteristics={"one": lambda p: np.ones(len(p))})
+    assert constant == {"one": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], None), "picked is empty"),
+        (([0, 0], None), "distinct"),
+        (([400], None), "distinct positions in \\[0, 400"),
+        ((np.ones(3, bool), None), "mask"),
+        (([0], [1, 2]), "y must have shape"),
+    ],
+)
+def test_bad_selections_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        selection_bias(_proba(), *arguments)
+
+
+def test_bad_characteristics_are_refused():
+    with pytest.raises(ValueError, match="no characteristic 'entropi'"):
+        selection_bias(_proba(), [0], characteristics=["entropi"])
+    with pytest.raises(ValueError, match="needs y"):
+        selection_bias(_proba(), [0], characteristics=["class"])
+    with pytest.raises(ValueError, match="finite"):
+        selection_bias(_proba(), [0], characteristics={"x": lambda p: p[:, 0] * np.nan})
+    with pytest.raises(ValueError, match="shape"):
+        selection_bias([0.5, 0.5], [0])
+
+
+def test_correlation_equals_scipy_and_leaves_gaps_out():
+    rng = np.random.default_rng(0)
+    bias, robustness = rng.random((3, 12)), rng.random((3, 12))
+    bias[1, 4] = np.nan
+    bias[2] = 0.5
+    result = bias_robustness_correlation(bias, robustness)
+    first = stats.pearsonr(bias[0], robustness[0])
+    keep = np.arange(12) != 4
+    second = stats.pearsonr(bias[1, keep], robustness[1, keep])
+    np.testing.assert_array_equal(result.statistic[:2], [first.statistic, second.statistic])
+    np.testing.assert_array_equal(result.pvalue[:2], [first.pvalue, second.pvalue])
+    assert (result.low[0], result.high[0]) == tuple(first.confidence_interval())
+    assert np.isnan(result.statistic[2])
+    assert result.n.tolist() == [12, 11, 12]
+    with pytest.raises(ValueError, match="same shape"):
+        bias_robustness_correlation(bias, robustness[:, :3])
+
+
+def test_comparisons_equal_scipy_and_are_corrected():
+    rng = np.random.default_rng(1)
+    scores = {name: rng.normal(mean, 0.02, 10) for name, mean in
+              [("random", 0.5), ("dre", 0.52), ("entropy", 0.4), ("gini", 0.5)]}  # fmt: skip
+    found = {row.strategy: row for row in compare_strategies(scores)}
+    assert list(found) == ["dre", "entropy", "gini"]
+    for name, row in found.items():
+        reference = stats.wilcoxon(scores[name], scores["random"])
+        assert (row.statistic, row.pvalue) == (reference.statistic, reference.pvalue)
+        t_test = stats.ttest_rel(scores[name], scores["random"])
+        low, high = t_test.confidence_interval()
+        assert row.low == pytest.approx(low)
+        assert row.high == pytest.approx(high)
+        assert row.cohen_dz == pytest.approx(t_test.statistic / np.sqrt(10))
+        assert row.note == ""
+    p = np.array([row.pvalue for row in found.values()])
+    assert [row.pvalue_holm for row in found.values()] == holm(p).tolist()
+    assert found["entropy"].effect_size == -1  # it loses each pair
+
+
+def test_too_few_pairs_give_a_reason_and_no_p_value():
+    scores = {"random": [0.1, 0.2, 0.3, np.nan], "dre": [0.2, 0.3, 0.4, 0.5]}
+    (row,) = compare_strategies(scores)
+    assert row.n_pairs == 3
+    assert np.isnan(row.pvalue)
+    assert np.isnan(row.pvalue_holm)
+    assert row.note == "no test: 3 pairs, at least 6 are needed for p < 0.05"
+    assert row.mean_difference == pytest.approx(0.1)
+    (row,) = compare_strategies({"random": [0.1] * 5, "dre": [0.2] * 5}, alternative="greater")
+    assert row.pvalue == 1 / 2**5
+    (row,) = compare_strategies({"random": [0.1] * 6, "dre": [0.1] * 6})
+    assert row.note == "no test: all pairs are equal"
+    assert row.effect_size == 0
+
+
+def test_bad_scores_are_refused():
+    with pytest.raises(ValueError, match="'random' has no scores"):
+        compare_strategies({"dre": [1.0]})
+    with pytest.raises(ValueError, match="equally long"):
+        compare_strategies({"random": [1.0], "dre": [1.0, 2.0]})
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_equals_its_definition(p):
+    corrected = holm([*p, np.nan])[:-1]
+    order = np.argsort(p, kind="stable")
+    for rank, i in enumerate(order):
+        expected = max((len(p) - j) * p[order[j]] for j in range(rank + 1))
+        assert corrected[i] == min(expected, 1)
+
+
+def test_area_under_the_curve():
+    assert area_under_budget_curve([0, 1, 3], [1.0, 1.0, 1.0]) == 1
+    assert area_under_budget_curve([0, 2], [0.0, 1.0]) == 0.5
+    assert area_under_budget_curve([7], [0.3]) == 0.3
+    with pytest.raises(ValueError, match="increasing"):
+        area_under_budget_curve([2, 2], [0.0, 1.0])
+
+
+def test_display_draws_one_square_a_number():
+    import matplotlib.pyplot as plt
+
+    r = [[-0.9, 0.2, np.nan], [0.0, -0.5, 1.0]]
+    display = SelectionBiasDisplay(r, ["entropy", "class"]).plot()
+    sides = sorted(round(patch.get_width(), 3) for patch in display.ax_.patches)
+    assert sides == [0.05, 0.2, 0.5, 0.9, 1.0]
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["entropy", "class"]
+    again = SelectionBiasDisplay(r, ["entropy", "class"], [5, 6, 7]).plot(ax=display.ax_)
+    assert again.figure_ is display.figure_
+    plt.close(display.figure_)
+    with pytest.raises(ValueError, match="shape"):
+        SelectionBiasDisplay(r, ["entropy"])
