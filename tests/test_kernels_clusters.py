@@ -31,15 +31,15 @@ def looped(proba, n):
     n_points=st.integers(1, 80),
     n_classes=st.integers(2, 6),
     concentration=st.sampled_from([0.1, 1.0, 10.0]),
-    small_cluster=st.sampled_from([0, 5, 256]),
+    first_cut=st.sampled_from([0, 5, 256]),
     data=st.data(),
 )
-def test_equals_the_loops_in_order(seed, n_points, n_classes, concentration, small_cluster, data):
+def test_equals_the_loops_in_order(seed, n_points, n_classes, concentration, first_cut, data):
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet(np.full(n_classes, concentration), size=n_points)
     n = data.draw(st.integers(0, n_points))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clusters, "_SMALL_CLUSTER", small_cluster)
+        patch.setattr(clusters, "_FIRST_CUT", first_cut)
         patch.setattr(clusters, "_BLOCK", 16)
         picks = mcp_select(proba, n, rng)
     ratio = np.sort(proba, axis=1)[:, -2] / proba.max(axis=1)

@@ -1,6 +1,7 @@
 """Bins, quotas and stratified samples."""
 
 import tracemalloc
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -172,7 +173,23 @@ def test_ceil_tail_leans_to_high_scores_and_reaches_the_highest():
     tail = stratified_sample(scores, 30, 50, "ceil_tail", rng=rng)
     fair = stratified_sample(scores, 30, 50, "proportional", rng=rng)
     assert scores[tail].mean() > 3 * scores[fair].mean()
-    assert scores.argmax() in tail
+    seeds = [np.random.default_rng(seed) for seed in range(20)]
+    assert any(
+        scores.argmax() in stratified_sample(scores, 30, 50, "ceil_tail", rng=s) for s in seeds
+    )
+
+
+@pytest.mark.parametrize("overdraw", [0, 1, 4])
+def test_all_subsets_of_a_bin_are_equally_likely(overdraw, monkeypatch):
+    # Bins of 4, 0, 5 and 1 points with quotas 2, 0, 2 and 1: 6 · 10 outcomes, however drawn.
+    monkeypatch.setattr(stratified, "_OVERDRAW", overdraw)
+    scores = np.array([0.0, 2.1, 0.1, 2.2, 0.2, 4.0, 2.3, 0.3, 2.4, 2.5])
+    rng = np.random.default_rng(0)
+    outcomes = Counter(
+        tuple(np.sort(stratified_sample(scores, 5, 4, "equal", rng=rng))) for _ in range(6000)
+    )
+    assert len(outcomes) == 60
+    assert np.abs(np.array(list(outcomes.values())) - 100).max() < 5 * np.sqrt(100)
 
 
 @pytest.mark.parametrize(

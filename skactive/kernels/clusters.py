@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_BLOCK = 1 << 14
-# Below this many members sorting a whole cluster is cheaper than cutting it first.
-_SMALL_CLUSTER = 256
+_BLOCK = 1 << 18  # numbers worked on at once: they stay in the cache
+_FIRST_CUT = 1 << 14  # rows kept before those that cannot be picked are dropped
 
 
 def mcp_select(proba: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -62,15 +61,18 @@ def mcp_select(proba: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np
     _check(proba, n)
     if n == 0:
         return np.empty(0, dtype=np.intp)
-    cluster, ratio = _boundaries(proba)
-    rows = _contenders(cluster, ratio, n)
+    kept = _Contenders(n, proba.shape[1])
+    rows = max(1, _BLOCK // proba.shape[1])
+    for start in range(0, len(proba), rows):
+        kept.add(start, *_boundaries(proba[start : start + rows]))
+    cluster, ratio, rows = kept.cut()
     # Shuffled first, so that a stable sort leaves equal priorities in random order.
-    rows = rng.permutation(rows)
-    rows = rows[np.lexsort((-ratio[rows], cluster[rows]))]
-    starts, sizes = _runs(cluster[rows])
+    shuffled = rng.permutation(len(rows))
+    order = shuffled[np.lexsort((-ratio[shuffled], cluster[shuffled]))]
+    starts, sizes = _runs(cluster[order])
     sweep = np.arange(len(rows)) - np.repeat(starts, sizes)
     shuffled = rng.permutation(len(rows))
-    return rows[np.lexsort((shuffled, -ratio[rows], sweep))[:n]]
+    return rows[order[np.lexsort((shuffled, -ratio[order], sweep))[:n]]]
 
 
 def _check(proba: NDArray, n: int) -> None:
@@ -85,37 +87,74 @@ def _check(proba: NDArray, n: int) -> None:
 
 
 def _boundaries(proba: NDArray) -> tuple[NDArray, NDArray]:
-    """Find the number of the (top-1, top-2) cluster and the priority p₂/p₁ of each row."""
-    n, n_classes = proba.shape
-    cluster = np.empty(n, dtype=np.min_scalar_type(n_classes**2 - 1))
-    ratio = np.ones(n, dtype=np.result_type(proba.dtype, np.float32))
-    for start in range(0, n, _BLOCK):
-        window = slice(start, start + _BLOCK)
-        block = np.array(proba[window], dtype=ratio.dtype)
-        each = np.arange(len(block))
-        first = block.argmax(axis=1)
-        p1 = block[each, first]
-        block[each, first] = -1.0  # a single class is its own second, with p₂ < 0
-        second = block.argmax(axis=1)
-        p2 = np.maximum(block[each, second], 0.0)
-        np.divide(p2, p1, out=ratio[window], where=p1 > 0)
-        cluster[window] = first * n_classes + second
+    """Find the number of the (top-1, top-2) cluster and the priority p₂/p₁ of each row.
+
+    Class by class: each step is one vector operation over all rows.
+    """
+    n_classes = proba.shape[1]
+    columns = np.ascontiguousarray(proba.T, dtype=np.result_type(proba.dtype, np.float32))
+    p1, p2 = columns[0].copy(), np.full_like(columns[0], -1.0)
+    for column in columns[1:]:
+        np.maximum(p2, np.minimum(p1, column), out=p2)
+        np.maximum(p1, column, out=p1)
+    kind = np.min_scalar_type(n_classes - 1)
+    first = np.zeros(len(p1), dtype=kind)
+    second = np.zeros(len(p1), dtype=kind)
+    # Downwards, so that of equal probabilities the lowest class stays.
+    for c in range(n_classes - 1, -1, -1):
+        _put(first, c, columns[c] == p1)
+    for c in range(n_classes - 1, -1, -1):
+        _put(second, c, (columns[c] == p2) & (first != c))
+    ratio = np.ones_like(p1)  # a single class is its own second, with p₂ < 0
+    np.divide(np.maximum(p2, 0.0), p1, out=ratio, where=p1 > 0)
+    cluster = np.multiply(first, n_classes, dtype=np.min_scalar_type(n_classes**2 - 1))
+    cluster += second
     return cluster, ratio
 
 
-def _contenders(cluster: NDArray, ratio: NDArray, n: int) -> NDArray[np.intp]:
-    """Rows that can be reached by the sweeps n picks need; all of them in small clusters."""
-    by_cluster = np.argsort(cluster, kind="stable")  # a radix sort up to 256 classes
-    starts, sizes = _runs(cluster[by_cluster])
-    sweeps = _sweeps(sizes, n)
-    kept = []
-    for start, size in zip(starts, sizes, strict=True):
-        members = by_cluster[start : start + size]
-        if size > max(sweeps, _SMALL_CLUSTER):
-            priority = ratio[members]
-            members = members[priority >= np.partition(priority, size - sweeps)[size - sweeps]]
-        kept.append(members)
-    return np.concatenate(kept)
+def _put(target: NDArray, value: int, where: NDArray[np.bool_]) -> None:
+    """``target[where] = value`` by arithmetic, which masks are slow beside."""
+    keep = where.astype(target.dtype)
+    keep -= target.dtype.type(1)  # 0 where to put, all ones elsewhere
+    target &= keep
+    target |= where * target.dtype.type(value)
+
+
+class _Contenders:
+    """Rows that the sweeps can still reach: the best few of each cluster, and their ties."""
+
+    def __init__(self, n: int, n_classes: int) -> None:
+        self.n = n
+        self.sizes = np.zeros(n_classes**2, dtype=np.int64)
+        self.least = np.full(n_classes**2, -np.inf)  # a row with less cannot be picked
+        self.parts: list[tuple[NDArray, NDArray, NDArray[np.intp]]] = []
+        self.n_kept = 0
+        self.limit = _FIRST_CUT
+
+    def add(self, start: int, cluster: NDArray, ratio: NDArray) -> None:
+        """Take in the rows from `start` on."""
+        self.sizes += np.bincount(cluster, minlength=len(self.sizes))
+        rows = np.flatnonzero(ratio >= self.least.astype(ratio.dtype)[cluster])
+        self.parts.append((cluster[rows], ratio[rows], start + rows))
+        self.n_kept += len(rows)
+        if self.n_kept > self.limit:
+            self.cut()
+
+    def cut(self) -> tuple[NDArray, NDArray, NDArray[np.intp]]:
+        """Drop and return what is left: clusters, priorities and rows."""
+        cluster, ratio, rows = (np.concatenate(part) for part in zip(*self.parts, strict=True))
+        # More rows to come make clusters larger and new ones: never more sweeps than now.
+        sweeps = _sweeps(self.sizes[self.sizes > 0], self.n)
+        order = np.lexsort((-ratio, cluster))
+        starts, sizes = _runs(cluster[order])
+        full = sizes > sweeps
+        last = order[starts[full] + sweeps - 1]
+        self.least[cluster[last]] = ratio[last]
+        reached = ratio >= self.least.astype(ratio.dtype)[cluster]
+        kept = cluster[reached], ratio[reached], rows[reached]
+        self.parts, self.n_kept = [kept], len(kept[0])
+        self.limit = max(_FIRST_CUT, 4 * self.n_kept)
+        return kept
 
 
 def _runs(ordered: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -125,10 +164,12 @@ def _runs(ordered: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _sweeps(sizes: NDArray, n: int) -> int:
-    """Smallest t with Σ min(size, t) ≥ n."""
+    """Smallest t with Σ min(size, t) ≥ n; n itself where there are fewer points than that."""
     ordered = np.sort(sizes)
     clusters_left = len(ordered) - np.arange(len(ordered))
     exhausted = np.cumsum(ordered) - ordered
     drawn = exhausted + ordered * clusters_left  # once the k-th smallest cluster is empty
     k = int(np.searchsorted(drawn, n))
+    if k == len(ordered):
+        return n
     return -(-int(n - exhausted[k]) // int(clusters_left[k]))

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 # Rows handled at once: the temporaries then stay in the cache and do not grow with the pool.
 _BLOCK = 1 << 16
+# Rows drawn from the pool per pick: enough to serve all but the rare bins.
+_OVERDRAW = 4
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -46,15 +48,20 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
     bins = np.zeros(len(scores), dtype=np.min_scalar_type(n_bins - 1))
     if low == high or n_bins == 1:
         return bins
-    # Halved values have a finite range even at ±1.8e308.
-    half = 1.0 if np.isfinite(high - low) else 0.5
     fits_float32 = scores.dtype == np.float32 and high - low < _FLOAT32_MAX
-    dtype = np.dtype(np.float32 if fits_float32 else np.float64)
+    dtype = np.float32 if fits_float32 else np.float64
+    width = high - low
+    with np.errstate(over="ignore"):
+        scale = dtype(n_bins / width) if np.finfo(dtype).tiny < width < np.inf else np.inf
     for window in _blocks(len(scores), n_bins):
-        position = np.multiply(scores[window], half, dtype=dtype)
-        np.subtract(position, half * low, out=position)
-        np.divide(position, half * high - half * low, out=position)
-        np.multiply(position, n_bins, out=position)
+        if np.isfinite(scale):
+            position = np.subtract(scores[window], low, dtype=dtype)
+            np.multiply(position, scale, out=position)
+        else:  # as wide or narrow as the type goes: halved values have a finite range
+            position = np.multiply(scores[window], 0.5, dtype=np.float64)
+            np.subtract(position, 0.5 * low, out=position)
+            np.divide(position, 0.5 * high - 0.5 * low, out=position)
+            np.multiply(position, n_bins, out=position)
         np.minimum(position, n_bins - 1, out=position)
         bins[window] = position
     return bins
@@ -130,9 +137,10 @@ def allocate(
     >>> allocate([90, 0, 10], 30, "equal", rng=np.random.default_rng(0))
     array([20,  0, 10])
     """
-    # Python integers: cumulated counts times n overflow no pool, and rounding is exact.
-    counts = np.array([int(count) for count in np.asarray(counts)], dtype=object)
-    total = int(counts.sum())
+    counts = np.asarray(counts)
+    total = sum(counts.tolist())
+    if total * max(int(n), 1) >= 1 << 62:  # Python integers do not overflow
+        counts = np.array(counts.tolist(), dtype=object)
     if not 0 <= n <= total:
         raise ValueError(f"n must be between 0 and the number of points {total}, got {n}.")
     if method not in _ALLOCATIONS:
@@ -208,8 +216,9 @@ def stratified_sample(
 
     Notes
     -----
-    One byte per point beyond the scores (for up to 256 bins). The draw is made among ranks
-    within a bin, so the same seed gives the same points however the pool is blocked.
+    One byte per point beyond the scores (for up to 256 bins), and no sorting: some rows are
+    drawn from the whole pool, and each bin takes its share from those that fall in it. Bins
+    so rare that too few do are looked up. Same law as a draw in each bin.
 
     References
     ----------
@@ -225,36 +234,81 @@ def stratified_sample(
     100
     """
     bins = bin_indices(scores, n_bins)
-    block_counts = np.array(
-        [np.bincount(bins[window], minlength=n_bins) for window in _blocks(len(bins), n_bins)]
-    )
-    counts = block_counts.sum(axis=0)
+    counts = _counts(bins, n_bins)
     quotas = allocate(counts, n, method, rng=rng)
-    asked = np.flatnonzero(quotas)
-    ranks = [rng.choice(counts[b], quotas[b], replace=False, shuffle=False) for b in asked]
-    if not ranks:
-        return np.empty(0, dtype=np.intp)
-    return _locate(bins, block_counts, asked, ranks)
+    drawn, short = _draw_from_pool(bins, quotas, rng)
+    looked_up = _draw_from_bins(bins, counts, np.where(short, quotas, 0), rng)
+    picks = np.concatenate([drawn, looked_up])
+    return picks[np.argsort(bins[picks], kind="stable")]
 
 
-def _locate(
-    bins: NDArray, block_counts: NDArray, asked: NDArray[np.intp], ranks: list[NDArray]
+def _counts(bins: NDArray, n_bins: int) -> NDArray[np.int64]:
+    """Points in each bin."""
+    counts = np.zeros(n_bins, dtype=np.int64)
+    for window in _blocks(len(bins), n_bins):
+        block = bins[window]
+        if block.dtype == np.uint8 and len(block) > n_bins * 256:
+            # Two bytes at a time: half the increments, and fewer in a row of the same counter.
+            pairs = block[: len(block) & ~1].view(np.uint16)
+            table = np.bincount(pairs, minlength=n_bins * 256).reshape(n_bins, 256)[:, :n_bins]
+            counts += table.sum(axis=0) + table.sum(axis=1)
+            block = block[len(block) & ~1 :]
+        counts += np.bincount(block, minlength=n_bins)
+    return counts
+
+
+def _draw_from_pool(
+    bins: NDArray, quotas: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Rows drawn from the whole pool that serve their bins, and the bins left short.
+
+    Which bins are short does not depend on which of their members were drawn.
+    """
+    size = min(_OVERDRAW * int(quotas.sum()), len(bins) // 2)
+    # Without shuffle=True the order of the rows would not be random.
+    rows = rng.choice(len(bins), size, replace=False)
+    drawn = bins[rows]
+    order = np.argsort(drawn, kind="stable")
+    reached = np.bincount(drawn, minlength=len(quotas))
+    rank = np.arange(size) - np.repeat(np.cumsum(reached) - reached, reached)
+    short = reached < quotas
+    taken = np.where(short, 0, quotas)
+    return rows[order[rank < taken[drawn[order]]]], short
+
+
+def _draw_from_bins(
+    bins: NDArray, counts: NDArray[np.int64], quotas: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Position of the r-th member of each asked bin, for the ranks r asked of it."""
-    last = np.cumsum(block_counts, axis=0)
-    bin_of = np.repeat(asked, [len(r) for r in ranks])
-    block_of = np.concatenate(
-        [np.searchsorted(last[:, b], r, side="right") for b, r in zip(asked, ranks, strict=True)]
+    """Each bin's quota of its members, all of which are looked up."""
+    found = []
+    for low, high in _ranges(counts, quotas > 0):
+        # A random order first, a stable sort by bin then: each bin's members shuffled.
+        members = rng.permutation(_between(bins, low, high))
+        own = bins[members]
+        order = np.argsort(own, kind="stable")
+        sizes = counts[low:high]
+        rank = np.arange(len(members)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        found.append(members[order[rank < quotas[own[order]]]])
+    return np.concatenate(found) if found else np.empty(0, dtype=np.intp)
+
+
+def _ranges(counts: NDArray[np.int64], wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Ranges of bins that hold the wanted ones and few other points, low to high."""
+    position = np.flatnonzero(wanted)
+    if not len(position):
+        return []
+    others = np.cumsum(np.where(wanted, 0, counts))[position]
+    split = np.flatnonzero(np.diff(others) > counts.sum() // 64) + 1
+    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(position, split)]
+
+
+def _between(bins: NDArray, low: int, high: int) -> NDArray[np.intp]:
+    """Positions of the points of the bins from `low` up to, not including, `high`."""
+    # Unsigned: what is below `low` wraps round to large numbers, so one comparison is enough.
+    offset = bins.dtype.type(low)
+    return np.concatenate(
+        [
+            window.start + np.flatnonzero(bins[window] - offset < high - low)
+            for window in _blocks(len(bins), 1)
+        ]
     )
-    before = last[block_of, bin_of] - block_counts[block_of, bin_of]
-    rank = np.concatenate(ranks) - before
-    indices = np.empty(len(rank), dtype=np.intp)
-    by_block = np.argsort(block_of, kind="stable")
-    ends = np.searchsorted(block_of[by_block], np.arange(len(block_counts) + 1))
-    for block, window in enumerate(_blocks(len(bins), block_counts.shape[1])):
-        wanted = by_block[ends[block] : ends[block + 1]]
-        if len(wanted):
-            grouped = np.argsort(bins[window], kind="stable")  # a radix sort up to 16 bits
-            starts = np.cumsum(block_counts[block]) - block_counts[block]
-            indices[wanted] = window.start + grouped[starts[bin_of[wanted]] + rank[wanted]]
-    return indices
