@@ -49,13 +49,13 @@ class BestEpoch(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Score this epoch."""
         name = "valid_clean_acc" if self.attack is None else "valid_robust_acc"
-        score = self._score(net.module_)
+        score = accuracy_under(net.judged_module, self.X, self.y, self.attack, self.seed)
         epoch = len(net.history)
         net.history.record(name, score)
         net.history.record(f"{name}_best", bool(score > self.best_score))
         if score > self.best_score:
             self.best_score, self.best_epoch = score, epoch
-            self.best_state = copy.deepcopy(net.module_.state_dict())
+            self.best_state = copy.deepcopy(net.judged_module.state_dict())
         elif epoch - self.best_epoch >= self.patience:
             raise TrainingDone
 
@@ -64,15 +64,19 @@ class BestEpoch(Callback):
         if self.best_state is not None:
             net.module_.load_state_dict(self.best_state)
 
-    def _score(self, module: torch.nn.Module) -> float:
-        generator = torch_generator(self.seed, device=self.X.device)
-        correct = 0
-        for X, y in zip(self.X.split(256), self.y.split(256), strict=True):
-            if self.attack is not None:
-                X = self.attack(module, X, y, generator=generator)
-            with torch.no_grad(), untouched(module, freeze=False):
-                correct += int((module(X).argmax(dim=1) == y).sum())
-        return correct / len(self.y)
+
+def accuracy_under(
+    module: torch.nn.Module, X: Tensor, y: Tensor, attack: Attack | None, seed: int
+) -> float:
+    """Accuracy of a module on attacked samples (clean ones without an attack)."""
+    generator = torch_generator(seed, device=X.device)
+    correct = 0
+    for inputs, labels in zip(X.split(256), y.split(256), strict=True):
+        if attack is not None:
+            inputs = attack(module, inputs, labels, generator=generator)
+        with torch.no_grad(), untouched(module, freeze=False):
+            correct += int((module(inputs).argmax(dim=1) == labels).sum())
+    return correct / len(y)
 
 
 def split_off(

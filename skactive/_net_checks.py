@@ -41,6 +41,46 @@ def check_settings(net: Any) -> None:
     if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
         raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
     check_attack_arguments(net)
+    _check_recipe(net)
+
+
+def _check_recipe(net: Any) -> None:
+    """Raise unless pool, warm-up, perturbation, averaging and guard are in range."""
+    choices = {
+        "unlabeled": ("rst", "uat-ft", "uat-kl", "uat++"),
+        "averaging": ("ema", "swa"),
+        "overfitting_guard": ("warn", "restore"),
+    }
+    for name, allowed in choices.items():
+        value = getattr(net, name)
+        if value is not None and value not in allowed:
+            raise ValueError(f"{name} must be None or one of {list(allowed)}, got {value!r}.")
+    ranges = {
+        "unlabeled_fraction": (0, 1, "in (0, 1)"),
+        "unlabeled_weight": (0, np.inf, "positive"),
+        "eps_warmup": (None, 1, "in [0, 1]"),
+        "awp_gamma": (None, np.inf, ">= 0"),
+        "averaging_decay": (None, 1, "in [0, 1)"),
+        "averaging_start": (None, 1, "in [0, 1)"),
+    }
+    for name, (above, below, said) in ranges.items():
+        given = getattr(net, name)
+        value = float(given) if isinstance(given, Real) else np.nan
+        above_ok = value > 0 if above == 0 else value >= 0
+        if not above_ok or not (value < below or (name == "eps_warmup" and value == 1)):
+            raise ValueError(f"{name} must be a number {said}, got {given!r}.")
+    if net.unlabeled in ("uat-kl", "uat++", "uat-ft") and net.attack is None:
+        raise ValueError(f"unlabeled={net.unlabeled!r} needs an attack, but attack is None.")
+    plain = net.criterion is torch.nn.CrossEntropyLoss
+    if net.unlabeled is not None and not (
+        plain and getattr(net, "criterion__weight", None) is None
+    ):
+        raise ValueError(
+            "Learning from unlabelled samples needs the loss of each sample: use the default "
+            "criterion, CrossEntropyLoss without class weights."
+        )
+    if net.eps_warmup and net.attack is not None and resolve_attack(net.attack).eps == np.inf:
+        raise ValueError("eps_warmup needs an attack with a radius eps; this one has none.")
 
 
 def check_training_data(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import copy
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,26 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 from skorch import NeuralNetClassifier
 from torch import Tensor
-from torch.nn import functional as F
 
 from ._batches import ArrayDataset, BatchIterator
-from ._best_epoch import BestEpoch, TrainingDone, split_off
+from ._nested_params import NestedParams, sizes_of_data
 from ._net_checks import (
-    check_attack_arguments,
     check_output,
     check_settings,
     check_shape,
     check_training_data,
     check_weights,
 )
+from ._pool import check_pool, pseudo_labels, split_unlabeled, train_teacher
+from ._training_run import _INIT, _TEACHER, _TRAIN, TrainingRun
 from .attacks import Attack, check_bounds, resolve_attack
 from .kernels.inference import forward_in_batches
-from .losses import divergence, mart_loss, trades_loss
 from .utils.indexing import Rows
 from .utils.inputs import as_batch, as_float_tensor
-from .utils.modules import untouched
-from .utils.random_state import derive_seed, seeded_torch, torch_generator
-
-_INIT, _TRAIN, _ATTACK, _SPLIT = range(4)  # which stream of random numbers a seed is for
-_TRADES_NOISE = 1e-3  # standard deviation of the start of TRADES' attack, from its paper
+from .utils.random_state import derive_seed, seeded_torch
 
 
-class AdversarialNetClassifier(NeuralNetClassifier):
+class AdversarialNetClassifier(NestedParams, NeuralNetClassifier):
     """A skorch ``NeuralNetClassifier`` trained on attacked batches.
 
     Parameters
@@ -60,6 +55,33 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         normalisation inside the module.
     classes : array-like or None, default=None
         All labels that may ever occur, for labelled sets that may miss some.
+    unlabeled : {"rst", "uat-ft", "uat-kl", "uat++"} or None, default=None
+        Learn from samples without labels too (``X_unlabeled=``, or ``y == -1``). ``"rst"``,
+        robust self-training: `loss` on pseudo-labels of a cleanly trained `teacher`.
+        ``"uat-ft"``: cross-entropy under attack to those labels, whatever `loss` is.
+        ``"uat-kl"``: `beta` · KL to the net's own clean prediction, no pseudo-labels.
+        ``"uat++"``: the sum of the last two. Cost: one more half of a batch per update
+        (`unlabeled_fraction`), and the teacher's training without attacks.
+    unlabeled_fraction : float, default=0.5
+        Their share of each batch. An epoch remains one pass over the labelled samples.
+    unlabeled_weight : float, default=1.0
+        Weight of such a sample against a labelled one.
+    teacher : classifier or None, default=None
+        Gives the pseudo-labels; ``None`` is a clone of this net trained without an attack.
+    eps_warmup : float, default=0.0
+        Share of the updates of each fit over which the radius grows linearly to ``eps``.
+    awp_gamma : float, default=0.0
+        Adversarial weight perturbation (Wu et al. 2020) of that relative size: 0.01 with PGD,
+        0.005 with TRADES. Cost: one more forward and backward pass per update.
+    averaging : {"ema", "swa"} or None, default=None
+        Keep averaged weights: exponentially, over updates, with `averaging_decay`, or equally,
+        over epochs after the share `averaging_start`. `early_stopping` judges the average.
+    averaging_decay : float, default=0.99
+    averaging_start : float, default=0.75
+    overfitting_guard : {"warn", "restore"} or None, default="warn"
+        With a single-step attack (FGSM), attack 128 training samples with PGD after each epoch
+        and warn when their robust accuracy collapses (Wong et al. 2020). ``"restore"`` also ends
+        the training with the last good weights.
     early_stopping : {"clean", "robust"} or None, default=None
         Keep the weights of the epoch with the best accuracy on validation samples, clean or
         under `attack`, and stop after `patience` epochs without a better one. These samples'
@@ -96,6 +118,10 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     input_shape_ : tuple of int
         Shape of one sample.
     n_validation_labels_ : int
+    n_pseudo_labels_ : int
+        Unlabelled samples of the last training that were given a label.
+    teacher_ : classifier or None
+        What gave them.
     history_ : skorch.History
 
     Notes
@@ -109,12 +135,15 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     Inputs are arrays or tensors in `bounds`, cast to float32; bytes (uint8) are divided by
     255. With an attack, inputs outside `bounds` are refused, in fit and in prediction; after a
     scaler use ``MinMaxScaler(clip=True)``. Ctrl-C leaves a usable net, trained so far, and is
-    passed on, so that a script stops
-    (skorch goes on silently).
+    passed on, so that a script stops (skorch goes on silently); after any other failure a
+    net that was fitted is as before, and one that was not is not.
 
     References
     ----------
     Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
+    Carmon et al., "Unlabeled data improves adversarial robustness", NeurIPS 2019 (RST).
+    Alayrac et al., "Are labels required for improving adversarial robustness?", NeurIPS 2019
+    (UAT). Wu et al., "Adversarial weight perturbation helps robust generalization", NeurIPS 2020.
 
     Examples
     --------
@@ -141,6 +170,16 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         beta: float = 6.0,
         bounds: tuple[float, float] | None = None,
         classes: Any = None,
+        unlabeled: str | None = None,
+        unlabeled_fraction: float = 0.5,
+        unlabeled_weight: float = 1.0,
+        teacher: Any = None,
+        eps_warmup: float = 0.0,
+        awp_gamma: float = 0.0,
+        averaging: str | None = None,
+        averaging_decay: float = 0.99,
+        averaging_start: float = 0.75,
+        overfitting_guard: str | None = "warn",
         early_stopping: str | None = None,
         validation_fraction: float = 0.1,
         validation_data: tuple | None = None,
@@ -178,6 +217,16 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         self.loss = loss
         self.beta = beta
         self.bounds = bounds
+        self.unlabeled = unlabeled
+        self.unlabeled_fraction = unlabeled_fraction
+        self.unlabeled_weight = unlabeled_weight
+        self.teacher = teacher
+        self.eps_warmup = eps_warmup
+        self.awp_gamma = awp_gamma
+        self.averaging = averaging
+        self.averaging_decay = averaging_decay
+        self.averaging_start = averaging_start
+        self.overfitting_guard = overfitting_guard
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.validation_data = validation_data
@@ -185,68 +234,16 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         self.random_state = random_state
         self.channels_last = channels_last
 
-    # -- parameters ---------------------------------------------------------------------
-
-    def set_params(self, **params: Any) -> AdversarialNetClassifier:
-        """Set parameters, those of the attack (``attack__eps``) included.
-
-        Changing the attack keeps the weights.
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter.
-        """
-        own = {name: params.pop(name) for name in list(params) if name == "attack"}
-        nested = {
-            name.removeprefix("attack__"): params.pop(name)
-            for name in list(params)
-            if name.startswith("attack__")
-        }
-        if own:
-            self.attack = own["attack"]
-        if nested:
-            if self.attack is None:
-                raise ValueError(
-                    f"attack__{next(iter(nested))} cannot be set: attack is None (standard "
-                    "training). Set attack=PGD(…) first."
-                )
-            self.attack = resolve_attack(self.attack).set_params(**nested)
-        for name in [name for name in params if name.startswith("iterator_")]:
-            # Read when a pass begins: no need for skorch to re-initialise anything.
-            setattr(self, name, params.pop(name))
-            self._params_to_validate.add(name)
-        if params:
-            super().set_params(**params)
-        return self
-
-    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
-        """Parameters by name, those of the attack included as ``attack__…``."""
-        params = super().get_params(deep=deep, **kwargs)
-        params.pop("_params_to_validate", None)
-        return params
-
-    def _validate_params(self) -> None:
-        check_attack_arguments(self)
-        super()._validate_params()
+    # -- parameters: see also NestedParams ------------------------------------------------
 
     def get_params_for(self, prefix: str) -> dict[str, Any]:
         """Parameters of one component; the module's sizes are filled in from the data."""
         params = super().get_params_for(prefix)
-        if prefix == "module" and inspect.isclass(self.module) and hasattr(self, "input_shape_"):
-            accepted = inspect.signature(self.module.__init__).parameters
-            for name, value in self._sizes().items():
-                if name in accepted:
-                    params.setdefault(name, value)
-        return params
-
-    def _sizes(self) -> dict[str, int]:
-        sizes = {"n_classes": len(self.classes_)}
-        if len(self.input_shape_) == 3:
-            sizes["in_channels"], sizes["input_size"] = self.input_shape_[0], self.input_shape_[2]
-        if len(self.input_shape_) == 1:
-            sizes["n_features"] = self.input_shape_[0]
-        return sizes
+        run = getattr(self, "_run", None)
+        if prefix == "iterator_train" and run is not None and run.pool is not None:
+            size = int(params.get("batch_size", self.batch_size))
+            params["batch_size"] = run.pool.labelled_share(size, len(run.data[1]))
+        return sizes_of_data(self, params) if prefix == "module" else params
 
     @property
     def _default_callbacks(self) -> list:
@@ -270,15 +267,26 @@ class AdversarialNetClassifier(NeuralNetClassifier):
 
     # -- training -----------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, **fit_params: Any) -> Any:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Any:
         """Train from fresh weights (or go on, with ``warm_start=True``).
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...), or Dataset of ``x`` or ``(x, y)``
         y : array-like of shape (n_samples,)
-            Labels of any kind.
+            Labels of any kind. With `unlabeled` set, numeric labels of -1 mark samples
+            without one, unless -1 is declared in `classes`.
         sample_weight : array-like of shape (n_samples,) or None, default=None
+            Those of samples without a label are not used.
+        X_unlabeled : container of shape (n_unlabeled, ...) or None, default=None
+            Samples without labels, in any container with rows; read batch by batch.
         **fit_params
             Passed on to skorch.
 
@@ -292,7 +300,7 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             Before any training, if the data, the module's output or a parameter is wrong.
         """
         fresh = not (self.warm_start and self.initialized_)
-        return self._learn(X, y, sample_weight, None, fresh, "fit", fit_params)
+        return self._learn(X, y, sample_weight, X_unlabeled, None, fresh, "fit", fit_params)
 
     def partial_fit(
         self,
@@ -300,13 +308,14 @@ class AdversarialNetClassifier(NeuralNetClassifier):
         y: Any = None,
         classes: Any = None,
         sample_weight: Any = None,
+        X_unlabeled: Any = None,
         **fit_params: Any,
     ) -> Any:
         """Train for ``max_epochs`` more, from the present weights and optimiser state.
 
         Parameters
         ----------
-        X, y, sample_weight, **fit_params
+        X, y, sample_weight, X_unlabeled, **fit_params
             As in `fit`.
         classes : array-like or None, default=None
             All labels there are, for the first call.
@@ -321,13 +330,16 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             As in `fit`; also if `y` holds a label that the net does not know.
         """
         fresh = not self.__sklearn_is_fitted__()
-        return self._learn(X, y, sample_weight, classes, fresh, "partial_fit", fit_params)
+        return self._learn(
+            X, y, sample_weight, X_unlabeled, classes, fresh, "partial_fit", fit_params
+        )
 
     def _learn(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
+        X_unlabeled: Any,
         classes: Any,
         fresh: bool,
         method: str,
@@ -335,17 +347,60 @@ class AdversarialNetClassifier(NeuralNetClassifier):
     ) -> Any:
         check_settings(self)
         attack = self._resolved_attack()
+        X, y, sample_weight, unlabeled = split_unlabeled(
+            self, X, y, sample_weight, X_unlabeled, classes
+        )
         X, y, known = check_training_data(self, X, y, classes, attack, fresh)
         weights = check_weights(sample_weight, len(y))
         if fresh:
             self._begin(X, known)
-        encoded = np.searchsorted(self.classes_, y).astype(np.int64)
         self.attack_ = attack
         seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
-        self.n_fits_ += 1
-        with seeded_torch(seed):
-            self._train(X, encoded, weights, seed, method, fit_params)
+        before = None if fresh else self._state()
+        try:
+            pool = self._learn_labels(unlabeled, X, y, weights, seed)
+            encoded = np.searchsorted(self.classes_, y).astype(np.int64)
+            with seeded_torch(seed):
+                self._run = TrainingRun(self, X, encoded, weights, pool, seed)
+                self._run.train(method, fit_params)
+        except Exception:
+            self._back_to(before)
+            raise
+        finally:
+            self.__dict__.pop("_run", None)
+            self.n_fits_ += 1
         return self
+
+    def _state(self) -> dict[str, Any]:
+        """What a failed training must leave as it was."""
+        return {
+            "module": copy.deepcopy(self.module_.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer_.state_dict()),
+            "epochs": len(self.history_),
+        }
+
+    def _back_to(self, state: dict[str, Any] | None) -> None:
+        """Undo a training that failed: a net is as before, a fresh one is not fitted."""
+        if state is None:
+            self.initialized_ = False
+            return
+        self.module_.load_state_dict(state["module"])
+        self.optimizer_.load_state_dict(state["optimizer"])
+        del self.history_[state["epochs"] :]
+
+    def _learn_labels(
+        self, unlabeled: Rows | None, X: NDArray, y: NDArray, weights: NDArray | None, seed: int
+    ) -> tuple | None:
+        """Unlabelled points and their pseudo-labels, from a teacher trained on the labels."""
+        self.teacher_, self.n_pseudo_labels_ = None, 0
+        if unlabeled is None:
+            return None
+        check_pool(self, unlabeled)
+        if self.unlabeled == "uat-kl":
+            return unlabeled, None
+        self.teacher_ = train_teacher(self, X, y, weights, derive_seed(seed, _TEACHER))
+        self.n_pseudo_labels_ = len(unlabeled)
+        return unlabeled, pseudo_labels(self, self.teacher_, unlabeled)
 
     def _resolved_attack(self) -> Attack | None:
         if self.attack is None:
@@ -370,62 +425,11 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             self.initialized_ = False  # a module that does not fit is no fitted net
             raise
 
-    def _train(
-        self,
-        X: NDArray,
-        y: NDArray,
-        weights: NDArray | None,
-        seed: int,
-        method: str,
-        fit_params: dict[str, Any],
-    ) -> None:
-        device = next(iter(self.module_.parameters())).device
-        self.attack_generator_ = torch_generator(seed, _ATTACK, device=device)
-        X, y, weights, best = self._hold_out(X, y, weights, seed, device)
-        arrays = (X, y) if weights is None else (X, y, weights)
-        if best is not None:
-            self.callbacks_.append(("best_epoch", best))
-        self.notify("on_train_begin", X=X, y=y)
-        try:
-            self.fit_loop(ArrayDataset(*arrays), None, _routing_method=method, **fit_params)
-        except TrainingDone:
-            pass
-        except KeyboardInterrupt as error:
-            if not _raised_by_callback(error):
-                raise
-        finally:
-            del self.attack_generator_
-            if best is not None:
-                self.callbacks_.pop()
-                best.restore(self)
-        self.notify("on_train_end", X=X, y=y)
-
-    def _hold_out(
-        self, X: NDArray, y: NDArray, weights: NDArray | None, seed: int, device: torch.device
-    ) -> tuple:
-        """Training data without the validation samples, and who watches those."""
-        self.n_validation_labels_ = 0
-        if self.early_stopping is None:
-            return X, y, weights, None
-        if self.validation_data is not None:
-            X_val, y_val = self.validation_data
-            X_val, y_val, _ = check_training_data(self, X_val, y_val, None, self.attack_, False)
-            y_val = np.searchsorted(self.classes_, y_val).astype(np.int64)
-        else:
-            rows = np.arange(len(y))
-            split = derive_seed(seed, _SPLIT)
-            rows, val, _, y_val = split_off(rows, y, self.validation_fraction, split)
-            X, X_val, y = X[rows], X[val], y[rows]
-            weights = None if weights is None else weights[rows]
-        self.n_validation_labels_ = len(y_val)
-        best = BestEpoch(
-            as_float_tensor(X_val, device),
-            torch.as_tensor(y_val, device=device),
-            self.attack_ if self.early_stopping == "robust" else None,
-            self.patience,
-            seed,
-        )
-        return X, y, weights, best
+    @property
+    def judged_module(self) -> torch.nn.Module:
+        """The module whose weights would be kept if training ended now, for callbacks."""
+        run = getattr(self, "_run", None)
+        return self.module_ if run is None else run.judged_module
 
     def get_dataset(self, X: Any, y: Any = None) -> Any:
         """The arrays as they are; anything else as skorch does."""
@@ -441,68 +445,27 @@ class AdversarialNetClassifier(NeuralNetClassifier):
             self.module_.to(memory_format=torch.channels_last)
         return self
 
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Batches; in training with points of the pool in them, if there is one."""
+        iterator = super().get_iterator(dataset, training=training)
+        run = getattr(self, "_run", None)
+        return run.batches(iterator) if training and run is not None else iterator
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """One update of the weights."""
+        self._run.before_update()
+        step = super().train_step(batch, **fit_params)
+        self._run.after_update()
+        return step
+
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Attack one batch and compute the gradients of the loss on it."""
-        device = next(iter(self.module_.parameters())).device
-        X, y, *weights = (part.to(device) for part in batch)
-        if self.channels_last and X.dim() == 4:
-            X = X.contiguous(memory_format=torch.channels_last)
-        self._set_training(True)
-        logits, losses = self._losses(X, y)
-        if weights:
-            if losses.dim() == 0:
-                raise ValueError(
-                    "sample_weight needs the loss of each sample: use the default criterion, "
-                    "CrossEntropyLoss without class weights."
-                )
-            weight = weights[0]
-            loss = (losses * weight).sum() / weight.sum()
-        else:
-            loss = losses.mean()
-        loss.backward()
-        return {"loss": loss, "y_pred": logits}
+        return self._run.step(batch)
 
-    def _losses(self, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and the loss of each sample (or of the batch, for other criteria)."""
-        if self.loss == "adversarial":
-            logits = self.infer(self._attacked(X, y))
-            criterion = self.criterion_
-            if type(criterion) is torch.nn.CrossEntropyLoss and criterion.weight is None:
-                smoothing = criterion.label_smoothing
-                return logits, F.cross_entropy(
-                    logits, y, reduction="none", label_smoothing=smoothing
-                )
-            return logits, self.get_loss(logits, y, X=X, training=True)
-        if self.loss == "trades":
-            attacked = self._attacked_by_divergence(X, y)
-            both = self.infer(torch.cat([X, attacked]))
-            logits, logits_adv = both.chunk(2)
-            return logits, trades_loss(logits, logits_adv, y, self.beta)
-        both = self.infer(torch.cat([X, self._attacked(X, y)]))
-        logits, logits_adv = both.chunk(2)
-        return logits, mart_loss(logits, logits_adv, y, self.beta)
-
-    def _attacked(self, X: Tensor, y: Tensor) -> Tensor:
-        if self.attack_ is None:
-            return X
-        return self.attack_(self.module_, X, y, generator=self.attack_generator_)
-
-    def _attacked_by_divergence(self, X: Tensor, y: Tensor) -> Tensor:
-        """TRADES' attack: as far as possible from the clean prediction, labels aside."""
-        with torch.no_grad(), untouched(self.module_, freeze=False):
-            clean = self.module_(X)
-        noise = torch.randn(
-            X.shape, generator=self.attack_generator_, device=X.device, dtype=X.dtype
-        )
-        assert self.attack_ is not None
-        return self.attack_.from_start(
-            self.module_,
-            X,
-            y,
-            start=(X + _TRADES_NOISE * noise).clamp(*self.bounds_),
-            loss=lambda logits: divergence(clean, logits).sum(),
-            generator=self.attack_generator_,
-        )
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Average the weights before any callback judges them."""
+        super().on_epoch_end(net, **kwargs)
+        self._run.after_epoch()
 
     # -- predicting ---------------------------------------------------------------------
 
@@ -550,13 +513,3 @@ class AdversarialNetClassifier(NeuralNetClassifier):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classes_fitted_") and self.initialized_
-
-
-def _raised_by_callback(error: BaseException) -> bool:
-    """Whether a skorch callback (EarlyStopping) ended the training, not the user."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(
-        "skorch.callbacks"
-    )

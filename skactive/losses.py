@@ -7,7 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def trades_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0) -> Tensor:
+def trades_loss(
+    logits: Tensor,
+    logits_adv: Tensor,
+    y: Tensor,
+    beta: float = 6.0,
+    *,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """TRADES: CE(f(x), y) + β · KL(f(x) ‖ f(x')), one value per sample.
 
     Parameters
@@ -17,6 +24,8 @@ def trades_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0
     y : Tensor of shape (n,), int64
     beta : float, default=6.0
         Weight of robustness; 6 on CIFAR-10 and 1 on MNIST in the paper.
+    label_smoothing : float, default=0.0
+        Of the cross-entropy.
 
     Returns
     -------
@@ -36,7 +45,8 @@ def trades_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0
     ...      == torch.nn.functional.cross_entropy(logits, torch.tensor([0])))
     True
     """
-    return F.cross_entropy(logits, y, reduction="none") + beta * divergence(logits, logits_adv)
+    clean = F.cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
+    return clean + beta * divergence(logits, logits_adv)
 
 
 def mart_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0) -> Tensor:

@@ -1,0 +1,219 @@
+"""One run of training: what its batches need, and what is gone when it ends."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ._awp import perturbed_weights
+from ._batches import ArrayDataset
+from ._best_epoch import BestEpoch, TrainingDone, split_off
+from ._net_checks import check_training_data
+from ._objective import Objective
+from ._overfitting_guard import guard_for
+from ._pool import PoolBatches, as_device_batch
+from ._weight_averaging import WeightAverage
+from .utils.inputs import as_float_tensor
+from .utils.random_state import derive_seed, torch_generator
+
+_INIT, _TRAIN, _ATTACK, _SPLIT, _TEACHER, _ORDER = range(6)  # what a seed is for
+
+
+class TrainingRun:
+    """Train a net once: held out, attacked, averaged, watched.
+
+    Parameters
+    ----------
+    net : AdversarialNetClassifier
+        With a module, ``attack_`` and ``classes_``.
+    X, y : ndarray
+        Labelled training data, labels as positions in the classes.
+    weights : ndarray or None
+    pool : (Rows, ndarray or None) or None
+        Unlabelled points and their pseudo-labels.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        X: NDArray,
+        y: NDArray,
+        weights: NDArray | None,
+        pool: tuple | None,
+        seed: int,
+    ) -> None:
+        self.net = net
+        self.seed = seed
+        self.device = next(iter(net.module_.parameters())).device
+        self.generator = torch_generator(seed, _ATTACK, device=self.device)
+        self.watchers: list[tuple[str, Any]] = []
+        self.data = self._hold_out(X, y, weights)
+        order = derive_seed(seed, _ORDER)
+        self.pool = None if pool is None else PoolBatches(net, pool[0], pool[1], order)
+        self.attack = copy.copy(net.attack_)
+        self.updates, self.updates_per_epoch = 0, 1
+        self.epochs = 0
+        start = 1 + int(float(net.averaging_start) * net.max_epochs)
+        self.average = (
+            None
+            if net.averaging is None
+            else WeightAverage(net.module_, net.averaging, float(net.averaging_decay), start)
+        )
+        guard = guard_for(net, self.data[0], self.data[1], seed)
+        if guard is not None:
+            self.watchers.append(("overfitting_guard", guard))
+
+    def _tensors(self, X: NDArray, y: NDArray) -> tuple[Tensor, Tensor]:
+        return as_float_tensor(X, self.device), torch.as_tensor(y, device=self.device)
+
+    def _hold_out(self, X: NDArray, y: NDArray, weights: NDArray | None) -> tuple:
+        """Training data without the validation samples; who watches those is noted."""
+        net = self.net
+        net.n_validation_labels_ = 0
+        if net.early_stopping is None:
+            return X, y, weights
+        if net.validation_data is not None:
+            X_val, y_val = net.validation_data
+            X_val, y_val, _ = check_training_data(net, X_val, y_val, None, net.attack_, False)
+            y_val = np.searchsorted(net.classes_, y_val).astype(np.int64)
+        else:
+            split = derive_seed(self.seed, _SPLIT)
+            rows, val, _, y_val = split_off(np.arange(len(y)), y, net.validation_fraction, split)
+            X, X_val, y = X[rows], X[val], y[rows]
+            weights = None if weights is None else weights[rows]
+        net.n_validation_labels_ = len(y_val)
+        attack = net.attack_ if net.early_stopping == "robust" else None
+        best = BestEpoch(*self._tensors(X_val, y_val), attack, net.patience, self.seed)
+        self.watchers.append(("best_epoch", best))
+        return X, y, weights
+
+    # -- the run -------------------------------------------------------------------------
+
+    def train(self, method: str, fit_params: dict[str, Any]) -> None:
+        """Run skorch's loop; end with the weights that were asked for, whatever ended it."""
+        X, y, _ = self.data
+        net = self.net
+        net.callbacks_.extend(self.watchers)
+        net.notify("on_train_begin", X=X, y=y)
+        dataset = ArrayDataset(*(array for array in self.data if array is not None))
+        try:
+            net.fit_loop(dataset, None, _routing_method=method, **fit_params)
+        except TrainingDone:
+            pass
+        except KeyboardInterrupt as error:
+            if not _raised_by_callback(error):
+                self._finish(renew=False)
+                raise
+        finally:
+            del net.callbacks_[len(net.callbacks_) - len(self.watchers) :]
+        self._finish(renew=True)
+        net.notify("on_train_end", X=X, y=y)
+
+    def _finish(self, renew: bool) -> None:
+        if self.average is not None:
+            if renew:
+                self.average.renew_statistics(self._attacked_batches)
+            self.average.hand_over(self.net.module_)
+        for _, watcher in reversed(self.watchers):
+            watcher.restore(self.net)
+
+    def _attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
+        for batch in self.net.get_iterator(ArrayDataset(*self.data[:2]), training=True):
+            X, y, _, _ = as_device_batch(batch, self.device)
+            yield X if self.attack is None else self.attack(module, X, y, generator=self.generator)
+
+    def batches(self, iterator: Any) -> Any:
+        """Batches of labelled data, with points of the pool if there is one."""
+        self.updates_per_epoch = len(iterator)
+        return iterator if self.pool is None else _Joined(self.pool, iterator)
+
+    @property
+    def judged_module(self) -> nn.Module:
+        """The module whose weights would be kept if the run ended now."""
+        if self.average is not None and self.average.ready:
+            return self.average.module
+        return self.net.module_
+
+    # -- a batch -------------------------------------------------------------------------
+
+    def step(self, batch: Any) -> dict[str, Tensor]:
+        """Attack one batch and compute the gradients of the loss on it."""
+        net = self.net
+        X, y, weights, n_pool = as_device_batch(batch, self.device)
+        if net.channels_last and X.dim() == 4:
+            X = X.contiguous(memory_format=torch.channels_last)
+        net._set_training(True)
+        objective = Objective(net, n_pool)
+        attacked = objective.attacked(self.attack, X, y, self.generator)
+
+        def evaluate() -> tuple[Tensor, Tensor]:
+            logits, losses = objective.losses(X, attacked, y)
+            return logits, _mean(losses, weights)
+
+        with perturbed_weights(net.module_, lambda: evaluate()[1], float(net.awp_gamma)):
+            logits, loss = evaluate()
+            loss.backward()
+        return {"loss": loss, "y_pred": logits}
+
+    def before_update(self) -> None:
+        """Set the radius that the warm-up allows so far."""
+        warmup = float(self.net.eps_warmup)
+        if self.attack is None or warmup == 0:
+            return
+        total = warmup * self.net.max_epochs * self.updates_per_epoch
+        share = min(1.0, (self.updates + 1) / max(total, 1.0))
+        self.attack = copy.copy(self.attack).set_params(eps=float(self.net.attack_.eps) * share)
+
+    def after_update(self) -> None:
+        """Count a step of the optimiser."""
+        self.updates += 1
+        if self.average is not None:
+            self.average.after_update(self.net.module_)
+
+    def after_epoch(self) -> None:
+        """Count an epoch; called before anyone judges it."""
+        self.epochs += 1
+        if self.average is not None:
+            self.average.after_epoch(self.net.module_, self.epochs)
+
+
+class _Joined:
+    """An iterator of labelled batches with the pool's points added; has a length as before."""
+
+    def __init__(self, pool: PoolBatches, iterator: Any) -> None:
+        self.pool = pool
+        self.iterator = iterator
+
+    def __len__(self) -> int:
+        return len(self.iterator)
+
+    def __iter__(self) -> Iterator[list]:
+        return self.pool.join(self.iterator)
+
+
+def _mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        return losses.mean()
+    if losses.dim() == 0:
+        raise ValueError(
+            "sample_weight needs the loss of each sample: use the default criterion, "
+            "CrossEntropyLoss without class weights."
+        )
+    return (losses * weights).sum() / weights.sum()
+
+
+def _raised_by_callback(error: BaseException) -> bool:
+    """Whether a skorch callback (EarlyStopping) ended the training, not the user."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(
+        "skorch.callbacks"
+    )

@@ -1,0 +1,262 @@
+"""Learning from the unlabelled pool: what is trained on, on which labels, and bad input."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from torch.nn import functional as F
+
+from skactive import AdversarialNetClassifier
+from skactive._objective import Objective
+from skactive._pool import PoolBatches
+from skactive.attacks import FGSM, PGD
+from skactive.losses import divergence
+from skactive.metrics import robust_accuracy_score
+from skactive.utils.indexing import Rows
+from tests.models import SmallCNN, SmallMLP
+
+ATTACK = PGD(eps=0.1, steps=3)
+KINDS = ["rst", "uat-ft", "uat-kl", "uat++"]
+
+
+def cnn(**params):
+    params = {"attack": ATTACK, "max_epochs": 2, "lr": 0.01, "random_state": 0, **params}
+    return AdversarialNetClassifier(SmallCNN, **params)
+
+
+def mlp(**params):
+    params = {"attack": FGSM(eps=0.05), "max_epochs": 3, "lr": 0.02, "random_state": 0, **params}
+    return AdversarialNetClassifier(SmallMLP, **params)
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    X, y = digits
+    return X[:60], y[:60], X[60:600], X[600:800], y[600:800]
+
+
+@pytest.fixture(scope="module")
+def table(images):
+    X, y, pool, *_ = images
+    return X.reshape(60, -1), y, pool.reshape(len(pool), -1)
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.module_.state_dict().values()])
+
+
+def test_the_pool_buys_robustness_at_no_label(images):
+    X, y, pool, X_test, y_test = images
+    settings = {"max_epochs": 60, "batch_size": 40}
+    alone = cnn(**settings).fit(X, y)
+    helped = cnn(**settings, unlabeled="rst").fit(X, y, X_unlabeled=pool)
+    robust = [robust_accuracy_score(net, X_test, y_test, PGD(eps=0.1)) for net in (alone, helped)]
+    assert robust[1] > robust[0] + 0.05
+    assert (alone.n_pseudo_labels_, helped.n_pseudo_labels_) == (0, len(pool))
+
+
+@pytest.mark.parametrize("loss", ["adversarial", "trades", "mart"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_with_every_loss_trains_and_repeats(images, kind, loss):
+    X, y, pool, *_ = images
+    made = [cnn(unlabeled=kind, loss=loss).fit(X, y, X_unlabeled=pool[:100]) for _ in range(2)]
+    assert torch.equal(weights(made[0]), weights(made[1]))
+    assert not torch.equal(weights(made[0]), weights(cnn(loss=loss).fit(X, y)))
+    assert (made[0].teacher_ is None) == (kind == "uat-kl")
+    assert int(made[0].module_[1].num_batches_tracked) == 2 * 2  # two batches of 50 an epoch
+
+
+def test_marked_rows_and_x_unlabeled_are_the_same(images):
+    X, y, pool, *_ = images
+    marked = np.concatenate([y, np.full(len(pool), -1)])
+    one = cnn(unlabeled="rst").fit(np.concatenate([X, pool]), marked)
+    other = cnn(unlabeled="rst").fit(X, y, X_unlabeled=pool)
+    assert torch.equal(weights(one), weights(other))
+    assert_array_equal(one.classes_, np.unique(y))
+
+
+def test_minus_one_as_a_class_is_not_misread(table):
+    X, y, _ = table
+    signs = np.where(y < 5, -1, 1)
+    assert_array_equal(mlp(attack=None).fit(X, signs).classes_, [-1, 1])
+    declared = mlp(attack=None, unlabeled="rst", classes=[-1, 1]).fit(X, signs)
+    assert declared.n_pseudo_labels_ == 0
+    assert_array_equal(declared.classes_, [-1, 1])
+    with pytest.raises(ValueError, match=r"classes=\[-1, 1\]"):
+        mlp(attack=None, unlabeled="rst").fit(X, signs)
+    with pytest.raises(ValueError, match="All samples are unlabelled"):
+        mlp(attack=None, unlabeled="rst").fit(X, np.full(len(X), -1))
+
+
+def test_strings_bytes_and_frames_as_a_pool(table):
+    X, y, pool = table
+    names = np.array(["a", "b"])[y % 2]
+    net = mlp(unlabeled="rst").fit(X, names, X_unlabeled=pool)
+    assert net.n_pseudo_labels_ == len(pool)
+    assert set(net.predict(pool[:20])) <= {"a", "b"}
+    as_bytes = mlp(unlabeled="rst").fit(X, names, X_unlabeled=(pool * 255).astype(np.uint8))
+    assert as_bytes.n_pseudo_labels_ == len(pool)
+    frame = mlp(unlabeled="rst").fit(
+        pd.DataFrame(X).add_prefix("f"), names, X_unlabeled=pd.DataFrame(pool).add_prefix("f")
+    )
+    assert torch.equal(weights(frame), weights(net))
+
+
+def test_batches_hold_each_pool_point_once_before_any_again(table):
+    X, y, pool = table
+    net = mlp(unlabeled="rst", unlabeled_fraction=0.75, unlabeled_weight=0.5).fit(X, y)
+    labels = np.arange(len(pool)) % 10
+    batches = PoolBatches(net, Rows(pool), labels, seed=0)
+    assert batches.labelled_share(40, 60) == 10
+    labelled = [[torch.from_numpy(X[:10]), torch.from_numpy(y[:10])]] * 18
+    seen = []
+    for inputs, targets, weight, n_pool in batches.join(labelled):
+        assert n_pool == 30
+        assert_array_equal(weight, [1.0] * 10 + [0.5] * 30)
+        rows = [int(np.flatnonzero((pool == row.numpy()).all(axis=1))[0]) for row in inputs[10:]]
+        assert_array_equal(targets[10:], labels[rows])
+        seen += rows
+    distinct = [int(np.flatnonzero((pool == row).all(axis=1))[0]) for row in pool]
+    assert sorted(seen) == sorted(distinct)  # 18 × 30 = 540, the whole pool
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("loss", ["adversarial", "trades"])
+def test_losses_are_those_of_the_papers(table, kind, loss):
+    X, y, pool = (torch.from_numpy(part) for part in table)
+    net = mlp(unlabeled=kind, loss=loss, beta=3.0).fit(table[0], table[1])
+    inputs, targets = torch.cat([X, pool[:40]]), torch.cat([y, y[:40]])
+    moved = inputs + 0.05 * torch.randn(inputs.shape)
+    _, found = Objective(net, 40).losses(inputs, moved, targets)
+    clean, adv = net.module_(inputs), net.module_(moved)
+    ce = F.cross_entropy(adv, targets, reduction="none")
+    kl = 3.0 * divergence(clean, adv)
+    trades = F.cross_entropy(clean, targets, reduction="none") + kl
+    whole = ce if loss == "adversarial" else trades
+    expected = {"rst": whole, "uat-ft": ce, "uat-kl": kl, "uat++": ce + kl}[kind]
+    torch.testing.assert_close(found, torch.cat([whole[:60], expected[60:]]))
+
+
+def test_the_target_of_the_divergence_is_fixed(table):
+    X, y, pool = (torch.from_numpy(part) for part in table)
+    net = mlp(unlabeled="uat-kl").fit(table[0], table[1])
+    net.module_.zero_grad()
+    inputs = torch.cat([X, pool[:40]])
+    # At the clean point the divergence and its gradient in the attacked branch vanish; the loss
+    # of the pool would still pull if the clean branch were not fixed at another point.
+    _, found = Objective(net, 40).losses(inputs, inputs, torch.cat([y, y[:40]]))
+    gradients = torch.autograd.grad(found[60:].sum(), net.module_.parameters())
+    assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-5
+
+
+def test_a_teacher_of_any_kind_gives_the_labels(table):
+    X, y, pool = table
+    teacher = LogisticRegression(max_iter=200)
+    net = mlp(unlabeled="rst", teacher=teacher).fit(X, y, X_unlabeled=pool)
+    assert isinstance(net.teacher_, LogisticRegression)
+    assert not hasattr(teacher, "coef_")
+    assert net.set_params(teacher__C=0.5).teacher.C == 0.5
+    assert net.get_params()["teacher__C"] == 0.5
+    with pytest.raises(ValueError, match="teacher is None"):
+        mlp().set_params(teacher__C=1.0)
+
+
+def test_clone_pickle_warm_start_partial_fit_and_search(table):
+    X, y, pool = table
+    net = mlp(unlabeled="uat++", warm_start=True).fit(X, y, X_unlabeled=pool)
+    assert clone(net).get_params()["unlabeled"] == "uat++"
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert_array_equal(twin.predict(pool), net.predict(pool))
+    net.fit(X, y, X_unlabeled=pool).partial_fit(X, y, X_unlabeled=pool)
+    assert len(net.history) == 9
+    search = GridSearchCV(mlp(), {"unlabeled": ["rst", "uat-kl"]}, cv=2)
+    search.fit(X, y % 2, X_unlabeled=pool)
+    assert search.best_estimator_.history[-1]["batches"][0]["train_batch_size"] > 50
+    marked = np.concatenate([y % 2, np.full(len(pool), -1)])
+    assert mlp(unlabeled="rst").fit(np.concatenate([X, pool]), marked).n_pseudo_labels_ == 540
+
+
+def test_sample_weight_of_labelled_rows_counts(table):
+    X, y, pool = table
+    weight = np.linspace(0.1, 2, len(X))
+    marked = np.concatenate([y, np.full(len(pool), -1)])
+    both = np.concatenate([X, pool])
+    nets = [
+        mlp(unlabeled="rst").fit(both, marked, sample_weight=np.r_[weight, np.full(540, filler)])
+        for filler in (1, 5)
+    ]
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+    plain = mlp(unlabeled="rst").fit(both, marked)
+    assert not torch.equal(weights(nets[0]), weights(plain))
+
+
+def bad(**params):
+    return lambda X, y, pool: mlp(**params).fit(X, y, X_unlabeled=pool)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (bad(), "unlabeled is None"),
+        (bad(unlabeled="magic"), "unlabeled must be"),
+        (bad(unlabeled="rst", unlabeled_fraction=1.0), "unlabeled_fraction"),
+        (bad(unlabeled="rst", unlabeled_weight=0), "unlabeled_weight"),
+        (bad(unlabeled="uat-kl", attack=None), "needs an attack"),
+        (bad(unlabeled="rst", criterion=torch.nn.MultiMarginLoss), "loss of each sample"),
+        (lambda X, y, pool: bad(unlabeled="rst")(X, y, pool * 3), "values in"),
+        (lambda X, y, pool: bad(unlabeled="uat-kl")(X, y, pool[:, :5]), "features"),
+        (lambda X, y, pool: bad(unlabeled="rst")(X, np.where(y > 4, -1, y), pool), "two ways"),
+    ],
+)
+def test_bad_input_is_refused_before_training(table, run, message):
+    with pytest.raises(ValueError, match=message):
+        run(*table)
+
+
+def test_a_failed_training_leaves_the_net_as_it_was(table):
+    X, y, pool = table
+    net = mlp(unlabeled="rst").fit(X, y)
+    before, steps = weights(net), len(net.history)
+    broken = pool.copy()
+    broken[-1, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        net.partial_fit(X, y, X_unlabeled=broken)
+    assert torch.equal(before, weights(net))
+    assert len(net.history) == steps
+    net.partial_fit(X, y, X_unlabeled=pool)
+
+
+class Stumbling(PGD):
+    """Fails in its third call."""
+
+    calls = 0
+
+    def _perturb(self, *args):
+        Stumbling.calls += 1
+        if Stumbling.calls == 3:
+            raise RuntimeError("stumbled")
+        return super()._perturb(*args)
+
+
+def test_an_attack_that_fails_half_way_is_undone(table):
+    X, y, _ = table
+    net = mlp(batch_size=20).fit(X, y)
+    before = weights(net)
+    net.set_params(attack=Stumbling(eps=0.05, steps=1), overfitting_guard=None)
+    Stumbling.calls = 0
+    with pytest.raises(RuntimeError, match="stumbled"):
+        net.partial_fit(X, y)
+    assert torch.equal(before, weights(net))
+    assert len(net.history) == 3
+    Stumbling.calls = 0
+    fresh = mlp(attack=Stumbling(eps=0.05, steps=1), batch_size=20, overfitting_guard=None)
+    with pytest.raises(RuntimeError, match="stumbled"):
+        fresh.fit(X, y)
+    assert not fresh.__sklearn_is_fitted__()
