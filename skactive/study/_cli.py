@@ -1,0 +1,109 @@
+"""The command line: study, report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ._config import as_toml, read_protocol
+from ._errors import StudyError
+from ._presets import PRESETS
+from ._runner import BACKENDS, Execution, run_study
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        ``None`` is the command line.
+
+    Returns
+    -------
+    status : int
+        0, 2 for what was refused or failed, 130 after Ctrl-C.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m skactive", description="Studies of robust active learning."
+    )
+    commands = parser.add_subparsers(required=True, metavar="study | report")
+    study = commands.add_parser(
+        "study",
+        help="run protocols, or go on where they stopped",
+        epilog=f"Presets: {', '.join(PRESETS)}.",
+    )
+    _add_study_arguments(study)
+    report = commands.add_parser("report", help="tables, figures and statistics of what was run")
+    report.add_argument("folder", type=Path, help="the --out of a study")
+    report.add_argument("--out", type=Path, help="where to write (default: FOLDER/report)")
+    report.add_argument("--attack", help="attack of the tables (default: the strongest there is)")
+    report.set_defaults(run=_report)
+    return parser
+
+
+def _add_study_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("protocol", nargs="+", help="names of presets, or TOML files")
+    add("--out", type=Path, required=True, help="folder of the results")
+    add("--strategies", nargs="+", metavar="NAME",
+        help="strategies (name or name:setting=value), or full")  # fmt: skip
+    add("--modes", nargs="+", metavar="MODE", help="standard, robust")
+    add("--seeds", nargs="+", type=int, metavar="N")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change a setting, e.g. epochs=5 or train_attack.steps=20")  # fmt: skip
+    add("--jobs", type=int, default=1, help="worker processes; -1 is one a core")
+    add("--backend", default="loky", help=f"one of {', '.join(BACKENDS)}")
+    add("--scheduler", help="address of a Dask scheduler (default: a cluster on this machine)")
+    add("--threads", type=int, help="torch threads of each worker (default: cores / jobs)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    add("--quiet", action="store_true", help="no progress bar")
+    add("--print", action="store_true", dest="only_print", help="print the protocols and stop")
+    parser.set_defaults(run=_study)
+
+
+def _study(args: argparse.Namespace) -> None:
+    protocols = [read_protocol(name, args.overrides) for name in args.protocol]
+    if args.only_print:
+        print("\n".join(as_toml(protocol.settings()) for protocol in protocols))
+        return
+    execution = Execution(
+        jobs=args.jobs,
+        backend=args.backend,
+        threads=args.threads,
+        device=args.device,
+        scheduler=args.scheduler,
+        progress=not args.quiet,
+    )
+    run_study(
+        protocols,
+        args.out,
+        strategies=args.strategies,
+        modes=args.modes,
+        seeds=args.seeds,
+        execution=execution,
+    )
+    print(f"done; now: python -m skactive report {args.out}")
+
+
+def _report(args: argparse.Namespace) -> None:
+    from ._report import write_report
+
+    path = write_report(args.folder, args.out, attack=args.attack)
+    print(path.read_text(encoding="utf-8"))
+    print(f"written to {path.parent}")
