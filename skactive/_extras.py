@@ -28,7 +28,7 @@ class PendingExtras:
         """Note what a query found."""
         if selection.twins is not None:
             rows = np.asarray(take_rows(X_pool, selection.indices))
-            self._twins.update(zip(_digests(rows), selection.twins, strict=True))
+            self._twins.update(zip(row_digests(rows), selection.twins, strict=True))
         self._pseudo = None
         if selection.pseudo_indices is not None and selection.pseudo_labels is not None:
             self._pseudo = (X_pool, selection.pseudo_indices, selection.pseudo_labels)
@@ -37,7 +37,7 @@ class PendingExtras:
         """Twins of the rows of `X` that have one, with the labels of those rows."""
         if not self._twins:
             return None
-        digests = _digests(np.asarray(X))
+        digests = row_digests(np.asarray(X))
         known = [i for i, digest in enumerate(digests) if digest in self._twins]
         if not known:
             return None
@@ -51,7 +51,7 @@ class PendingExtras:
         return take_rows(X_pool, indices), labels
 
 
-def _digests(rows: NDArray) -> list[bytes]:
+def row_digests(rows: NDArray) -> list[bytes]:
     """One digest a row, the same for any numeric dtype and memory layout."""
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]

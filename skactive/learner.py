@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._delegation import DelegatedPrediction
 from ._extras import PendingExtras
+from ._pool_memory import check_learns_from_pool, n_pseudo_labels, unlabeled_rows, with_pool
 from ._training import (
     changed_params,
     check_warm_startable,
@@ -26,7 +27,8 @@ from ._training import (
 )
 from ._weights import check_weights, joined_weights, training_weights, weight_params
 from .strategies import resolve_strategy
-from .utils.indexing import n_rows, stack_rows, take_rows
+from .strategies._base import candidate_positions
+from .utils.indexing import Rows, n_rows, stack_rows, take_rows
 from .utils.labels import unknown_labels
 from .utils.random_state import derive_seed
 
@@ -54,7 +56,11 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         changed since the last round (``set_params(estimator__attack=…)``) come into force.
     classes : array-like or None, default=None
         All labels that may ever occur. ``None`` takes those seen in `fit`; teaching another
-        one later is an error then.
+        another one later is an error then.
+    use_pool : bool, default=False
+        Hand the pool of the last query on when teaching, less all rows that are labelled: to an
+        `AdversarialNetClassifier` with ``unlabeled`` set, as ``X_unlabeled``, or to a classifier
+        of `sklearn.semi_supervised` or a Pipeline of either, marked by the label -1.
     random_state : None, int, RandomState or Generator, default=None
         Seeds the queries, bootstraps, and every ``random_state`` of the estimator and the
         strategy that is ``None``. With an integer, a run of rounds is repeated exactly.
@@ -72,7 +78,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
     history_ : list of dict
         One row a round, the label ledger: ``round``; ``n_taught``, labels bought in this
         round; running totals ``oracle`` (labels bought), ``adversarial`` (twins taught under
-        a bought label); ``pseudo`` (pseudo-labels in use in this round only);
+        a bought label); ``pseudo`` (pseudo-labels in use in this round only, those that the
+        estimator gave the pool included);
         ``validation`` (labels the net used to choose its weights: part of ``oracle`` if split
         off by ``validation_fraction``, extra if given as ``validation_data``);
         ``query_strategy``; ``query_time`` and ``fit_time`` in seconds.
@@ -108,6 +115,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         "query_strategy": [str, HasMethods(["select"]), callable],
         "warm_start": ["boolean"],
         "classes": ["array-like", None],
+        "use_pool": ["boolean"],
         "random_state": ["random_state", np.random.Generator],
         "verbose": ["verbose"],
     }
@@ -119,6 +127,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         *,
         warm_start: bool = False,
         classes: Any = None,
+        use_pool: bool = False,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -126,6 +135,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         self.query_strategy = query_strategy
         self.warm_start = warm_start
         self.classes = classes
+        self.use_pool = use_pool
         self.random_state = random_state
         self.verbose = verbose
 
@@ -161,6 +171,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         strategy.check_estimator(self.estimator)
         if self.warm_start:
             check_warm_startable(self.estimator)
+        if self.use_pool:
+            check_learns_from_pool(self.estimator)
         y = as_labels(self, X, y)
         classes = np.unique(y) if self.classes is None else np.unique(self.classes)
         _refuse_unknown_labels(y, classes)
@@ -175,6 +187,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
         self.X_twins_, self.y_twins_ = None, None
         self.history_: list[dict[str, Any]] = []
+        self._pool: Rows | None = None
         self._start_round(strategy, len(y), 0, fit_time)
         return self
 
@@ -243,7 +256,14 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
             picked = self._bootstrap(len(y_train))
             X_train, y_train = take_rows(X_train, picked), y_train[picked]
             w_train = None if w_train is None else w_train[picked]
-        fit_params = {**weight_params(self.estimator, w_train), **fit_params}
+        pool = None
+        if self.use_pool:
+            check_learns_from_pool(self.estimator)
+            pool = unlabeled_rows(self._pool, X_labeled)
+        X_train, y_train, w_train, pool_params = with_pool(
+            self.estimator, pool, X_train, y_train, w_train
+        )
+        fit_params = {**weight_params(self.estimator, w_train), **pool_params, **fit_params}
         started = time.perf_counter()
         fitted = self._train(X_train, y_train, only_new, fit_params)
         fit_time = time.perf_counter() - started
@@ -251,7 +271,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         self.estimator_ = fitted
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
         self.X_twins_, self.y_twins_ = all_twins or (None, None)
-        self._start_round(strategy, len(y), 0 if pseudo is None else len(pseudo[1]), fit_time)
+        n_pseudo = n_pseudo_labels(fitted, pool) + (0 if pseudo is None else len(pseudo[1]))
+        self._start_round(strategy, len(y), n_pseudo, fit_time)
         return self
 
     # -- asking -------------------------------------------------------------------------
@@ -326,6 +347,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         if fitted:
             self._query_time += time.perf_counter() - started
             self._pending.remember(X_pool, found)
+            self._pool = Rows(X_pool, candidate_positions(candidates, n_rows(X_pool)))
         rows = take_rows(X_pool, found.indices)
         return (found.indices, rows, found.scores) if return_scores else (found.indices, rows)
 

@@ -6,16 +6,21 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.semi_supervised import SelfTrainingClassifier
 from torch.nn import functional as F
 
-from skactive import AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive._objective import Objective
 from skactive._pool import PoolBatches
+from skactive._pool_memory import unlabeled_rows
 from skactive.attacks import FGSM, PGD
 from skactive.losses import divergence
 from skactive.metrics import robust_accuracy_score
@@ -260,3 +265,96 @@ def test_an_attack_that_fails_half_way_is_undone(table):
     with pytest.raises(RuntimeError, match="stumbled"):
         fresh.fit(X, y)
     assert not fresh.__sklearn_is_fitted__()
+
+
+# -- the learner hands the pool on ---------------------------------------------------------
+
+
+def query_and_teach(learner, X, y, n=10):
+    idx, rows = learner.query(X, n)
+    return learner.teach(rows, y[idx]), idx
+
+
+def test_the_learner_hands_on_what_is_not_labelled(digits):
+    X, y = digits[0][:400].reshape(400, -1), digits[1][:400]
+    learner = ActiveLearner(mlp(unlabeled="rst"), "random", use_pool=True, random_state=0)
+    learner.fit(X[:50], y[:50])
+    assert learner.history_[-1]["pseudo"] == 0  # no pool was seen yet
+    same = len(X) - len(np.unique(X, axis=0))
+    assert same == 0
+    query_and_teach(learner, X, y)  # the whole of X: labelled rows are found by content
+    first = learner.history_[-1]
+    assert first["pseudo"] == len(X) - first["oracle"] + repeated(learner)
+    unlabeled = np.arange(200, 400)
+    idx, rows = learner.query(X, 20, candidates=unlabeled)
+    learner.teach(rows[:5], y[idx[:5]])  # what was not answered is still unlabelled
+    taught = {row.tobytes() for row in learner.X_labeled_}
+    assert learner.history_[-1]["pseudo"] == sum(
+        row.tobytes() not in taught for row in X[unlabeled]
+    )
+
+
+def repeated(learner):
+    """Rows taught more than once: the random query may pick labelled rows of the pool."""
+    return len(learner.X_labeled_) - len(np.unique(learner.X_labeled_, axis=0))
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_a_learner_with_its_pool_is_a_net_with_that_pool(digits, warm_start):
+    X, y = digits[0][:300].reshape(300, -1), digits[1][:300]
+    net = mlp(unlabeled="uat-ft")
+    learner = ActiveLearner(net, "margin", use_pool=True, warm_start=warm_start, random_state=0)
+    learner.fit(X[:50], y[:50])
+    by_hand = copy.deepcopy(learner.estimator_)
+    learner, idx = query_and_teach(learner, X[50:], y[50:])
+    rest = np.delete(X[50:], idx, axis=0)
+    if warm_start:
+        by_hand.partial_fit(learner.X_labeled_, learner.y_labeled_, X_unlabeled=rest)
+    else:
+        by_hand.fit(learner.X_labeled_, learner.y_labeled_, X_unlabeled=rest)
+    assert torch.equal(weights(learner.estimator_), weights(by_hand))
+    assert_array_equal(pickle.loads(pickle.dumps(learner)).predict(X), learner.predict(X))
+    assert clone(learner).use_pool
+
+
+@pytest.mark.filterwarnings("ignore:y contains no unlabeled samples")  # in round 0
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SelfTrainingClassifier(LogisticRegression(max_iter=200)),
+        make_pipeline(FunctionTransformer(), mlp(unlabeled="rst", max_epochs=30)),
+    ],
+)
+def test_scikit_learns_own_and_pipelines_get_marked_rows(digits, estimator):
+    X, y = digits[0][:300].reshape(300, -1), digits[1][:300]
+    learner = ActiveLearner(estimator, "entropy", use_pool=True, random_state=0)
+    learner.fit(X[:50], y[:50])
+    learner, _ = query_and_teach(learner, X[50:], y[50:])
+    assert learner.history_[-1]["pseudo"] == 240
+    assert_array_equal(learner.estimator_.classes_, np.arange(10))
+    assert learner.score(X[50:], y[50:]) > 0.5
+    if hasattr(learner.estimator_, "transduction_"):
+        assert len(learner.estimator_.transduction_) == 300
+        return  # which takes no array of strings
+    names = np.array(list("abcdefghij"))[y]
+    learner.fit(X[:50], names[:50])
+    idx, rows = learner.query(X[50:], 5)
+    with pytest.raises(ValueError, match="labels must be"):
+        learner.teach(rows, names[50:][idx])
+
+
+def test_who_does_not_learn_from_a_pool_is_told(digits):
+    X, y = digits[0][:100].reshape(100, -1), digits[1][:100]
+    with pytest.raises(TypeError, match="LogisticRegression does not learn from unlabelled"):
+        ActiveLearner(LogisticRegression(), "random", use_pool=True).fit(X, y)
+    with pytest.raises(ValueError, match="unlabeled='rst'"):
+        ActiveLearner(mlp(), "random", use_pool=True).fit(X, y)
+
+
+def test_a_pool_of_words_is_told_apart_by_content():
+    pool = pd.DataFrame({"word": ["a", "b", "c", "b"], "n": [1, 2, 3, 2]})
+    left = unlabeled_rows(Rows(pool), pool.iloc[[1]])
+    assert_array_equal(left.indices, [0, 2])
+    assert unlabeled_rows(Rows(pool), pool) is None
+    sparse = sp.csr_matrix(np.eye(3))
+    assert_array_equal(unlabeled_rows(Rows(sparse), sparse[[0]]).indices, [1, 2])

@@ -158,7 +158,7 @@ class QueryStrategy(BaseEstimator):
         selection : Selection
         """
         self._validate_params()
-        positions = _candidate_positions(candidates, n_rows(X_pool))
+        positions = candidate_positions(candidates, n_rows(X_pool))
         X = Rows(X_pool, positions)
         n = _check_n(n, len(X))
         seed = self.random_state if self.random_state is not None else random_state
@@ -384,7 +384,8 @@ def _check_n(n: Any, n_available: int) -> int:
     return int(n)
 
 
-def _candidate_positions(candidates: Any, n_pool: int) -> NDArray | None:
+def candidate_positions(candidates: Any, n_pool: int) -> NDArray | None:
+    """Positions that a query may pick, from integers or a mask; None for all of the pool."""
     if candidates is None:
         return None
     positions = np.asarray(candidates)
