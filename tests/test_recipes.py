@@ -1,0 +1,259 @@
+"""Weight perturbation, averaging, warm-up, smoothing and the guard against closed forms."""
+
+import contextlib
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+from torch import nn
+from torch.nn import functional as F
+
+from skactive import AdversarialNetClassifier
+from skactive._awp import perturbed_weights
+from skactive._best_epoch import TrainingDone
+from skactive._overfitting_guard import OverfittingGuard, is_single_step
+from skactive.attacks import FGSM, PGD, TorchAttack
+from skactive.losses import divergence, trades_loss
+from tests.models import SmallCNN
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    X, y = digits
+    return X[:120], y[:120]
+
+
+def cnn(**params):
+    attack = FGSM(eps=0.05)
+    params = {"attack": attack, "max_epochs": 3, "lr": 0.01, "random_state": 0, **params}
+    return AdversarialNetClassifier(SmallCNN, batch_size=40, **params)
+
+
+def weights(module):
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def same(first, second):
+    return torch.equal(weights(first.module_), weights(second.module_))
+
+
+# -- adversarial weight perturbation -------------------------------------------------------
+
+
+def test_awp_moves_each_tensor_by_gamma_norms_up_the_gradient_and_back():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Linear(5, 3)).train()
+    X, y = torch.randn(20, 4), torch.randint(3, (20,))
+    before = copy.deepcopy(module.state_dict())
+
+    def loss():
+        return F.cross_entropy(module(X), y)
+
+    first, last = module[0].weight, module[2].weight
+    gradients = torch.autograd.grad(loss(), [first, last])
+    module.load_state_dict(before)
+    expected = [
+        w.detach() + 0.1 * w.detach().norm() * g / g.norm()
+        for w, g in zip((first, last), gradients, strict=True)
+    ]
+    clean = float(loss().detach())
+    module.load_state_dict(before)
+    with pytest.raises(RuntimeError, match="inside"), perturbed_weights(module, loss, 0.1):
+        torch.testing.assert_close(first.detach(), expected[0])
+        torch.testing.assert_close(last.detach(), expected[1])
+        for name in ("0.bias", "1.weight", "1.running_mean", "1.num_batches_tracked"):
+            assert torch.equal(module.state_dict()[name], before[name])
+        assert float(loss().detach()) > clean
+        raise RuntimeError("inside")
+    for name in ("0.weight", "0.bias", "2.weight", "2.bias"):
+        assert torch.equal(module.state_dict()[name], before[name])
+    assert all(p.grad is None for p in module.parameters())
+
+
+def test_awp_trains_another_net_and_batchnorm_still_sees_each_batch_once(images):
+    plain, none, perturbed = cnn().fit(*images), cnn(awp_gamma=0), cnn(awp_gamma=0.02)
+    assert same(plain, none.fit(*images))
+    assert not same(plain, perturbed.fit(*images))
+    assert int(perturbed.module_[1].num_batches_tracked) == 9
+    assert same(perturbed, cnn(awp_gamma=0.02).fit(*images))
+
+
+# -- averaging -----------------------------------------------------------------------------
+
+
+class Note(Callback):
+    """Weights after each update and each epoch."""
+
+    def __init__(self):
+        self.updates, self.epochs = [], []
+
+    def on_batch_end(self, net, training=True, **kwargs):
+        if training:
+            self.updates.append(weights(net.module_))
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs.append(weights(net.module_))
+
+
+def test_ema_is_its_recursion_over_the_updates(images):
+    note = Note()
+    net = cnn(averaging="ema", averaging_decay=0.6, callbacks=[("note", note)]).fit(*images)
+    seen = net.callbacks_[[name for name, _ in net.callbacks_].index("note")][1].updates
+    average = seen[0].clone()
+    for count, now in enumerate(seen[1:], start=1):
+        rate = min(0.6, (1 + count) / (10 + count))
+        average = average + (1 - rate) * (now - average)
+    torch.testing.assert_close(weights(net.module_), average)
+    assert not torch.allclose(average, seen[-1])
+
+
+def test_swa_is_the_mean_of_the_last_epochs_with_statistics_of_its_own(images):
+    net = cnn(averaging="swa", averaging_start=0.5, max_epochs=4, callbacks=[("note", Note())])
+    net.fit(*images)
+    seen = dict(net.callbacks_)["note"].epochs
+    torch.testing.assert_close(weights(net.module_), (seen[2] + seen[3]) / 2)
+    plain = cnn(max_epochs=4).fit(*images)
+    torch.testing.assert_close(weights(plain.module_), seen[3])
+    statistics = [n.module_[1].running_mean for n in (net, plain)]
+    assert not torch.allclose(*statistics)
+    # Three batches, each counted once and equally: far from the initial zeros.
+    assert int(net.module_[1].num_batches_tracked) == 3
+    assert net.score(*images) > 0.5
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+def test_averages_repeat_go_on_and_are_what_is_validated(images, averaging):
+    net = cnn(averaging=averaging, early_stopping="robust", averaging_start=0.0)
+    net.fit(*images).partial_fit(*images)
+    again = cnn(averaging=averaging, early_stopping="robust", averaging_start=0.0)
+    assert same(net, again.fit(*images).partial_fit(*images))
+    assert len(net.history) == 6
+    assert 0 <= net.history[-1]["valid_robust_acc"] <= 1
+
+
+# -- warm-up and smoothing -----------------------------------------------------------------
+
+
+class Noted(FGSM):
+    """Notes the radius of each call."""
+
+    seen: list = []  # noqa: RUF012
+
+    def _perturb(self, *args):
+        self.seen.append(self.eps)
+        return super()._perturb(*args)
+
+
+def test_the_radius_grows_linearly_over_the_first_updates(images):
+    Noted.seen.clear()
+    attack = Noted(eps=0.09)
+    net = cnn(attack=attack, eps_warmup=2 / 3, overfitting_guard=None).fit(*images)
+    np.testing.assert_allclose(Noted.seen, 0.09 * np.minimum(np.arange(1, 10) / 6, 1))
+    assert net.attack.eps == net.attack_.eps == 0.09
+    assert not same(net, cnn(attack=attack, overfitting_guard=None).fit(*images))
+
+
+def test_label_smoothing_reaches_trades_and_the_plain_loss(images):
+    logits, other = torch.randn(2, 6, 4)
+    y = torch.tensor([0, 1, 2, 3, 0, 1])
+    expected = F.cross_entropy(logits, y, reduction="none", label_smoothing=0.2)
+    found = trades_loss(logits, other, y, 2.0, label_smoothing=0.2)
+    torch.testing.assert_close(found, expected + 2 * divergence(logits, other))
+    for loss in ("adversarial", "trades"):
+        smooth = cnn(loss=loss, criterion__label_smoothing=0.2).fit(*images)
+        assert not same(smooth, cnn(loss=loss).fit(*images))
+
+
+def test_recipes_are_searched_and_cloned(images):
+    grid = {
+        "awp_gamma": [0.0, 0.01],
+        "averaging": [None, "ema"],
+        "eps_warmup": [0.5],
+        "optimizer__weight_decay": [5e-4],
+        "criterion__label_smoothing": [0.1],
+    }
+    search = GridSearchCV(cnn(max_epochs=1), grid, cv=2).fit(*images)
+    assert len(search.cv_results_["params"]) == 4
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert clone(cnn(awp_gamma=0.3)).awp_gamma == 0.3
+
+
+# -- the guard -----------------------------------------------------------------------------
+
+
+class FakeNet:
+    """A net whose weights the test sets."""
+
+    def __init__(self):
+        self.module_ = nn.Linear(2, 2, bias=False)
+        self.history = self
+        self.rows = []
+
+    def __len__(self):
+        return len(self.rows)
+
+    def set(self, scale):
+        self.rows.append({})
+        with torch.no_grad():
+            self.module_.weight.copy_(scale * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
+
+    def record(self, name, value):
+        self.rows[-1][name] = value
+
+
+X_GUARD = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7]])
+Y_GUARD = torch.tensor([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("action", ["warn", "restore"])
+def test_the_guard_sees_a_collapse_once_and_returns_to_the_last_good(action):
+    net = FakeNet()
+    guard = OverfittingGuard(X_GUARD, Y_GUARD, FGSM(eps=0.1), action, 0)
+    for scale in (-1.0, 1.0, 2.0):
+        net.set(scale)
+        guard.on_epoch_end(net)
+    assert [row["guard_robust_acc"] for row in net.rows] == [0.0, 1.0, 1.0]
+    net.set(-3.0)
+    ends = pytest.raises(TrainingDone) if action == "restore" else contextlib.nullcontext()
+    with ends, pytest.warns(UserWarning, match="overfitting: in epoch 4.*100.0% to 0.0%"):
+        guard.on_epoch_end(net)
+    if action == "warn":
+        guard.on_epoch_end(net)  # a second warning would be an error
+    guard.restore(net)
+    assert float(net.module_.weight[0, 0]) == (2.0 if action == "restore" else -3.0)
+
+
+def test_the_guard_watches_single_step_attacks_only(images):
+    watched = cnn().fit(*images)
+    assert len(watched.history[:, "guard_robust_acc"]) == 3
+    for params in ({"attack": PGD(eps=0.05, steps=2)}, {"overfitting_guard": None}):
+        assert "guard_robust_acc" not in cnn(**params).fit(*images).history[-1]
+    assert same(watched, cnn(overfitting_guard=None).fit(*images))
+    assert is_single_step(TorchAttack("FFGSM", eps=0.1))
+    assert not is_single_step(TorchAttack("PGD", eps=0.1))
+    assert is_single_step(TorchAttack("PGD", eps=0.1, steps=1))
+    assert not is_single_step(None)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"awp_gamma": -0.1}, "awp_gamma"),
+        ({"averaging": "mean"}, "averaging must be"),
+        ({"averaging_decay": 1.0}, "averaging_decay"),
+        ({"averaging_start": 1.0}, "averaging_start"),
+        ({"eps_warmup": 1.5}, "eps_warmup"),
+        ({"eps_warmup": "slow"}, "eps_warmup"),
+        ({"eps_warmup": 0.5, "attack": TorchAttack("CW")}, "radius"),
+        ({"overfitting_guard": "stop"}, "overfitting_guard"),
+    ],
+)
+def test_bad_settings_are_refused_before_training(images, params, message):
+    net = cnn(**params)
+    with pytest.raises(ValueError, match=message):
+        net.fit(*images)
+    assert not net.__sklearn_is_fitted__()
