@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -10,28 +9,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
-from skorch import NeuralNetClassifier
 from torch import Tensor
 
-from ._batches import ArrayDataset, BatchIterator
-from ._nested_params import NestedParams, sizes_of_data
-from ._net_checks import (
-    check_output,
-    check_settings,
-    check_shape,
-    check_training_data,
-    check_weights,
-)
-from ._pool import check_pool, pseudo_labels, split_unlabeled, train_teacher
-from ._training_run import _INIT, _TEACHER, _TRAIN, TrainingRun
-from .attacks import Attack, check_bounds, resolve_attack
+from ._batches import BatchIterator
+from ._net_checks import check_shape
+from ._net_training import TrainedNet
+from .attacks import check_bounds, resolve_attack
 from .kernels.inference import forward_in_batches
 from .utils.indexing import Rows
 from .utils.inputs import as_batch, as_float_tensor
-from .utils.random_state import derive_seed, seeded_torch
 
 
-class AdversarialNetClassifier(NestedParams, NeuralNetClassifier):
+class AdversarialNetClassifier(TrainedNet):
     """A skorch ``NeuralNetClassifier`` trained on attacked batches.
 
     Parameters
@@ -60,8 +49,8 @@ class AdversarialNetClassifier(NestedParams, NeuralNetClassifier):
         robust self-training: `loss` on pseudo-labels of a cleanly trained `teacher`.
         ``"uat-ft"``: cross-entropy under attack to those labels, whatever `loss` is.
         ``"uat-kl"``: `beta` · KL to the net's own clean prediction, no pseudo-labels.
-        ``"uat++"``: the sum of the last two. Cost: one more half of a batch per update
-        (`unlabeled_fraction`), and the teacher's training without attacks.
+        ``"uat++"``: the sum of the last two. Cost: an update costs the same, an epoch has
+        1 / (1 − `unlabeled_fraction`) times the updates, and the teacher is trained.
     unlabeled_fraction : float, default=0.5
         Their share of each batch. An epoch remains one pass over the labelled samples.
     unlabeled_weight : float, default=1.0
@@ -234,17 +223,6 @@ class AdversarialNetClassifier(NestedParams, NeuralNetClassifier):
         self.random_state = random_state
         self.channels_last = channels_last
 
-    # -- parameters: see also NestedParams ------------------------------------------------
-
-    def get_params_for(self, prefix: str) -> dict[str, Any]:
-        """Parameters of one component; the module's sizes are filled in from the data."""
-        params = super().get_params_for(prefix)
-        run = getattr(self, "_run", None)
-        if prefix == "iterator_train" and run is not None and run.pool is not None:
-            size = int(params.get("batch_size", self.batch_size))
-            params["batch_size"] = run.pool.labelled_share(size, len(run.data[1]))
-        return sizes_of_data(self, params) if prefix == "module" else params
-
     @property
     def _default_callbacks(self) -> list:
         # skorch's valid_acc compares predicted labels with encoded ones.
@@ -333,139 +311,6 @@ class AdversarialNetClassifier(NestedParams, NeuralNetClassifier):
         return self._learn(
             X, y, sample_weight, X_unlabeled, classes, fresh, "partial_fit", fit_params
         )
-
-    def _learn(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        X_unlabeled: Any,
-        classes: Any,
-        fresh: bool,
-        method: str,
-        fit_params: dict[str, Any],
-    ) -> Any:
-        check_settings(self)
-        attack = self._resolved_attack()
-        X, y, sample_weight, unlabeled = split_unlabeled(
-            self, X, y, sample_weight, X_unlabeled, classes
-        )
-        X, y, known = check_training_data(self, X, y, classes, attack, fresh)
-        weights = check_weights(sample_weight, len(y))
-        if fresh:
-            self._begin(X, known)
-        self.attack_ = attack
-        seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
-        before = None if fresh else self._state()
-        try:
-            pool = self._learn_labels(unlabeled, X, y, weights, seed)
-            encoded = np.searchsorted(self.classes_, y).astype(np.int64)
-            with seeded_torch(seed):
-                self._run = TrainingRun(self, X, encoded, weights, pool, seed)
-                self._run.train(method, fit_params)
-        except Exception:
-            self._back_to(before)
-            raise
-        finally:
-            self.__dict__.pop("_run", None)
-            self.n_fits_ += 1
-        return self
-
-    def _state(self) -> dict[str, Any]:
-        """What a failed training must leave as it was."""
-        return {
-            "module": copy.deepcopy(self.module_.state_dict()),
-            "optimizer": copy.deepcopy(self.optimizer_.state_dict()),
-            "epochs": len(self.history_),
-        }
-
-    def _back_to(self, state: dict[str, Any] | None) -> None:
-        """Undo a training that failed: a net is as before, a fresh one is not fitted."""
-        if state is None:
-            self.initialized_ = False
-            return
-        self.module_.load_state_dict(state["module"])
-        self.optimizer_.load_state_dict(state["optimizer"])
-        del self.history_[state["epochs"] :]
-
-    def _learn_labels(
-        self, unlabeled: Rows | None, X: NDArray, y: NDArray, weights: NDArray | None, seed: int
-    ) -> tuple | None:
-        """Unlabelled points and their pseudo-labels, from a teacher trained on the labels."""
-        self.teacher_, self.n_pseudo_labels_ = None, 0
-        if unlabeled is None:
-            return None
-        check_pool(self, unlabeled)
-        if self.unlabeled == "uat-kl":
-            return unlabeled, None
-        self.teacher_ = train_teacher(self, X, y, weights, derive_seed(seed, _TEACHER))
-        self.n_pseudo_labels_ = len(unlabeled)
-        return unlabeled, pseudo_labels(self, self.teacher_, unlabeled)
-
-    def _resolved_attack(self) -> Attack | None:
-        if self.attack is None:
-            return None
-        attack = resolve_attack(self.attack, bounds=self.bounds)
-        attack._check_params()
-        return attack
-
-    def _begin(self, X: NDArray, classes: NDArray) -> None:
-        """Fresh weights, optimiser, history and random numbers."""
-        self.classes_fitted_ = classes
-        self.input_shape_ = X.shape[1:]
-        self.seed_ = derive_seed(self.random_state)
-        self.n_fits_ = 0
-        if str(self.device).startswith("cuda"):
-            torch.cuda.init()  # so that its generator is restored, too
-        with seeded_torch(derive_seed(self.seed_, _INIT)):
-            self.initialize()
-        try:
-            check_output(self, X)
-        except ValueError:
-            self.initialized_ = False  # a module that does not fit is no fitted net
-            raise
-
-    @property
-    def judged_module(self) -> torch.nn.Module:
-        """The module whose weights would be kept if training ended now, for callbacks."""
-        run = getattr(self, "_run", None)
-        return self.module_ if run is None else run.judged_module
-
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
-        """The arrays as they are; anything else as skorch does."""
-        return X if isinstance(X, ArrayDataset) else super().get_dataset(X, y)
-
-    def check_data(self, X: Any, y: Any) -> None:
-        """Nothing is left to check here: see `fit`."""
-
-    def initialize_module(self) -> Any:
-        """Create the module, in channels-last memory format if asked."""
-        super().initialize_module()
-        if self.channels_last:
-            self.module_.to(memory_format=torch.channels_last)
-        return self
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Batches; in training with points of the pool in them, if there is one."""
-        iterator = super().get_iterator(dataset, training=training)
-        run = getattr(self, "_run", None)
-        return run.batches(iterator) if training and run is not None else iterator
-
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
-        """One update of the weights."""
-        self._run.before_update()
-        step = super().train_step(batch, **fit_params)
-        self._run.after_update()
-        return step
-
-    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
-        """Attack one batch and compute the gradients of the loss on it."""
-        return self._run.step(batch)
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Average the weights before any callback judges them."""
-        super().on_epoch_end(net, **kwargs)
-        self._run.after_epoch()
 
     # -- predicting ---------------------------------------------------------------------
 

@@ -224,7 +224,7 @@ def test_the_guard_sees_a_collapse_once_and_returns_to_the_last_good(action):
     if action == "warn":
         guard.on_epoch_end(net)  # a second warning would be an error
     guard.restore(net)
-    assert float(net.module_.weight[0, 0]) == (2.0 if action == "restore" else -3.0)
+    assert net.module_.weight[0, 0].item() == (2.0 if action == "restore" else -3.0)
 
 
 def test_the_guard_watches_single_step_attacks_only(images):
