@@ -4,6 +4,7 @@ from ._config import read_protocol
 from ._errors import StudyError
 from ._presets import DFAL_STRATEGIES, DRE_STRATEGIES, PRESETS, preset
 from ._protocol import Protocol
+from ._report import write_report
 from ._results import load_results
 from ._runner import Execution, run_study
 
@@ -18,4 +19,5 @@ __all__ = [
     "preset",
     "read_protocol",
     "run_study",
+    "write_report",
 ]

@@ -13,6 +13,8 @@ from ._errors import StudyError
 from ._presets import PRESETS
 from ._protocol import Protocol, known, make_protocol
 
+_WORDS = ("description", "paper")  # nothing that a result depends on
+
 
 def read_protocol(name_or_file: str, overrides: Iterable[str] = ()) -> Protocol:
     """A protocol from a preset's name or a TOML file, and ``key=value`` overrides.
@@ -127,9 +129,9 @@ def _key(key: str) -> str:
 def difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Lines ``key: stored -> wanted``, one for each setting that differs."""
     lines = []
-    for key in [*stored, *(key for key in wanted if key not in stored)]:
+    for key in dict.fromkeys([*stored, *wanted]):
         old, new = stored.get(key), wanted.get(key)
-        if old == new:
+        if old == new or key in _WORDS:
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             lines += [f"{key}.{line}" for line in difference(old, new)]

@@ -70,6 +70,8 @@ class Protocol:
         Settings of strategies, by name; ``subsample = n`` asks a random part of the pool.
     transfer : tuple of str
         Networks that are trained, at the last stage, on what was selected.
+    paper : {"dre", "dfal", ""}
+        Whose tables the results go into.
     strategies, modes, seeds : tuple
         What is run unless the command says otherwise.
     """
@@ -98,6 +100,7 @@ class Protocol:
     eval_attacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     strategy_params: dict[str, dict[str, Any]] = field(default_factory=dict)
     transfer: tuple[str, ...] = ()
+    paper: str = ""
     strategies: tuple[str, ...] = ("random", "dre")
     modes: tuple[str, ...] = ("robust",)
     seeds: tuple[int, ...] = (0, 1, 2)

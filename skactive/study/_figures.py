@@ -1,0 +1,77 @@
+"""Figures 2 and 3 of the DRE paper."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.model_selection import LearningCurveDisplay
+
+from ..analysis import CorrelationResult, SelectionBiasDisplay
+from ._frames import ATTACK_TITLES, Study, strongest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextlib.contextmanager
+def _figure(path: Path, **subplots: Any) -> Iterator[Any]:
+    """Axes of a figure that is written to `path`; nothing is shown, no global state is left."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figsize = subplots.pop("figsize")
+    figure = Figure(figsize=figsize, layout="constrained")
+    FigureCanvasAgg(figure)
+    yield figure.subplots(**subplots)
+    figure.savefig(path, dpi=110)
+
+
+def draw_curves(study: Study, mode: str, attack: str | None, path: Path) -> Path:
+    """Figure 2: accuracy and robustness by labels, a band of one standard deviation."""
+    rows = study.queried(mode)
+    found = strongest(rows, attack)
+    scores = {"Accuracy": "accuracy"}
+    if found is not None:
+        scores[f"Robustness, {ATTACK_TITLES.get(found, found)}"] = f"robust_{found}"
+    full = study.full(mode)
+    size = (5.5 * len(scores), 4.2)
+    with _figure(path, figsize=size, ncols=len(scores), squeeze=False) as axes:
+        for ax, (title, column) in zip(axes[0], scores.items(), strict=True):
+            _curves(ax, rows, column)
+            if len(full):
+                ax.axhline(full[column].mean(), color="black", linestyle=":", label="all data")
+            ax.set(title=f"{study.title}, {mode}", xlabel="Labels bought", ylabel=title)
+            ax.legend(fontsize="x-small", ncols=2)
+    return path
+
+
+def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:
+    import matplotlib as mpl
+
+    colors = mpl.colormaps["tab20"]
+    for number, (strategy, part) in enumerate(rows.groupby("strategy")):
+        table = part.pivot(index="oracle", columns="seed", values=column).dropna(axis=1)
+        scores = table.to_numpy()
+        line = {"color": colors(number % 20)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a curve with a single stage
+            display = LearningCurveDisplay(
+                train_sizes=table.index.to_numpy(), train_scores=scores, test_scores=scores
+            ).plot(ax=ax, score_type="test", line_kw=line, fill_between_kw={**line, "alpha": 0.15})
+        display.lines_[0].set_label(strategy)
+
+
+def draw_correlations(
+    title: str, results: Mapping[str, CorrelationResult], stages: list[int], path: Path
+) -> Path:
+    """Figure 3: the correlation of bias and robustness."""
+    r = np.array([result.statistic for result in results.values()])
+    with _figure(path, figsize=(max(5.0, 0.55 * len(stages) + 2.5), 3.2)) as ax:
+        SelectionBiasDisplay(r, list(results), stages).plot(ax=ax)
+        ax.set_title(title, fontsize="small")
+    return path

@@ -1,0 +1,194 @@
+"""Tables 1, 3, 5 and 6 of the DRE paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._components import FULL
+from ._frames import ATTACK_TITLES, Study, strongest
+from ._paper import (
+    DRE_COLUMNS,
+    DRE_TABLE_1,
+    DRE_TABLE_3,
+    DRE_TABLE_5_LAST,
+    DRE_TABLE_5_THIRD,
+    DRE_TABLE_6,
+    Numbers,
+)
+from ._presets import DRE_STRATEGIES
+from ._tables import Cell, Table, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RETRAINING_CSV = "retraining.csv"
+_RETRAINING_COLUMNS = ("dataset", "network", "strategy", "seed", "budget", "accuracy", "robust")
+
+
+def dre_tables(studies: list[Study], out: Path, attack: str | None) -> list[Table]:
+    """All of them, as far as the results go."""
+    dre = [study for study in studies if study.paper != "dfal"]
+    return [
+        _table_1(dre, out, attack),
+        _table_3(dre, out),
+        _table_5(dre, out, attack),
+        _table_6(out),
+    ]
+
+
+def _table_1(studies: list[Study], out: Path, attack: str | None) -> Table:
+    table = Table(
+        "dre_table_1",
+        "DRE paper, Table 1. Standard active learning: accuracy (%) and robustness (%)",
+    )
+    for study in studies:
+        _pair(table, study, study.at(study.last, "standard"), DRE_TABLE_1, attack, "")
+    _maximum(table)
+    table.notes += _missing(studies, out, "standard")
+    return table
+
+
+def _maximum(table: Table) -> None:
+    """The paper's last row: the best of each column."""
+    for column in table.columns():
+        cells = [cell for cell in table.cells if cell.column == column]
+        papers = [cell.paper for cell in cells if isinstance(cell.paper, float)]
+        best = max(cells, key=lambda cell: -1.0 if cell.n == 0 else cell.ours)
+        paper = max(papers) if papers else None
+        table.cells.append(Cell("Maximum", column, best.ours, n=best.n, paper=paper))
+
+
+def _table_5(studies: list[Study], out: Path, attack: str | None) -> Table:
+    table = Table(
+        "dre_table_5",
+        "DRE paper, Table 5. Robust active learning: accuracy (%) and robustness (%)",
+    )
+    for study in studies:
+        parts = [(study.third, "1/3", DRE_TABLE_5_THIRD), (study.last, "last", DRE_TABLE_5_LAST)]
+        for stage, name, numbers in parts:
+            if stage > 0:
+                _pair(table, study, study.at(stage, "robust"), numbers, attack, f", {name} stage")
+    table.notes += _missing(studies, out, "robust")
+    return table
+
+
+def _pair(
+    table: Table, study: Study, rows: pd.DataFrame, numbers: Numbers, attack: str | None, when: str
+) -> None:
+    """An accuracy and a robustness column."""
+    if rows.empty:
+        return
+    found = strongest(rows, attack)
+    paper = numbers.get(study.column, {})
+    title = f"{study.title}{when}"
+    under = ATTACK_TITLES.get(str(found), str(found))
+    for strategy in _ordered(rows.strategy.unique()):
+        mine = rows[rows.strategy == strategy]
+        acc, rob = paper.get(strategy, (None, None))
+        table.cells.append(Cell.of(strategy, f"{title}: accuracy", percent(mine.accuracy), acc))
+        if found is not None:
+            values = percent(mine[f"robust_{found}"])
+            table.cells.append(Cell.of(strategy, f"{title}: robustness ({under})", values, rob))
+
+
+def _ordered(strategies: Any) -> list[str]:
+    """Strategies in the paper's order, others behind."""
+    order = {name: number for number, name in enumerate(DRE_STRATEGIES)}
+    return sorted(strategies, key=lambda name: (order.get(name.split(":")[0], len(order)), name))
+
+
+def _missing(studies: list[Study], out: Path, mode: str) -> list[str]:
+    """Which of the paper's columns and rows are not there, and how to get them."""
+    notes = []
+    for study in studies:
+        have = set(study.queried(mode).strategy)
+        lacking = [name for name in DRE_STRATEGIES if name not in have]
+        if lacking and study.column in DRE_COLUMNS:
+            which = (
+                "" if len(lacking) == len(DRE_STRATEGIES) else f"--strategies {' '.join(lacking)} "
+            )
+            notes.append(
+                f"Missing for {study.title}: {len(lacking)} of {len(DRE_STRATEGIES)} functions. "
+                f"`python -m skactive study {study.name} {which}--modes {mode} --out {out}`"
+            )
+        if study.name not in DRE_COLUMNS.values():
+            notes.append(
+                f"{study.name} is not the paper's protocol: its numbers beside the paper's show a "
+                "direction, not a reproduction."
+            )
+    columns = {study.column for study in studies}
+    absent = [preset for column, preset in DRE_COLUMNS.items() if column not in columns]
+    if absent:
+        notes.append(
+            f"Not run: {', '.join(absent)}. "
+            f"`python -m skactive study {' '.join(absent)} --modes {mode} --out {out}`"
+        )
+    return notes
+
+
+def _table_3(studies: list[Study], out: Path) -> Table:
+    table = Table(
+        "dre_table_3",
+        "DRE paper, Table 3. Settings, initial model and model taught everything",
+        head="Setting",
+    )
+    for study in studies:
+        paper = DRE_TABLE_3.get(study.column, (None,) * 12)
+        settings, title = study.settings, study.title
+        bought = settings["initial"] + settings["stages"] * settings["per_stage"]
+        counts = (bought, settings["initial"], settings["per_stage"], settings["stages"])
+        for name, value, theirs in zip(
+            ("Budget", "Initial", "New", "Stages"), counts, paper, strict=False
+        ):
+            said = None if theirs is None else f"{theirs:.0f}"
+            table.cells.append(Cell(name, title, value, n=1, paper=said, digits=0))
+        first = study.queried().drop_duplicates("seed")
+        first = study.queried()[study.queried().stage == 0].drop_duplicates("seed")
+        full = study.full("robust")
+        for kind, rows, offset in (("Initial", first, 4), ("Full", full, 8)):
+            acc = Cell.of(f"{kind} accuracy", title, percent(rows.accuracy), paper[offset])
+            table.cells.append(acc)
+            for number, attack in enumerate(("pgd", "square", "autoattack"), start=1):
+                values = percent(rows.get(f"robust_{attack}", []))
+                name = f"{kind} robustness, {ATTACK_TITLES[attack]}"
+                table.cells.append(Cell.of(name, title, values, paper[offset + number]))
+        if full.empty:
+            table.notes.append(
+                f"Missing for {title}: the model taught everything. `python -m skactive study "
+                f"{study.name} --strategies {FULL} --modes robust --out {out}`"
+            )
+    return table
+
+
+def _table_6(out: Path) -> Table:
+    """From a CSV of test selection, where there is one."""
+    import pandas as pd
+
+    table = Table(
+        "dre_table_6",
+        "DRE paper, Table 6. Test selection and retraining: accuracy (%) and robustness (%)",
+    )
+    path = out / RETRAINING_CSV
+    if not path.exists():
+        table.notes.append(
+            f"Missing: put the results of `ActiveLearner.retrain` into {path}, with the columns "
+            f"{', '.join(_RETRAINING_COLUMNS)} (budget, accuracy and robust as shares), and "
+            "report again."
+        )
+        return table
+    rows = pd.read_csv(path)
+    lacking = [name for name in _RETRAINING_COLUMNS if name not in rows.columns]
+    if lacking:
+        table.notes.append(f"{path} lacks the columns {', '.join(lacking)}.")
+        return table
+    for (dataset, network, budget), part in rows.groupby(["dataset", "network", "budget"]):
+        paper = DRE_TABLE_6.get((dataset, network), {})
+        at = {0.01: 0, 0.04: 1}.get(round(budget, 4))
+        for strategy in _ordered(part.strategy.unique()):
+            mine, theirs = part[part.strategy == strategy], paper.get(strategy)
+            for number, metric in enumerate(("accuracy", "robust")):
+                said = None if at is None or theirs is None else theirs[2 * number + at]
+                column = f"{dataset}, {network}, {budget:.0%}: {metric}"
+                table.cells.append(Cell.of(strategy, column, percent(mine[metric]), said))
+    return table
