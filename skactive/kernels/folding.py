@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ..utils.modules import module_device, untouched
+from .input_gradient import is_sliceable
 
 _FUSE: dict[tuple[type, type], Callable[..., nn.Module]] = {
     (nn.Conv1d, nn.BatchNorm1d): fuse_conv_bn_eval,
@@ -138,7 +139,7 @@ def _replacements(twin: nn.Module, example: Tensor) -> list[dict[nn.Module, nn.M
     """Groups of layers and what replaces them, the larger ones first."""
     calls, pairs = _calls_and_pairs(twin, example)
     # A GPU has nothing against pooling.
-    pools = [sub for sub in calls if _is_sliceable(sub) and module_device(twin).type == "cpu"]
+    pools = [sub for sub in calls if is_sliceable(sub) and module_device(twin).type == "cpu"]
     groups: list[dict[nn.Module, nn.Module]] = []
     for first, second in pairs:
         fuse = _FUSE.get((type(first), type(second)))
@@ -163,18 +164,7 @@ _KINDS = (nn.ReLU, nn.MaxPool2d, *{kind for pair in _FUSE for kind in pair})
 
 def _gains(module: nn.Module) -> bool:
     norms = tuple(norm for _, norm in _FUSE)
-    return any(_is_sliceable(sub) or isinstance(sub, norms) for sub in module.modules())
-
-
-def _is_sliceable(sub: nn.Module) -> bool:
-    return (
-        type(sub) is nn.MaxPool2d
-        and sub.kernel_size in (2, (2, 2))
-        and sub.stride in (2, (2, 2))
-        and sub.padding in (0, (0, 0))
-        and sub.dilation in (1, (1, 1))
-        and not (sub.ceil_mode or sub.return_indices)
-    )
+    return any(is_sliceable(sub) or isinstance(sub, norms) for sub in module.modules())
 
 
 def _calls_and_pairs(

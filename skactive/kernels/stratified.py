@@ -27,7 +27,7 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
 
     Returns
     -------
-    bins : ndarray of shape (n,), smallest unsigned integer type that fits
+    bins : ndarray of shape (n,), smallest unsigned integer type that holds n_bins
         In [0, n_bins), not decreasing in the score; 0 for constant scores.
 
     Raises
@@ -45,7 +45,7 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
     low, high = _finite_range(scores)
     if n_bins < 1:
         raise ValueError(f"n_bins must be at least 1, got {n_bins}.")
-    bins = np.zeros(len(scores), dtype=np.min_scalar_type(n_bins - 1))
+    bins = np.zeros(len(scores), dtype=np.min_scalar_type(n_bins))
     if low == high or n_bins == 1:
         return bins
     fits_float32 = scores.dtype == np.float32 and high - low < _FLOAT32_MAX
@@ -62,8 +62,8 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
             np.subtract(position, 0.5 * low, out=position)
             np.divide(position, 0.5 * high - 0.5 * low, out=position)
             np.multiply(position, n_bins, out=position)
-        np.minimum(position, n_bins - 1, out=position)
-        bins[window] = position
+        block = position.astype(bins.dtype)
+        np.subtract(block, (block == n_bins).astype(block.dtype), out=bins[window])
     return bins
 
 
@@ -216,7 +216,7 @@ def stratified_sample(
 
     Notes
     -----
-    One byte per point beyond the scores (for up to 256 bins), and no sorting: some rows are
+    One byte per point beyond the scores (for up to 255 bins), and no sorting: some rows are
     drawn from the whole pool, and each bin takes its share from those that fall in it. Bins
     so rare that too few do are looked up. Same law as a draw in each bin.
 
