@@ -17,6 +17,7 @@ from .exceptions import CapabilityError
 from .learner import ActiveLearner
 from .model_view import ModelView, capabilities_of
 from .utils.indexing import Rows, take_rows
+from .utils.labels import aligned_proba
 from .utils.random_state import derive_seed, numpy_generator
 
 
@@ -95,11 +96,11 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
     def vote_proba(self, X: Any) -> NDArray:
         """Probabilities of each member, shape (n_members, n, n_classes), 0 for unseen classes."""
         rows = Rows.of(X)
-        votes = np.zeros((len(self.members_), len(rows), len(self.classes_)))
+        votes = np.empty((len(self.members_), len(rows), len(self.classes_)))
         for member, into in zip(self.members_, votes, strict=True):
             view = ModelView.of(member, caller="Committee")
             view.require("predict_proba")
-            into[:, np.searchsorted(self.classes_, view.classes_)] = view.predict_proba(rows)
+            into[:] = aligned_proba(view.predict_proba(rows), view.classes_, self.classes_)
         return votes
 
     def vote(self, X: Any) -> NDArray:

@@ -29,7 +29,7 @@ from ._weights import check_weights, joined_weights, training_weights, weight_pa
 from .strategies import resolve_strategy
 from .strategies._base import candidate_positions
 from .utils.indexing import Rows, n_rows, stack_rows, take_rows
-from .utils.labels import unknown_labels
+from .utils.labels import aligned_proba, unknown_labels
 from .utils.random_state import derive_seed
 
 _MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
@@ -375,12 +375,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     def _aligned(self, proba: NDArray) -> NDArray:
         """Columns for all classes; 0 for those the estimator has not seen yet."""
-        known = self.estimator_.classes_
-        if len(known) == len(self.classes_):
-            return proba
-        aligned = np.zeros((len(proba), len(self.classes_)), dtype=proba.dtype)
-        aligned[:, np.searchsorted(self.classes_, known)] = proba
-        return aligned
+        return aligned_proba(proba, self.estimator_.classes_, self.classes_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -21,8 +21,12 @@ def vote_entropy(proba: NDArray) -> NDArray:
     scores : ndarray of shape (n,)
         0 when all members vote alike.
     """
-    votes = proba.argmax(axis=2)
-    shares = np.stack([(votes == c).mean(axis=0) for c in range(proba.shape[2])], axis=-1)
+    return entropy_of_votes(proba.argmax(axis=2), np.arange(proba.shape[2]))
+
+
+def entropy_of_votes(votes: NDArray, classes: NDArray) -> NDArray:
+    """Entropy of hard votes ``(n_members, n)`` for the labels `classes`, shape (n,), in nats."""
+    shares = np.stack([(votes == label).mean(axis=0) for label in classes], axis=-1)
     return entropy(shares)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def top_k(scores: ArrayLike, k: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def top_k(scores: ArrayLike, k: int, rng: np.random.Generator | None) -> NDArray[np.intp]:
     """Return the indices of the k largest scores, best first; ties in random order.
 
     Parameters
@@ -15,8 +15,9 @@ def top_k(scores: ArrayLike, k: int, rng: np.random.Generator) -> NDArray[np.int
         Larger = earlier. ``inf`` and ``-inf`` are ordinary values.
     k : int
         How many, 0 ≤ k ≤ n.
-    rng : numpy.random.Generator
-        Decides between equal scores, also between those at the cut.
+    rng : numpy.random.Generator or None
+        Decides between equal scores, also between those at the cut; ``None`` puts the one
+        that comes first in `scores` first.
 
     Returns
     -------
@@ -47,10 +48,14 @@ def top_k(scores: ArrayLike, k: int, rng: np.random.Generator) -> NDArray[np.int
     cut = np.partition(scores, len(scores) - k)[len(scores) - k]
     winners = np.flatnonzero(scores > cut)
     tied = np.flatnonzero(scores == cut)
-    drawn = rng.choice(tied, k - len(winners), replace=False, shuffle=False)
-    indices = np.concatenate([winners, drawn])
+    if rng is None:
+        drawn, order = tied[: k - len(winners)], np.arange(k)[::-1]
+        indices = np.sort(np.concatenate([winners, drawn]))
+    else:
+        drawn = rng.choice(tied, k - len(winners), replace=False, shuffle=False)
+        indices, order = np.concatenate([winners, drawn]), rng.permutation(k)
     # Reversed instead of negated: integers and booleans have no safe negative.
-    return indices[np.lexsort((rng.permutation(k), scores[indices]))[::-1]]
+    return indices[np.lexsort((order, scores[indices]))[::-1]]
 
 
 def _check(scores: NDArray, k: int) -> None:

@@ -314,7 +314,9 @@ class FunctionStrategy(QueryStrategy):
     ----------
     function : callable
         ``function(estimator, X, n_instances=n)`` returning an array or list of indices, or a
-        tuple whose first part is one (``(indices, instances)``, ``(indices, metrics)``).
+        tuple whose first part is one (``(indices, instances)``, ``(indices, metrics)``). Inside
+        an `ActiveLearner` the estimator also has ``X_training``, ``y_training`` and
+        ``estimator``, as functions written for modAL's learners expect.
     random_state : ignored
         Kept for a uniform signature; a function seeds itself.
 
@@ -341,11 +343,30 @@ class FunctionStrategy(QueryStrategy):
         return estimator
 
     def _select(self, query: Query) -> Selection:
-        answer = self.function(query.model, query.X.materialise(), n_instances=query.n)
+        asked = query.model
+        if asked is not None and query.X_labeled is not None:
+            asked = _TaughtEstimator(asked, query.X_labeled, query.y_labeled)
+        answer = self.function(asked, query.X.materialise(), n_instances=query.n)
         # Told apart by type: two indices in an array or a list are not (indices, metrics).
         if isinstance(answer, tuple) and not all(isinstance(part, Integral) for part in answer):
             answer = answer[0]
         return Selection(np.atleast_1d(np.asarray(answer)))
+
+
+class _TaughtEstimator:
+    """An estimator with what it was taught, for functions that read both of a modAL learner."""
+
+    on_transformed = False
+
+    def __init__(self, estimator: Any, X_training: Any, y_training: Any) -> None:
+        self.estimator = estimator
+        self.X_training = X_training
+        self.y_training = y_training
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "estimator":
+            raise AttributeError(name)
+        return getattr(self.estimator, name)
 
 
 def budget_to_count(budget: Any, n_available: int) -> int:

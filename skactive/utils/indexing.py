@@ -45,7 +45,7 @@ def take_rows(X: Any, indices: Any) -> Any:
     if isinstance(X, np.ndarray):
         return X[indices]
     if sp.issparse(X) and X.format not in ("csr", "csc"):
-        X = X.tocsr()
+        return _safe_indexing(X.tocsr(), indices).asformat(X.format)
     return _safe_indexing(X, indices)
 
 
@@ -69,6 +69,9 @@ def stack_rows(first: Any, second: Any) -> Any:
     if hasattr(first, "iloc"):
         import pandas as pd
 
+        if isinstance(first, pd.Series):
+            new = second if isinstance(second, pd.Series) else pd.Series(np.asarray(second))
+            return pd.concat([first, new])
         if list(getattr(second, "columns", ())) != list(getattr(first, "columns", ())):
             raise ValueError(
                 f"The new rows have columns {list(getattr(second, 'columns', []))}, the rows "

@@ -1,0 +1,171 @@
+"""Ranked batch mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from ..kernels import density
+from ..kernels import ranked_batch as kernels
+from ..utils.indexing import n_rows
+from ._errors import InvalidValue
+from .uncertainty import classifier_uncertainty
+from .utils.data import retrieve_rows
+from .utils.selection import _checked
+
+
+def select_cold_start_instance(
+    X: Any, metric: Any = "euclidean", n_jobs: int | None = None
+) -> tuple[int, Any]:
+    """Find the sample with the smallest mean distance to all others.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_pool, ...)
+    metric : str or callable, default="euclidean"
+    n_jobs : int or None, default=None
+
+    Returns
+    -------
+    index : int
+    instance : row of `X`, shape (1, ...)
+    """
+    matrix = as_matrix(X, "select_cold_start_instance")
+    index = int(density.mean_distance(matrix, metric, n_jobs).argmin())
+    return index, retrieve_rows(X, [index])
+
+
+def select_instance(
+    X_training: Any,
+    X_pool: Any,
+    X_uncertainty: ArrayLike,
+    mask: NDArray,
+    metric: Any = "euclidean",
+    n_jobs: int | None = None,
+) -> tuple[int, Any, NDArray]:
+    """One pick of ranked batch mode; see `skactive.kernels.ranked_batch.ranked_batch`.
+
+    Parameters
+    ----------
+    X_training : array-like of shape (n_labeled, ...)
+        Labelled samples and those picked already.
+    X_pool : array-like of shape (n_pool, ...)
+    X_uncertainty : array-like of shape (n_pool,)
+    mask : bool array of shape (n_pool,)
+        What may still be picked.
+    metric : str or callable, default="euclidean"
+    n_jobs : int or None, default=None
+
+    Returns
+    -------
+    index : int
+    instance : row of `X_pool`, shape (1, ...)
+    mask : bool array of shape (n_pool,)
+        Without the pick; unlike modAL's, a new one.
+    """
+    mask = np.array(mask, dtype=bool)
+    left = np.flatnonzero(mask)
+    if len(left) == 0:
+        raise InvalidValue("mask leaves nothing to pick from: it is False everywhere.")
+    pool, known = as_matrix(X_pool, "select_instance"), as_matrix(X_training, "select_instance")
+    distance = kernels.distance_to_nearest(pool[left], known, metric, n_jobs)
+    scores = kernels.ranked_scores(
+        distance, np.asarray(X_uncertainty)[left], len(left), n_rows(X_training)
+    )
+    index = int(left[scores.argmax()])
+    mask[index] = False
+    return index, retrieve_rows(X_pool, [index]), mask
+
+
+def ranked_batch(
+    classifier: Any,
+    unlabeled: Any,
+    uncertainty_scores: ArrayLike,
+    n_instances: int,
+    metric: Any,
+    n_jobs: int | None,
+) -> NDArray:
+    """Rank a batch by uncertainty and distance to what is labelled or ranked before.
+
+    Parameters
+    ----------
+    classifier : learner
+        Its ``X_training`` is what is labelled; nothing, for a plain estimator. With
+        ``on_transformed=True`` distances are those of the transformed data.
+    unlabeled : array-like of shape (n_pool, ...)
+    uncertainty_scores : array-like of shape (n_pool,)
+    n_instances : int
+        The whole pool is ranked if it is not larger.
+    metric : str or callable
+    n_jobs : int or None
+
+    Returns
+    -------
+    indices : ndarray of shape (min(n_instances, n_pool),)
+        In rank order.
+    """
+    labeled = getattr(classifier, "X_training", None)
+    pool = unlabeled
+    if getattr(classifier, "on_transformed", False):
+        pool = classifier.transform_without_estimating(unlabeled)
+        labeled = None if labeled is None else classifier.transform_without_estimating(labeled)
+    pool = as_matrix(pool, "ranked_batch")
+    n = min(_checked(n_instances, max(n_instances, 0)), pool.shape[0])
+    if labeled is not None:
+        labeled = as_matrix(labeled, "ranked_batch")
+    return kernels.ranked_batch(pool, uncertainty_scores, n, labeled, metric=metric, n_jobs=n_jobs)
+
+
+def uncertainty_batch_sampling(
+    classifier: Any,
+    X: Any,
+    n_instances: int = 20,
+    metric: Any = "euclidean",
+    n_jobs: int | None = None,
+    **uncertainty_measure_kwargs: Any,
+) -> tuple[NDArray, NDArray]:
+    """Ranked batch mode with `classifier_uncertainty`.
+
+    Parameters
+    ----------
+    classifier : learner
+    X : array-like of shape (n_pool, ...)
+        Numeric; else let a Pipeline transform it and set ``on_transformed=True``.
+    n_instances : int, default=20
+    metric : str or callable, default="euclidean"
+    n_jobs : int or None, default=None
+    **uncertainty_measure_kwargs
+        Passed to ``predict_proba``.
+
+    Returns
+    -------
+    indices : ndarray of shape (min(n_instances, n_pool),)
+        In rank order.
+    uncertainty : ndarray of the same shape
+
+    References
+    ----------
+    Cardoso et al., "Ranked batch-mode active learning", Information Sciences 2017.
+    """
+    uncertainty = classifier_uncertainty(classifier, X, **uncertainty_measure_kwargs)
+    indices = ranked_batch(classifier, X, uncertainty, n_instances, metric, n_jobs)
+    return indices, uncertainty[indices]
+
+
+def as_matrix(X: Any, caller: str) -> Any:
+    """`X` as a numeric matrix (n, d) for distances: images flattened, sparse left sparse."""
+    if sp.issparse(X):
+        return X if X.format in ("csr", "csc") else X.tocsr()
+    matrix = np.asarray(X)
+    if matrix.dtype.kind not in "fiub":
+        try:
+            matrix = matrix.astype(float)
+        except (TypeError, ValueError):
+            raise InvalidValue(
+                f"{caller} computes distances and needs numbers, got dtype {matrix.dtype}. Let a "
+                "Pipeline transform the data and set on_transformed=True, or pass features."
+            ) from None
+    return matrix.reshape(len(matrix), -1)

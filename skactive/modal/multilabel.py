@@ -1,0 +1,224 @@
+"""Several labels per sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..exceptions import CapabilityError
+from ._proba import in_batches
+from .utils.selection import multi_argmin, pick, shuffled_argmin
+
+
+def _SVM_loss(
+    multiclass_classifier: Any, X: Any, most_certain_classes: ArrayLike | None = None
+) -> NDArray:
+    """Hinge loss of the predicted labels (±1) against one label, or its mean over all labels.
+
+    With h the predicted labels as ±1 and e the vector that is 1 for one label and −1 for the
+    others, the loss is max(0, 1 − Σ e h).
+
+    Parameters
+    ----------
+    multiclass_classifier : classifier with ``predict`` and ``classes_``
+    X : array-like of shape (n_samples, ...)
+    most_certain_classes : array-like of shape (n_samples,) or None, default=None
+        Position of the label each sample is compared to; ``None`` for the mean over all.
+
+    Returns
+    -------
+    loss : ndarray of shape (n_samples,)
+    """
+    signs = 2.0 * _dense(multiclass_classifier.predict(X)) - 1
+    if signs.ndim != 2:
+        raise CapabilityError(
+            "The multilabel strategies need a prediction of one column per label, got shape "
+            f"{signs.shape}. Fit a OneVsRestClassifier on a label indicator matrix."
+        )
+    totals = signs.sum(axis=1, keepdims=True)
+    losses = np.maximum(1 - (2 * signs - totals), 0)  # Σ e h = h_c − Σ of the others
+    if most_certain_classes is None:
+        return losses.mean(axis=1)
+    return np.take_along_axis(losses, np.asarray(most_certain_classes)[:, None], axis=1)[:, 0]
+
+
+def SVM_binary_minimum(
+    classifier: Any,
+    X_pool: Any,
+    random_tie_break: bool = False,
+    *,
+    n_instances: int | None = None,
+    random_state: Any = None,
+) -> tuple[Any, Any]:
+    """Pick the samples nearest to the boundary of any label.
+
+    Parameters
+    ----------
+    classifier : learner of a fitted OneVsRestClassifier of SVMs
+    X_pool : array-like of shape (n_pool, n_features)
+    random_tie_break : bool, default=False
+        Equal distances in random order.
+    n_instances : int or None, default=None
+        ``None`` gives a single index, as in modAL; a number an array.
+    random_state : None, int or RandomState, default=None
+
+    Returns
+    -------
+    index : int, or ndarray of shape (n_instances,)
+    distance : float, or ndarray of shape (n_instances,)
+        Smallest absolute value of the members' decision functions.
+
+    References
+    ----------
+    Brinker, "On active learning in multi-label classification", 2006.
+    """
+    members = getattr(getattr(classifier, "estimator", classifier), "estimators_", None)
+    if members is None or not all(hasattr(svm, "decision_function") for svm in members):
+        raise CapabilityError(
+            "SVM_binary_minimum needs a learner of a fitted OneVsRestClassifier whose members have "
+            "a decision_function, such as OneVsRestClassifier(SVC(kernel='linear'))."
+        )
+    distance = np.min([np.abs(svm.decision_function(X_pool)) for svm in members], axis=0)
+    if random_tie_break:
+        indices, values = shuffled_argmin(distance, n_instances or 1, random_state=random_state)
+    else:
+        indices, values = multi_argmin(distance, 1 if n_instances is None else n_instances)
+    return (indices, values) if n_instances is not None else (indices[0], values[0])
+
+
+def max_loss(
+    classifier: Any,
+    X_pool: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the largest loss against their most certain label.
+
+    Parameters
+    ----------
+    classifier : learner of a OneVsRestClassifier
+    X_pool : array-like of shape (n_pool, n_features)
+    n_instances : int, default=1
+    random_tie_break : bool, default=False
+        Equal utilities in random order, the best last; else the first first.
+    random_state : None, int or RandomState, default=None
+        For ties. ``None`` is NumPy's global generator, as in modAL.
+
+    Returns
+    -------
+    indices, utilities : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Li et al., "Multilabel SVM active learning for image classification", ICIP 2004.
+    """
+    certain = label_proba(classifier, X_pool).argmax(axis=1)
+    loss = _SVM_loss(classifier, X_pool, most_certain_classes=certain)
+    return pick(loss, n_instances, random_tie_break, random_state)
+
+
+def mean_max_loss(
+    classifier: Any,
+    X_pool: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the largest loss, averaged over all labels; see `max_loss`."""
+    loss = _SVM_loss(classifier, X_pool)
+    return pick(loss, n_instances, random_tie_break, random_state)
+
+
+def min_confidence(
+    classifier: Any,
+    X_pool: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the smallest least confidence over the labels; see `max_loss`.
+
+    References
+    ----------
+    Esuli & Sebastiani, "Active learning strategies for multi-label text classification", 2009.
+    """
+    confidence = label_proba(classifier, X_pool).min(axis=1)
+    return pick(confidence, n_instances, random_tie_break, random_state, smallest=True)
+
+
+def avg_confidence(
+    classifier: Any,
+    X_pool: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the largest mean confidence; see `max_loss`, `min_confidence`."""
+    confidence = label_proba(classifier, X_pool).mean(axis=1)
+    return pick(confidence, n_instances, random_tie_break, random_state)
+
+
+def max_score(
+    classifier: Any,
+    X_pool: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the largest signed confidence p (h − 1/2); see `max_loss`."""
+    return pick(
+        _scores(classifier, X_pool).max(axis=1), n_instances, random_tie_break, random_state
+    )
+
+
+def avg_score(
+    classifier: Any,
+    X_pool: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the largest mean signed confidence; see `max_score`."""
+    return pick(
+        _scores(classifier, X_pool).mean(axis=1), n_instances, random_tie_break, random_state
+    )
+
+
+def label_proba(classifier: Any, X: Any) -> NDArray:
+    """Probability that each label is 1, shape (n_samples, n_labels)."""
+    if not hasattr(classifier, "predict_proba"):
+        inner = getattr(classifier, "estimator", classifier)
+        raise CapabilityError(
+            f"The multilabel strategies need class probabilities; {type(inner).__name__} has no "
+            "predict_proba. Use OneVsRestClassifier(SVC(probability=True)), for instance."
+        )
+    proba = in_batches(classifier.predict_proba, X)
+    if not isinstance(proba, list):
+        return np.asarray(proba)
+    # Forests and MultiOutputClassifier give one (n, 2) array per label.
+    inner = getattr(classifier, "estimator", classifier)
+    classes = getattr(inner, "classes_", [np.arange(part.shape[1]) for part in proba])
+    return np.stack(
+        [
+            part[:, list(known).index(1)] if 1 in known else np.zeros(len(part))
+            for part, known in zip(proba, classes, strict=True)
+        ],
+        axis=1,
+    )
+
+
+def _scores(classifier: Any, X: Any) -> NDArray:
+    return label_proba(classifier, X) * (_dense(classifier.predict(X)) - 0.5)
+
+
+def _dense(labels: Any) -> NDArray:
+    return np.asarray(labels.toarray() if hasattr(labels, "toarray") else labels)

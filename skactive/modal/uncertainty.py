@@ -1,0 +1,153 @@
+"""Uncertainty of one classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import uncertainty as kernels
+from ..utils.indexing import n_rows
+from ._proba import UNFITTED, class_proba
+from .utils.selection import pick
+
+
+def _proba_uncertainty(proba: NDArray) -> NDArray:
+    """1 − max p of each row."""
+    return kernels.least_confidence(np.asarray(proba))
+
+
+def _proba_margin(proba: NDArray) -> NDArray:
+    """p₁ − p₂ of each row; 0 for a single class."""
+    proba = np.asarray(proba)
+    if proba.shape[1] == 1:
+        return np.zeros(len(proba))
+    return -kernels.negative_margin(proba)
+
+
+def _proba_entropy(proba: NDArray) -> NDArray:
+    """Entropy of each row in nats; rows need not sum to 1."""
+    proba = np.asarray(proba)
+    return kernels.entropy(proba / proba.sum(axis=1, keepdims=True))
+
+
+def classifier_uncertainty(classifier: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
+    """1 − max p of each sample.
+
+    Parameters
+    ----------
+    classifier : anything with predict_proba
+        Not fitted: all samples get 1.
+    X : array-like of shape (n_samples, ...)
+    **predict_proba_kwargs
+        Passed on.
+
+    Returns
+    -------
+    uncertainty : ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    CapabilityError
+        If the classifier has no class probabilities; a `TypeError`.
+    """
+    try:
+        proba = class_proba(classifier, X, "classifier_uncertainty", **predict_proba_kwargs)
+    except UNFITTED:
+        return np.ones(n_rows(X))
+    return _proba_uncertainty(proba)
+
+
+def classifier_margin(classifier: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
+    """p₁ − p₂ of each sample, 0 if not fitted; see `classifier_uncertainty`."""
+    try:
+        proba = class_proba(classifier, X, "classifier_margin", **predict_proba_kwargs)
+    except UNFITTED:
+        return np.zeros(n_rows(X))
+    return _proba_margin(proba)
+
+
+def classifier_entropy(classifier: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
+    """Entropy of each sample in nats, 0 if not fitted; see `classifier_uncertainty`."""
+    try:
+        proba = class_proba(classifier, X, "classifier_entropy", **predict_proba_kwargs)
+    except UNFITTED:
+        return np.zeros(n_rows(X))
+    return _proba_entropy(proba)
+
+
+def uncertainty_sampling(
+    classifier: Any,
+    X: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+    **uncertainty_measure_kwargs: Any,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the smallest largest probability.
+
+    Parameters
+    ----------
+    classifier : learner or anything with predict_proba
+    X : array-like of shape (n_pool, ...)
+    n_instances : int, default=1
+    random_tie_break : bool, default=False
+        Equal utilities in random order, the best last; else the first first.
+    random_state : None, int or RandomState, default=None
+        For ties. ``None`` is NumPy's global generator, as in modAL.
+    **uncertainty_measure_kwargs
+        Passed to ``predict_proba``.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+    utilities : ndarray of shape (n_instances,)
+        1 − max p of each.
+
+    Raises
+    ------
+    ValueError
+        If `n_instances` does not fit the pool (an `AssertionError`, too).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.modal.uncertainty import uncertainty_sampling
+    >>> X = np.arange(6.0).reshape(-1, 1)
+    >>> model = LogisticRegression().fit(X, [0, 0, 0, 0, 1, 1])
+    >>> uncertainty_sampling(model, X, n_instances=2)[0]
+    array([4, 3])
+    """
+    utility = classifier_uncertainty(classifier, X, **uncertainty_measure_kwargs)
+    return pick(utility, n_instances, random_tie_break, random_state)
+
+
+def margin_sampling(
+    classifier: Any,
+    X: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+    **uncertainty_measure_kwargs: Any,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the smallest margin p₁ − p₂; see `uncertainty_sampling`."""
+    utility = classifier_margin(classifier, X, **uncertainty_measure_kwargs)
+    return pick(utility, n_instances, random_tie_break, random_state, smallest=True)
+
+
+def entropy_sampling(
+    classifier: Any,
+    X: Any,
+    n_instances: int = 1,
+    random_tie_break: bool = False,
+    *,
+    random_state: Any = None,
+    **uncertainty_measure_kwargs: Any,
+) -> tuple[NDArray, NDArray]:
+    """Pick the samples with the largest entropy; see `uncertainty_sampling`."""
+    utility = classifier_entropy(classifier, X, **uncertainty_measure_kwargs)
+    return pick(utility, n_instances, random_tie_break, random_state)
