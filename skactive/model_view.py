@@ -420,6 +420,12 @@ class NetView(ModelView):
             return deepfool
         return DeepFool(bounds=getattr(self.estimator, "bounds_", (0, 1)))
 
+    def per_sample(self, X: Any, compute: Callable[[nn.Module, Tensor], Tensor]) -> NDArray:
+        """What ``compute(logits module, inputs)`` gives for each sample, batch by batch."""
+        (values,) = self._by_batch(X, lambda inputs: (compute(self.logits_module, inputs),))
+        check_not_diverged(values)
+        return values
+
     def _by_batch(
         self, X: Any, compute: Callable[[Tensor], tuple[Tensor, ...]], batch_size: int | None = None
     ) -> list[NDArray]:

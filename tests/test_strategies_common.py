@@ -32,7 +32,8 @@ COMMITTEE_ONLY = {"vote_entropy", "consensus_entropy", "max_disagreement"}
 NAMES = [name for name in all_strategies() if name not in COMMITTEE_ONLY]
 NAMES += ["combined", "balanced", "subsample"]
 DROPOUT = {"bald", "dropout_entropy", "batchbald", "powerbald", "epig"}
-NET_ONLY = DROPOUT | {"dfal", "egl"}
+ATTACKED = {"virtual_adversarial", "low_gradient", "adversarial_entropy", "dre_adversarial"}
+NET_ONLY = DROPOUT | ATTACKED | {"dfal", "egl"}
 WRAPPERS = {
     "combined": lambda **p: strategies_module.Combine(["margin", "entropy"], [1, 2], **p),
     "balanced": lambda **p: strategies_module.ClassBalanced("dre", **p),

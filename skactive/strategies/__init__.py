@@ -13,6 +13,13 @@ from ._egl import EGL
 from ._mcp import MCP
 from ._random import RandomSampling
 from ._registry import all_strategies, resolve_strategy
+from ._robust import (
+    AdversarialDRE,
+    AdversarialEntropy,
+    DiverseDRE,
+    LowInputGradient,
+    VirtualAdversarial,
+)
 from ._uncertainty import DeepGini, LeastConfidence, Margin, MaxEntropy
 from ._wrappers import ClassBalanced, Combine, Subsample
 
@@ -25,6 +32,8 @@ __all__ = [
     "EGL",
     "EPIG",
     "MCP",
+    "AdversarialDRE",
+    "AdversarialEntropy",
     "BatchBALD",
     "ClassBalanced",
     "ClusterMargin",
@@ -32,9 +41,11 @@ __all__ = [
     "ConsensusEntropy",
     "CoreSet",
     "DeepGini",
+    "DiverseDRE",
     "DropoutEntropy",
     "FunctionStrategy",
     "LeastConfidence",
+    "LowInputGradient",
     "Margin",
     "MaxDisagreement",
     "MaxEntropy",
@@ -49,6 +60,7 @@ __all__ = [
     "Subsample",
     "TypiClust",
     "UHerding",
+    "VirtualAdversarial",
     "VoteEntropy",
     "all_strategies",
     "resolve_strategy",

@@ -17,6 +17,13 @@ from ._dre import DRE
 from ._egl import EGL
 from ._mcp import MCP
 from ._random import RandomSampling
+from ._robust import (
+    AdversarialDRE,
+    AdversarialEntropy,
+    DiverseDRE,
+    LowInputGradient,
+    VirtualAdversarial,
+)
 from ._uncertainty import DeepGini, LeastConfidence, Margin, MaxEntropy
 
 _STRATEGIES: dict[str, type[QueryStrategy]] = {
@@ -45,6 +52,11 @@ _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "probcover": ProbCover,
     "uherding": UHerding,
     "clustermargin": ClusterMargin,
+    "virtual_adversarial": VirtualAdversarial,
+    "low_gradient": LowInputGradient,
+    "adversarial_entropy": AdversarialEntropy,
+    "dre_adversarial": AdversarialDRE,
+    "dre_diverse": DiverseDRE,
 }
 
 
