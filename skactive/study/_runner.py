@@ -90,16 +90,22 @@ def run_study(
 
     Examples
     --------
-    >>> from skactive.study import preset, run_study, load_results
+    >>> import tempfile
+    >>> from skactive.study import Execution, load_results, preset, run_study
     >>> digits = preset("digits", n_pool=200, n_test=50, stages=1, epochs=1, eval_attacks={})
-    >>> out = run_study([digits], getfixture("tmp_path"), strategies=["dre"], modes=["robust"],
-    ...     seeds=[0], execution=Execution(progress=False), say=lambda message: None)
-    >>> load_results(out)["oracle"].tolist()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = run_study([digits], folder, strategies=["dre"], modes=["robust"], seeds=[0],
+    ...         execution=Execution(progress=False), say=lambda message: None)
+    ...     load_results(out)["oracle"].tolist()
     [50, 75]
     """
     execution = execution or Execution()
     check_backend(execution)
     out = Path(out)
+    names = [protocol.name for protocol in protocols]
+    for name in names:
+        if names.count(name) > 1:
+            raise StudyError(f"{name} is asked for twice. Give one of them another name=….")
     tasks = [task for p in protocols for task in plan(p, strategies, modes, seeds)]
     for protocol in protocols:
         load_data(protocol)

@@ -91,7 +91,8 @@ class TaskStore:
                 values["state"] = write_state(self._state_path(stage), learner)
             marks = ", ".join("?" * len(values))
             connection.execute(
-                f"INSERT INTO stages ({', '.join(values)}) VALUES ({marks})", [*values.values()]
+                f"INSERT OR IGNORE INTO stages ({', '.join(values)}) VALUES ({marks})",
+                [*values.values()],
             )
         keep = range(stage - _KEPT_STATES + 1, stage + 1) if learner is not None else ()
         self._drop_states(keep)
