@@ -35,7 +35,9 @@ class _Wrapper(nn.Module):
         self.module = module
 
 
-class _LogProbabilities(_Wrapper):
+class LogProbabilities(_Wrapper):
+    """Logarithms of the probabilities that a module returns; log-probabilities as they are."""
+
     def forward(self, X: Tensor) -> Tensor:
         output = self.module(X)
         # Negative values are no probabilities but their logarithms (nn.LogSoftmax).
@@ -58,7 +60,7 @@ class _TwoColumnsOfProbability(_TwoColumns):
 
 
 _WRAPPERS: dict[type[nn.Module], type[_Wrapper]] = {
-    nn.NLLLoss: _LogProbabilities,
+    nn.NLLLoss: LogProbabilities,
     nn.BCEWithLogitsLoss: _TwoColumns,
     nn.BCELoss: _TwoColumnsOfProbability,
 }

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from .attacks import Attack, resolve_attack
-from .model_view import ModelView, NetView
-from .utils.indexing import Rows
-from .utils.random_state import derive_seed, torch_generator
+from ._robustness import Evaluation, RobustnessReport
+from ._robustness_curve import RobustnessCurveDisplay, robustness_curve
+from .attacks import resolve_attack
+
+__all__ = [
+    "RobustScorer",
+    "RobustnessCurveDisplay",
+    "RobustnessReport",
+    "make_robust_scorer",
+    "robust_accuracy_score",
+    "robust_correct",
+    "robustness_curve",
+    "robustness_report",
+]
 
 
 def robust_correct(
@@ -34,28 +44,90 @@ def robust_correct(
     -------
     correct : ndarray of shape (n_samples,), dtype bool
     """
-    rows = Rows.of(X)
-    y = np.asarray(y)
-    if len(rows) != len(y) or len(rows) == 0:
+    evaluation = Evaluation(
+        estimator,
+        X,
+        y,
+        attack,
+        eps=eps,
+        bounds=bounds,
+        batch_size=batch_size,
+        random_state=random_state,
+    )
+    return evaluation.run(progress=progress).correct
+
+
+def robustness_report(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    attack: Any = "autoattack",
+    *,
+    eps: float | None = None,
+    bounds: tuple[float, float] | None = None,
+    batch_size: int = 256,
+    random_state: Any = 0,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
+) -> RobustnessReport:
+    """Accuracy, robust accuracy, and what each part of the attack left; resumable.
+
+    Parameters
+    ----------
+    estimator, X, y, eps, bounds, batch_size, random_state, progress
+        As in `robust_accuracy_score`.
+    attack : Attack, str or torchattacks class, default="autoattack"
+        `AutoAttack` reports the survivors of each of its parts.
+    checkpoint : path or None, default=None
+        File in which finished batches are kept. A run that was killed goes on from there when
+        it is called again, and ends as if it had not been.
+
+    Returns
+    -------
+    report : RobustnessReport
+
+    Raises
+    ------
+    ValueError
+        As in `robust_accuracy_score`; also if `checkpoint` belongs to another model, other
+        data or another attack, is damaged, or is given without an integer `random_state`.
+
+    Warns
+    -----
+    UserWarning
+        If Square breaks more than 0.2 % of the samples after AutoAttack's white-box parts, or
+        more than 1 % have no gradient: the figure may still be too high.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torch import nn
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.metrics import robustness_report
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X = (X / 16).astype("float32")
+    >>> net = AdversarialNetClassifier(nn.Linear, module__in_features=64,
+    ...     module__out_features=10, attack=None, random_state=0).fit(X[:500], y[:500])
+    >>> report = robustness_report(net, X[500:550], y[500:550], "autoattack-fast", eps=0.02)
+    >>> list(report.survivors)
+    ['clean', 'apgd-ce', 'apgd-t', 'square']
+    """
+    if checkpoint is not None and not isinstance(random_state, (int, np.integer)):
         raise ValueError(
-            f"X and y must have the same, non-zero number of samples: X has {len(rows)}, y has "
-            f"{len(y)}."
+            f"checkpoint needs an integer random_state, so that a run can be continued; got "
+            f"{random_state!r}."
         )
-    view = ModelView.of(estimator, caller="robust_accuracy_score", batch_size=batch_size)
-    view.require("gradients")
-    assert isinstance(view, NetView)
-    if bounds is None and not isinstance(attack, Attack):
-        bounds = getattr(view.estimator, "bounds_", None)
-    attack = resolve_attack(attack, eps=eps, bounds=bounds)
-    encoded = _encode(y, view.classes_)
-    seed = derive_seed(random_state)
-    correct = np.zeros(len(rows), dtype=bool)
-    batches = rows.batches(batch_size)
-    for number, (window, batch) in enumerate(_shown(batches, len(rows), batch_size, progress)):
-        correct[window] = _batch_correct(
-            view, attack, batch, encoded[window], seed=derive_seed(seed, number)
-        )
-    return correct
+    evaluation = Evaluation(
+        estimator,
+        X,
+        y,
+        attack,
+        eps=eps,
+        bounds=bounds,
+        batch_size=batch_size,
+        random_state=random_state,
+    )
+    return evaluation.run(None if checkpoint is None else Path(checkpoint), progress)
 
 
 def robust_accuracy_score(
@@ -191,35 +263,3 @@ def make_robust_scorer(attack: Any = "pgd", **params: Any) -> RobustScorer:
         )
     resolve_attack(attack, eps=params.get("eps"))  # fails now rather than inside a search
     return RobustScorer(attack, params)
-
-
-def _encode(y: NDArray, classes: NDArray) -> NDArray:
-    """Column of each label; -1 for labels the model does not know (never classified right)."""
-    position = np.searchsorted(classes, y)
-    position = np.clip(position, 0, len(classes) - 1)
-    return np.where(np.asarray(classes)[position] == y, position, -1)
-
-
-def _batch_correct(view: NetView, attack: Attack, batch: Any, y: NDArray, *, seed: int) -> NDArray:
-    inputs = view.net_inputs(batch)
-    target = torch.as_tensor(y, device=inputs.device)
-    correct = view.net_logits(inputs).argmax(dim=1) == target
-    if correct.any():
-        attacked = attack(
-            view.logits_module,
-            inputs[correct],
-            target[correct],
-            generator=torch_generator(seed, device=inputs.device),
-        )
-        correct[correct.clone()] = view.net_logits(attacked).argmax(dim=1) == target[correct]
-    return correct.cpu().numpy()
-
-
-def _shown(batches: Any, n: int, batch_size: int, progress: bool) -> Any:
-    if not progress:
-        return batches
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True needs tqdm: pip install tqdm.") from error
-    return tqdm(batches, total=-(-n // batch_size), desc="attacking", unit="batch")

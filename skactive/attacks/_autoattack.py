@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..utils.modules import untouched
 from ..utils.random_state import torch_generator
-from ._base import Attack, Loss
+from ._base import Attack, Loss, check_batch
+from ._heads import logits_head
 from ._torchattacks import TorchAttack
 
 _MASKING = 0.002  # robust accuracy that Square may take from the white-box parts unremarked
+_ZERO_GRADIENTS = 0.01  # share of samples without a gradient that goes unremarked
 
 
 class AutoAttackReport(NamedTuple):
@@ -25,10 +28,13 @@ class AutoAttackReport(NamedTuple):
         Attacked inputs.
     survivors : dict of str to float
         Share of the samples still classified correctly: ``"clean"``, then after each part.
+    zero_gradients : float
+        Share of the samples that are classified correctly with an input gradient of zero.
     """
 
     X_adv: Tensor
     survivors: dict[str, float]
+    zero_gradients: float = 0.0
 
 
 class AutoAttack(Attack):
@@ -105,25 +111,55 @@ class AutoAttack(Attack):
         -------
         report : AutoAttackReport
 
+        Raises
+        ------
+        ValueError
+            As in a call.
+
         Warns
         -----
         UserWarning
-            If Square breaks more than 0.2 % of samples that the white-box parts left: the
-            gradients are masked, and the figure may still be too high.
+            If Square breaks more than 0.2 % of the samples after the white-box parts, or
+            gradients vanish: the figure may still be too high.
+        """
+        attacked, left, zero = self.run(module, X, y, generator=generator)
+        survivors = {name: float(mask.double().mean()) for name, mask in left.items()}
+        zero_share = float(zero.double().mean())
+        warn_if_masked(survivors, zero_share)
+        return AutoAttackReport(attacked, survivors, zero_share)
+
+    def run(
+        self,
+        module: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Attacked inputs; who is left after each part; whose gradient is zero. Warns of nothing.
+
+        Parameters
+        ----------
+        module, X, y, generator
+            As in a call.
+
+        Returns
+        -------
+        X_adv : Tensor like `X`
+        left : dict of str to bool Tensor of shape (n,)
+            ``"clean"`` first, then the parts in their order.
+        zero : bool Tensor of shape (n,)
+            Correctly classified samples without a gradient, for whom white-box parts are blind.
         """
         self._check_params()
+        X, y = check_batch(X, y, self.bounds)
         generator = generator or torch_generator(self.random_state, device=X.device)
-        attacked, survivors = self._run(module, X, y, generator)
-        before = [name for name in survivors if name != "square"][-1]
-        if survivors[before] - survivors["square"] > _MASKING:
-            warnings.warn(
-                f"Square reduced the robust accuracy from {survivors[before]:.1%} to "
-                f"{survivors['square']:.1%} after the white-box attacks: the module masks its "
-                "gradients, and its true robustness may be lower.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return AutoAttackReport(attacked, survivors)
+        with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+            head = logits_head(module, X, y)
+            attacked, left = self._by_parts(head, X, y, generator)
+            zero = left["clean"] & _without_gradient(head, X, y)
+        self._check_result(X, attacked)
+        return attacked, left, zero
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -138,25 +174,25 @@ class AutoAttack(Attack):
         loss: Loss | None,
         generator: torch.Generator,
     ) -> Tensor:
-        return self._run(module, X, y, generator)[0]
+        return self._by_parts(module, X, y, generator)[0]
 
-    def _run(
+    def _by_parts(
         self, module: nn.Module, X: Tensor, y: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         attacked = X.clone()
-        left = _correct(module, X, y)
-        survivors = {"clean": float(left.double().mean())}
-        with untouched(module), torch.no_grad():
+        still = _correct(module, X, y)
+        left = {"clean": still.clone()}
+        with torch.no_grad():
             n_classes = module(X[:1]).shape[1]
         for name, part in self._parts(n_classes).items():
-            rows = left.nonzero()[:, 0]
+            rows = still.nonzero()[:, 0]
             if len(rows):
                 candidate = part(module, X[rows], y[rows], generator=generator)
                 broken = ~_correct(module, candidate, y[rows])
                 attacked[rows[broken]] = candidate[broken]
-                left[rows[broken]] = False
-            survivors[name] = float(left.double().mean())
-        return attacked, survivors
+                still[rows[broken]] = False
+            left[name] = still.clone()
+        return attacked, left
 
     def _parts(self, n_classes: int) -> dict[str, TorchAttack]:
         fast = self.version == "fast"
@@ -180,6 +216,46 @@ class AutoAttack(Attack):
         return parts
 
 
+def warn_if_masked(survivors: dict[str, float], zero_gradients: float) -> None:
+    """Warn if the parts' survivors, or vanished gradients, say that a figure may be too high.
+
+    Parameters
+    ----------
+    survivors : dict of str to float
+        Share of samples left after each part, in order.
+    zero_gradients : float
+        Share of samples whose gradient is exactly zero.
+    """
+    if "square" in survivors:
+        before = list(survivors.values())[list(survivors).index("square") - 1]
+        if before - survivors["square"] > _MASKING:
+            warnings.warn(
+                f"Square reduced the robust accuracy from {before:.1%} to "
+                f"{survivors['square']:.1%} after the white-box attacks: the module masks its "
+                "gradients, and its true robustness may be lower.",
+                UserWarning,
+                stacklevel=3,
+            )
+    if zero_gradients > _ZERO_GRADIENTS:
+        warnings.warn(
+            f"{zero_gradients:.1%} of the samples are classified with an input gradient of exactly "
+            "zero (a saturated softmax, a rounding layer): white-box attacks are blind there, and "
+            "the robust accuracy may be too high. Scale the logits down, or attack in float64.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _without_gradient(module: nn.Module, X: Tensor, y: Tensor) -> Tensor:
+    """Which samples have an input gradient of exactly zero."""
+    inputs = X.clone().requires_grad_(True)
+    loss = F.cross_entropy(module(inputs), y, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, inputs, allow_unused=True)
+    if gradient is None:
+        return torch.ones(len(X), dtype=torch.bool, device=X.device)
+    return gradient.flatten(1).abs().amax(dim=1) == 0
+
+
 def _correct(module: nn.Module, X: Tensor, y: Tensor) -> Tensor:
-    with untouched(module), torch.no_grad():
+    with torch.no_grad():
         return module(X).argmax(dim=1) == y

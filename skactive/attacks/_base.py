@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..utils.modules import untouched
 from ..utils.random_state import torch_generator
+from ._heads import logits_head
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -51,7 +52,8 @@ class Attack(BaseEstimator):
         Parameters
         ----------
         module : torch.nn.Module
-            Returns logits (or log-probabilities) of shape (n, n_classes).
+            Returns logits of shape (n, n_classes). Log-probabilities serve as well, and
+            probabilities are attacked through their logarithms.
         X : Tensor of shape (n, ...), floating point
             Inputs within ``bounds``. Not modified.
         y : Tensor of shape (n,), integer
@@ -71,16 +73,17 @@ class Attack(BaseEstimator):
         ------
         ValueError
             If a parameter is out of range, `X` holds NaN or leaves ``bounds``, `y` does not
-            fit, or the module returns NaN.
+            fit the module's classes, or the module returns NaN or no scores per class.
         """
         self._check_params()
-        X, y = _check_batch(X, y, self.bounds)
+        X, y = check_batch(X, y, self.bounds)
         if len(X) == 0:
             return X.clone()
         if generator is None:
             generator = torch_generator(self.random_state, device=X.device)
         with torch.inference_mode(False), torch.enable_grad(), untouched(module):
-            attacked = self._perturb(module, X, y, loss, generator).detach().contiguous()
+            head = logits_head(module, X, y)
+            attacked = self._perturb(head, X, y, loss, generator).detach().contiguous()
         self._check_result(X, attacked)
         return attacked
 
@@ -181,7 +184,8 @@ def check_bounds(X: Any, bounds: tuple[float, float], name: str = "X") -> None:
         )
 
 
-def _check_batch(X: Tensor, y: Tensor, bounds: tuple[float, float]) -> tuple[Tensor, Tensor]:
+def check_batch(X: Tensor, y: Tensor, bounds: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Inputs and labels fit to be attacked, detached; raise if they are not."""
     if not torch.is_tensor(X) or not X.is_floating_point():
         kind = X.dtype if torch.is_tensor(X) else type(X).__name__
         raise ValueError(f"X must be a floating point tensor, got {kind}.")

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ..utils.modules import untouched
 from ._base import check_bounds, check_range
+from ._heads import logits_head
+from ._race import Race
 
 _KAPPA = 2.0  # how much larger than any gradient seen so far an unseen class's may be
 
@@ -98,7 +100,9 @@ class DeepFool(BaseEstimator):
         self.exhaustive = exhaustive
         self.batch_size = batch_size
 
-    def __call__(self, module: nn.Module, X: Tensor) -> DeepFoolResult:
+    def __call__(
+        self, module: nn.Module, X: Tensor, *, race: Race | None = None
+    ) -> DeepFoolResult:
         """Find the nearest boundary of each sample.
 
         Parameters
@@ -107,6 +111,9 @@ class DeepFool(BaseEstimator):
             Returns logits of shape (n, n_classes). Run in eval mode and left as it was.
         X : Tensor of shape (n, ...), floating point
             Inputs within ``bounds``. Not modified.
+        race : Race or None, default=None
+            Give up samples that cannot be among the nearest ones (see
+            `skactive.kernels.nearest_boundary`); their distance is ``inf``.
 
         Returns
         -------
@@ -124,7 +131,7 @@ class DeepFool(BaseEstimator):
         check_bounds(X, self.bounds)
         with torch.inference_mode(False), torch.enable_grad(), untouched(module):
             X = X.clone() if X.is_inference() else X.detach()
-            return self._run(module, X)
+            return self._run(logits_head(module, X) if len(X) else module, X, race)
 
     def _check_params(self) -> None:
         check_range(self.bounds)
@@ -139,7 +146,7 @@ class DeepFool(BaseEstimator):
             if not isinstance(value, Real) or not 0 <= float(value) < 1:
                 raise ValueError(f"{name} must be a number in [0, 1), got {value!r}.")
 
-    def _run(self, module: nn.Module, X: Tensor) -> DeepFoolResult:
+    def _run(self, module: nn.Module, X: Tensor, race: Race | None) -> DeepFoolResult:
         n, device = len(X), X.device
         moved = X.clone()
         boundary = X.clone()
@@ -160,7 +167,7 @@ class DeepFool(BaseEstimator):
             predicted = logits.detach().argmax(dim=1)
             label[active] = torch.where(label[active] < 0, predicted, label[active])
             flipped = predicted != label[active]
-            step, length = self._nearest_boundary(logits, x, label[active], module)
+            step, length, steepest = self._nearest_boundary(logits, x, label[active], module)
             so_far = (x.detach() - X[active]).flatten(1).norm(dim=1)
             arrived = flipped | (length <= self.tol * so_far)
             goes_on = ~flipped & torch.isfinite(length)
@@ -177,14 +184,18 @@ class DeepFool(BaseEstimator):
             beyond = X[reached] + (1 + self.overshoot) * (moved[reached] - X[reached])
             moved[reached] = beyond.clamp(*self.bounds)
             done = arrived | ~goes_on | stuck | (age[active] > self.steps)
+            if race is not None:
+                ends = active[arrived]
+                distances = (boundary[ends] - X[ends]).flatten(1).norm(dim=1)
+                done |= race.step(distances, so_far, steepest)
             active = active[~done]
         distance = (boundary - X).flatten(1).norm(dim=1)
         return DeepFoolResult(moved - X, distance.masked_fill(~found, float("inf")))
 
     def _nearest_boundary(
         self, logits: Tensor, x: Tensor, label: Tensor, module: nn.Module
-    ) -> tuple[Tensor, Tensor]:
-        """Step to the nearest linearised boundary, and its length (inf without one)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Step to the nearest linearised boundary, its length (inf without), steepest slope."""
         own = logits.gather(1, label[:, None])
         gaps = (own - logits).detach().scatter(1, label[:, None], float("inf"))
         order = gaps.argsort(dim=1)
@@ -214,7 +225,7 @@ class DeepFool(BaseEstimator):
             best[rows] = torch.where(nearer, length, best[rows])
             direction = w * _per_row(length / norm, w)
             step[rows[nearer]] = direction[nearer]
-        return step, best
+        return step, best, steepest
 
 
 def _checked_logits(logits: Tensor) -> Tensor:

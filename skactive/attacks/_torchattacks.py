@@ -14,10 +14,17 @@ from torch import Tensor, nn
 
 from ..utils.random_state import seeded_torch
 from ._base import Attack, Loss
+from ._heads import are_log_probabilities
 
 _OWN = ("attack", "bounds", "random_state")
 _IN_INPUT_UNITS = ("eps", "alpha")
-_MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4}
+_MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4, "JSMA": 10}
+_COLOR_ONLY = ("TIFGSM", "PIFGSM", "PIFGSMPP")
+_NO_CALL_ALONE = {
+    "MultiAttack": "it takes other attacks instead of a module. Use skactive.attacks.AutoAttack, "
+    "or call attacks one after another",
+    "LGV": "it trains a surrogate on data of its own. Collect the models with torchattacks itself",
+}
 
 
 class TorchAttack(Attack):
@@ -130,6 +137,9 @@ class TorchAttack(Attack):
             )
 
     def _check_params(self) -> None:
+        name = self._class().__name__
+        if name in _NO_CALL_ALONE:
+            raise ValueError(f"{name} cannot be run here: {_NO_CALL_ALONE[name]}.")
         self._refuse_unknown(self.settings)
         if self.eps != float("inf"):
             super()._check_params()
@@ -147,8 +157,13 @@ class TorchAttack(Attack):
         wrapped = _Unit(module, X, low, high).eval()
         images = ((X - low) / (high - low)).clamp(0, 1)
         images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
+        if self._class().__name__ in _COLOR_ONLY and images.shape[1] != 3:
+            raise ValueError(
+                f"{self._class().__name__} smooths images of three channels; these inputs have "
+                f"{images.shape[1]}. MIFGSM and DIFGSM take any."
+            )
         with seeded_torch(seed), _quiet():
-            attack = self._build(wrapped, wrapped(images[:1]).shape[1], seed, X.device)
+            attack = self._build(wrapped, wrapped.n_classes, seed, X.device)
             attacked = attack(images, y).detach()
         unchanged = attacked == images
         attacked = (attacked.to(X.dtype) * (high - low) + low).reshape(X.shape)
@@ -164,13 +179,18 @@ class TorchAttack(Attack):
         }
         if "n_classes" in known:
             settings.setdefault("n_classes", n_classes)
+            if settings["n_classes"] > n_classes:
+                raise ValueError(
+                    f"{cls.__name__} was told n_classes={settings['n_classes']}, but the module "
+                    f"has {n_classes}: there are only {n_classes - 1} other classes to target."
+                )
         if "seed" in known:
             settings.setdefault("seed", seed)
         needed = 3 if settings.get("loss") == "dlr" else _MIN_CLASSES.get(cls.__name__, 2)
         if n_classes < needed:
             raise ValueError(
-                f"{cls.__name__} is not defined for {n_classes} classes: its loss compares the "
-                f"{needed} largest logits. Use skactive.attacks.AutoAttack, which adapts."
+                f"{cls.__name__} is not defined for {n_classes} classes: it needs at least "
+                f"{needed}. Use skactive.attacks.AutoAttack, which adapts."
             )
         attack = cls(wrapped, **settings)
         attack.set_device(device)
@@ -185,12 +205,19 @@ class _Unit(nn.Module):
         self.module = module
         self.shape, self.input_dtype = X.shape[1:], X.dtype
         self.low, self.width = low, high - low
+        self._shift = False
+        with torch.no_grad():
+            output = self(((X[:2] - low) / (high - low)).clamp(0, 1))
+        self.n_classes = output.shape[1]
+        self._shift = are_log_probabilities(output)
 
     def forward(self, images: Tensor) -> Tensor:
         inputs = images.to(self.input_dtype)
         if (self.low, self.width) != (0, 1):
             inputs = inputs * self.width + self.low
-        return self.module(inputs.reshape(-1, *self.shape)).float()
+        output = self.module(inputs.reshape(-1, *self.shape)).float()
+        # CW compares scores with 0: log-probabilities, all negative, would never win.
+        return output - output.detach().amin(dim=1, keepdim=True) if self._shift else output
 
 
 @contextlib.contextmanager

@@ -1,0 +1,227 @@
+"""Attack a data set batch by batch: who survives what, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .attacks import Attack, AutoAttack, resolve_attack
+from .attacks._autoattack import warn_if_masked
+from .model_view import ModelView, NetView
+from .utils.indexing import Rows
+from .utils.random_state import derive_seed, torch_generator
+
+_ZERO = "zero_gradient"  # kept beside the survivors while the run lasts
+
+
+@dataclass(frozen=True)
+class RobustnessReport:
+    """What `robustness_report` returns.
+
+    Attributes
+    ----------
+    accuracy : float
+        Clean accuracy.
+    robust_accuracy : float
+        Share of samples that no part of the attack turns.
+    survivors : dict of str to float
+        Share of samples still classified correctly: ``"clean"``, then after each part.
+    correct : ndarray of shape (n_samples,), dtype bool
+        Which samples survive everything.
+    zero_gradients : float or None
+        Share of samples classified correctly with an input gradient of exactly zero; ``None``
+        where it was not measured.
+    """
+
+    accuracy: float
+    robust_accuracy: float
+    survivors: dict[str, float]
+    correct: NDArray[np.bool_] = field(repr=False)
+    zero_gradients: float | None = None
+
+
+class Evaluation:
+    """One pass of an attack over data; the arguments are those of `robustness_report`."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        attack: Any,
+        *,
+        eps: float | None,
+        bounds: tuple[float, float] | None,
+        batch_size: int,
+        random_state: Any,
+    ) -> None:
+        self.rows = Rows.of(X)
+        y = np.asarray(y)
+        if len(self.rows) != len(y) or len(y) == 0:
+            raise ValueError(
+                f"X and y must have the same, non-zero number of samples: X has {len(self.rows)}, "
+                f"y has {len(y)}."
+            )
+        view = ModelView.of(estimator, caller="robust_accuracy_score", batch_size=batch_size)
+        view.require("gradients")
+        assert isinstance(view, NetView)
+        self.view = view
+        if bounds is None and not isinstance(attack, Attack):
+            bounds = getattr(view.estimator, "bounds_", None)
+        self.attack = resolve_attack(attack, eps=eps, bounds=bounds)
+        self.attack._check_params()
+        self.y = _encode(y, view.classes_)
+        self.batch_size = batch_size
+        self.seed = derive_seed(random_state)
+
+    def run(self, checkpoint: Path | None = None, progress: bool = False) -> RobustnessReport:
+        """Attack every batch that the checkpoint does not hold yet."""
+        n_batches = -(-len(self.y) // self.batch_size)
+        found: list[dict[str, NDArray]] = []
+        key = "" if checkpoint is None else self._key()
+        if checkpoint is not None and checkpoint.exists():
+            found = _load(checkpoint, key)
+        batches = enumerate(self.rows.batches(self.batch_size))
+        for number, (window, batch) in _shown(batches, n_batches, progress):
+            if number < len(found):
+                continue
+            found.append(self._batch(batch, self.y[window], derive_seed(self.seed, number)))
+            if checkpoint is not None:
+                _save(checkpoint, key, found)
+        return self._report({name: np.concatenate([p[name] for p in found]) for name in found[0]})
+
+    def clean(self) -> NDArray[np.bool_]:
+        """Which samples are classified correctly, without an attack."""
+        return np.concatenate(
+            [
+                self.view.net_logits(self.view.net_inputs(batch)).argmax(dim=1).cpu().numpy()
+                == self.y[window]
+                for window, batch in self.rows.batches(self.batch_size)
+            ]
+        )
+
+    def _batch(self, batch: Any, y: NDArray, seed: int) -> dict[str, NDArray]:
+        """Who is left after each part, for one batch."""
+        inputs = self.view.net_inputs(batch)
+        target = torch.as_tensor(y, device=inputs.device)
+        correct = self.view.net_logits(inputs).argmax(dim=1) == target
+        left = {"clean": correct.clone()}
+        if correct.any():
+            generator = torch_generator(seed, device=inputs.device)
+            after = self._attacked(inputs[correct], target[correct], generator)
+        else:
+            after = dict.fromkeys(self._part_names(), correct[:0])
+        for name, mask in after.items():
+            left[name] = correct.clone()
+            left[name][correct] = mask
+        return {name: mask.cpu().numpy() for name, mask in left.items()}
+
+    def _attacked(self, X: Tensor, y: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        module = self.view.logits_module
+        if isinstance(self.attack, AutoAttack):
+            attacked, left, zero = self.attack.run(module, X, y, generator=generator)
+            survived = self.view.net_logits(attacked).argmax(dim=1) == y
+            parts = {name: left[name] & survived for name in list(left)[-1:]}
+            return {**{name: left[name] for name in list(left)[1:]}, **parts, _ZERO: zero}
+        attacked = self.attack(module, X, y, generator=generator)
+        return {self._name(): self.view.net_logits(attacked).argmax(dim=1) == y}
+
+    def _part_names(self) -> list[str]:
+        if isinstance(self.attack, AutoAttack):
+            return [*self.attack._parts(len(self.view.classes_)), _ZERO]
+        return [self._name()]
+
+    def _name(self) -> str:
+        return str(getattr(self.attack, "attack", type(self.attack).__name__)).lower()
+
+    def _report(self, left: dict[str, NDArray]) -> RobustnessReport:
+        zero = left.pop(_ZERO, None)
+        survivors = {name: float(mask.mean()) for name, mask in left.items()}
+        zero_share = None if zero is None else float(zero.mean())
+        if zero_share is not None:
+            warn_if_masked(survivors, zero_share)
+        last = list(left)[-1]
+        return RobustnessReport(
+            survivors["clean"], survivors[last], survivors, left[last], zero_share
+        )
+
+    def _key(self) -> str:
+        """What must be the same for a checkpoint to be continued."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, tensor in self.view.logits_module.state_dict().items():
+            digest.update(name.encode() + np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+        digest.update(self.y.tobytes())
+        for _, batch in self.rows.batches(self.batch_size):
+            digest.update(self.view.net_inputs(batch).cpu().numpy().tobytes())
+        return json.dumps(
+            {
+                "attack": repr(self.attack.get_params()),
+                "kind": type(self.attack).__name__,
+                "seed": self.seed,
+                "batch_size": self.batch_size,
+                "model and data": digest.hexdigest(),
+            }
+        )
+
+
+def _save(path: Path, key: str, found: list[dict[str, NDArray]]) -> None:
+    """Write all batches so far; a reader finds the old file or the new one, never half of one."""
+    arrays = {
+        f"{number}/{name}": mask for number, part in enumerate(found) for name, mask in part.items()
+    }
+    unfinished = path.with_name(path.name + ".part")
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, key=np.array(key), **arrays)  # type: ignore[arg-type]
+    unfinished.replace(path)
+
+
+def _load(path: Path, key: str) -> list[dict[str, NDArray]]:
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
+        theirs = json.loads(str(stored.pop("key")))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is no checkpoint of robustness_report, or a damaged one ({error}). Delete it "
+            "or name another file."
+        ) from error
+    ours = json.loads(key)
+    differing = [name for name in ours if theirs.get(name) != ours[name]]
+    if differing:
+        raise ValueError(
+            f"{path} belongs to another run: {', '.join(differing)} differ. Name another file, or "
+            "delete this one."
+        )
+    found: list[dict[str, NDArray]] = []
+    for name, mask in stored.items():
+        number, _, part = name.partition("/")
+        found.extend({} for _ in range(int(number) + 1 - len(found)))
+        found[int(number)][part] = mask
+    return found
+
+
+def _encode(y: NDArray, classes: NDArray) -> NDArray:
+    """Column of each label; -1 for labels the model does not know (never classified right)."""
+    position = np.searchsorted(classes, y)
+    position = np.clip(position, 0, len(classes) - 1)
+    return np.where(np.asarray(classes)[position] == y, position, -1)
+
+
+def _shown(batches: Any, n_batches: int, progress: bool) -> Any:
+    if not progress:
+        return batches
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True needs tqdm: pip install tqdm.") from error
+    return tqdm(batches, total=n_batches, desc="attacking", unit="batch")

@@ -1,0 +1,57 @@
+"""What an attacked module returns: checked once a call, and turned into logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .._logits import LogProbabilities
+
+_ROWS = 2
+
+
+def logits_head(module: nn.Module, X: Tensor, y: Tensor | None = None) -> nn.Module:
+    """`module`, or for one that returns probabilities a wrapper that returns their logarithms.
+
+    Probabilities shrink gradients to nothing where the module is confident and make distances
+    to the boundary meaningless; their logarithms serve as logits do.
+
+    Raises
+    ------
+    ValueError
+        If the module returns anything but one finite score per class, or `y` holds a class
+        that it does not have.
+    """
+    with torch.no_grad():
+        output = module(X[:_ROWS])
+    n_rows = min(_ROWS, len(X))
+    shape = tuple(getattr(output, "shape", ()))
+    if len(shape) != 2 or shape[0] != n_rows or shape[1] < 2:
+        raise ValueError(
+            f"The module must return logits of shape (n, n_classes) with at least two classes; for "
+            f"{n_rows} samples it returned {shape or type(output).__name__}."
+        )
+    if torch.isnan(output).any():
+        raise ValueError(
+            "The module returned NaN: its training has diverged, or its inputs were scaled wrongly."
+        )
+    if y is not None and len(y) and (int(y.min()) < 0 or int(y.max()) >= shape[1]):
+        raise ValueError(
+            f"y holds class {int(y.max() if y.max() >= shape[1] else y.min())}, but the module has "
+            f"{shape[1]} classes, 0 to {shape[1] - 1}."
+        )
+    return LogProbabilities(module) if _are_probabilities(output) else module
+
+
+def are_log_probabilities(output: Tensor) -> bool:
+    """Whether rows are logarithms of probabilities."""
+    return bool((output <= 0).all()) and _sum_to_one(output.exp())
+
+
+def _are_probabilities(output: Tensor) -> bool:
+    return bool((output >= 0).all()) and _sum_to_one(output)
+
+
+def _sum_to_one(proba: Tensor) -> bool:
+    total = proba.double().sum(dim=1)
+    return torch.allclose(total, torch.ones_like(total), atol=1e-4)
