@@ -291,7 +291,7 @@ def test_progress_counts_rounds_and_tells_the_time_left(tmp_path, capsys):
 
 
 def test_threads_are_shared_among_the_workers(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr("skactive.study._runner.cpu_count", lambda: 6)
     before = torch.get_num_threads()
     said = run(tmp_path, execution=Execution(progress=False), strategies=("random",))
     assert "1 workers (here) of 6 threads" in said[0]

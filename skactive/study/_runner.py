@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib import Parallel, cpu_count, delayed, effective_n_jobs, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ._components import FULL, load_data, make_strategy
@@ -102,10 +102,7 @@ def run_study(
     execution = execution or Execution()
     check_backend(execution)
     out = Path(out)
-    names = [protocol.name for protocol in protocols]
-    for name in names:
-        if names.count(name) > 1:
-            raise StudyError(f"{name} is asked for twice. Give one of them another name=….")
+    _check_names(protocols)
     tasks = [task for p in protocols for task in plan(p, strategies, modes, seeds)]
     for protocol in protocols:
         load_data(protocol)
@@ -113,13 +110,15 @@ def run_study(
     for protocol in protocols:
         open_folder(out / protocol.name, protocol, token)
     n_jobs = min(effective_n_jobs(execution.jobs), len(tasks))
-    threads = execution.threads or max(1, (os.cpu_count() or 1) // n_jobs)
+    threads = execution.threads or max(1, cpu_count() // n_jobs)
+    here = n_jobs == 1 and execution.backend == "loky"
     say(
-        f"{len(tasks)} tasks on {n_jobs} workers ({execution.backend if n_jobs > 1 else 'here'}) "
+        f"{len(tasks)} tasks on {n_jobs} workers ({'here' if here else execution.backend}) "
         f"of {threads} threads; results in {out}"
     )
+    home = out.resolve()  # workers may run elsewhere
     places = [
-        Place(out / task.protocol.name, token, threads, pick_device(execution.device, number))
+        Place(home / task.protocol.name, token, threads, pick_device(execution.device, number))
         for number, task in enumerate(tasks)
     ]
     starts = list({(t.protocol.name, t.seed): (t, p) for t, p in zip(tasks, places, strict=True)}
@@ -131,6 +130,13 @@ def run_study(
                     n_jobs, say)  # fmt: skip
     _raise_failures(done)
     return out
+
+
+def _check_names(protocols: Sequence[Protocol]) -> None:
+    names = [protocol.name for protocol in protocols]
+    for name in names:
+        if names.count(name) > 1:
+            raise StudyError(f"{name} is asked for twice. Give one of them another name=….")
 
 
 def plan(
@@ -172,6 +178,8 @@ def open_folder(folder: Path, protocol: Protocol, token: str) -> None:
                     "another --out, or --set name=… for another folder in it."
                 )
         take_over(folder, token)
+        for left in folder.glob("initial/*.new"):
+            left.unlink()
         write_atomically(record, json.dumps(settings, indent=1).encode())
         write_atomically(folder / "protocol.toml", as_toml(settings).encode())
     except OSError as error:
@@ -258,8 +266,12 @@ def _progress(tasks: list[Task], out: Path, shown: bool) -> Iterator[None]:
     if not shown:
         yield
         return
-    from tqdm.auto import tqdm
-
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        print('No progress bar: it needs tqdm, pip install "skactive[study]".')
+        yield
+        return
     paths = [out / task.protocol.name / "tasks" / f"{task.slug}.sqlite" for task in tasks]
     totals = [task.last_stage + 1 for task in tasks]
 

@@ -1,0 +1,258 @@
+"""Reports: of results written by hand, number by number, and of a study that was run."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from skactive.analysis import area_under_budget_curve, selection_bias
+from skactive.study import DRE_STRATEGIES, StudyError, preset, write_report
+from skactive.study._cli import main
+from skactive.study._runner import open_folder
+from skactive.study._store import TaskStore
+
+matplotlib.use("Agg")
+
+
+def put(out, protocol, strategy, mode, seed, accuracies, robust=None, **columns):
+    """Write a task's rows; `robust` has one list a stage for each attack."""
+    folder = out / protocol.name
+    open_folder(folder, protocol, "token")
+    slug = f"{strategy.replace(':', '_')}-{mode}-seed{seed}"
+    store = TaskStore(folder, slug, (strategy, mode, seed), "token")
+    for stage, accuracy in enumerate(accuracies):
+        row = {
+            "stage": stage, "oracle": protocol.initial + stage * protocol.per_stage,
+            "pseudo": 0, "adversarial": 0, "validation": 0, "accuracy": accuracy,
+            "robust": {name: values[stage] for name, values in (robust or {}).items()},
+            "bias": {}, "transfer": {}, "picked": [], "query_time": 0.5, "fit_time": 1.0,
+            "attack_time": {}, "weights": "",
+            **{name: values[stage] for name, values in columns.items()},
+        }  # fmt: skip
+        store.commit(row, None)
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """Three stages of MNIST: random, dre and entropy over seven seeds, with an AutoAttack."""
+    protocol = preset("mnist", stages=3)
+    rng = np.random.default_rng(0)
+    for strategy, level in (("random", 0.6), ("dre", 0.7), ("entropy", 0.4)):
+        for seed in range(7):
+            noise = rng.normal(0, 0.01, 4).tolist()
+            robust = [level + e for e in noise]
+            bias = {"entropy": 1 - level, "class": rng.random()}
+            put(
+                tmp_path, protocol, strategy, "robust", seed, [0.2, 0.8, 0.9, 0.98],
+                {"pgd": [r + 0.1 for r in robust], "autoattack": robust},
+                bias=[{}, bias, bias, bias],
+            )  # fmt: skip
+    return tmp_path
+
+
+def test_our_numbers_stand_beside_the_papers(mnist):
+    text = write_report(mnist).read_text()
+    table = pd.read_csv(mnist / "report" / "dre_table_5.csv")
+    stages = pd.read_csv(mnist / "report" / "stages.csv")
+    last = stages[(stages.stage == 3) & (stages.strategy == "dre")].robust_autoattack * 100
+    cell = table[(table.row == "dre") & table.column.str.contains("last stage: robust")].iloc[0]
+    assert cell.ours == pytest.approx(last.mean(), rel=1e-5)
+    assert cell.sd == pytest.approx(last.std(), rel=1e-4)
+    assert (cell.n_seeds, cell.paper) == (7, 67.69)
+    assert f"{last.mean():.2f} ± {last.std():.2f} (67.69)" in text
+    assert "98.00 ± 0.00 (98.59)" in text
+    third = table[(table.row == "entropy") & table.column.str.contains("1/3 stage: robust")]
+    assert third.paper.tolist() == [35.18]
+
+
+def test_what_is_missing_is_named_with_its_command(mnist):
+    text = write_report(mnist).read_text()
+    lacking = [name for name in DRE_STRATEGIES if name not in ("random", "dre", "entropy")]
+    assert (
+        f"`python -m skactive study mnist --strategies {' '.join(lacking)} --modes robust --out "
+        f"{mnist}`" in text
+    )
+    assert f"study mnist --strategies full --modes robust --out {mnist}`" in text
+    assert "Not run: fashion_mnist, svhn, cifar10_vgg16" in text
+    assert "`python -m skactive study dfal_runtime --out" in text
+    assert (
+        f"Missing: put the results of `ActiveLearner.retrain` into {mnist}/retraining.csv" in text
+    )
+
+
+def test_commands_for_what_is_missing_are_accepted(mnist, tmp_path):
+    import re
+
+    text = write_report(mnist).read_text()
+    commands = set(re.findall(r"`python -m skactive (study [^`]*)`", text))
+    assert len(commands) >= 4
+    for command in commands:
+        assert main([*command.split(), "--print"]) == 0
+
+
+def test_tests_are_scipys_and_corrected(mnist):
+    write_report(mnist)
+    stages = pd.read_csv(mnist / "report" / "stages.csv")
+    found = pd.read_csv(mnist / "report" / "comparisons.csv")
+    last = stages[stages.stage == 3].pivot(
+        index="seed", columns="strategy", values="robust_autoattack"
+    )
+    rows = found[found.measure == "robustness (AutoAttack), last stage"].set_index("strategy")
+    for strategy in ("dre", "entropy"):
+        reference = stats.wilcoxon(last[strategy], last["random"])
+        assert rows.pvalue[strategy] == reference.pvalue == 2 / 2**7
+        assert rows.pvalue_holm[strategy] == 2 * 2 / 2**7
+        difference = (last[strategy] - last["random"]).mean()
+        assert rows.mean_difference[strategy] == pytest.approx(difference, rel=1e-4)
+    area = stages[(stages.strategy == "dre") & (stages.seed == 2)].sort_values("stage")
+    expected = area_under_budget_curve(area.oracle, area.robust_autoattack)
+    areas = pd.read_csv(mnist / "report" / "budget_curves.csv")
+    one = areas[(areas.row == "dre") & areas.column.str.contains("AutoAttack")]
+    every = stages[stages.strategy == "dre"].sort_values("stage").groupby("seed")
+    means = every[["oracle", "robust_autoattack"]].apply(
+        lambda part: area_under_budget_curve(part.oracle, part.robust_autoattack)
+    )
+    assert one.ours.item() == pytest.approx(100 * means.mean(), rel=1e-4)
+    assert means[2] == expected
+
+
+def test_correlations_are_scipys(mnist):
+    text = write_report(mnist).read_text()
+    stages = pd.read_csv(mnist / "report" / "stages.csv")
+    means = stages[stages.stage == 2].groupby("strategy").mean(numeric_only=True)
+    for name in ("entropy", "class"):
+        r = stats.pearsonr(means[f"bias_{name}"], means.robust_autoattack).statistic
+        lines = text.split("Figure 3")[1].splitlines()
+        lines = text.split("Figure 3")[1].splitlines()
+        (line,) = [line for line in lines if line.startswith(f"| {name} | ")]
+        assert line.split("|")[4].split()[0] == f"{r:+.2f}"
+    assert (mnist / "report" / "bias_mnist.png").stat().st_size > 1000
+    assert (mnist / "report" / "curves_mnist_robust.png").stat().st_size > 1000
+
+
+def test_the_attack_of_the_tables_can_be_chosen(mnist, capsys):
+    text = write_report(mnist, attack="pgd").read_text()
+    assert "robustness (PGD)" in text
+    assert "AutoAttack)" not in text
+    assert main(["report", str(mnist), "--attack", "sqare"]) == 2
+    assert "no attack in these results 'sqare'" in capsys.readouterr().err
+
+
+def test_too_few_seeds_are_said_instead_of_a_p_value(tmp_path):
+    protocol = preset("mnist", stages=1)
+    for strategy, level in (("random", 0.5), ("dre", 0.6)):
+        for seed in range(3):
+            put(tmp_path, protocol, strategy, "robust", seed, [0.2, level],
+                {"pgd": [0.1, level]}, bias=[{}, {"entropy": level}])  # fmt: skip
+    text = write_report(tmp_path).read_text()
+    assert "no test: 3 pairs, at least 6 are needed for p < 0.05." in text
+    assert "| dre | 3 | +10.00 | +10.00 to +10.00 | +1.00 | – | – |" in text
+    assert "a correlation needs at least 3 strategies" in text
+
+
+def test_studies_are_pooled_over_data_sets_and_seeds(tmp_path):
+    for name in ("mnist", "fashion_mnist"):
+        for strategy, level in (("random", 0.5), ("dre", 0.6)):
+            for seed in range(3):
+                accuracy = level + 0.01 * seed * (strategy == "dre")
+                put(tmp_path, preset(name, stages=1), strategy, "standard", seed, [0.2, accuracy])
+    text = write_report(tmp_path).read_text()
+    assert "**all studies: accuracy, last stage**" in text
+    assert "| dre | 6 | +11.00 |" in text
+    assert "| 0.0312 | 0.0312 |" in text
+
+
+def test_unfinished_tasks_are_left_out_and_counted(mnist):
+    put(mnist, preset("mnist", stages=3), "margin", "robust", 0, [0.2, 0.3],
+        {"pgd": [0, 0], "autoattack": [0, 0]})  # fmt: skip
+    text = write_report(mnist).read_text()
+    assert "1 runs are not finished and left out" in text
+    assert "| margin |" not in text
+
+
+def test_settings_are_printed_in_full(mnist):
+    text = write_report(mnist).read_text()
+    assert "per_stage = 200" in text
+    assert "# train_attack: {'alpha': 0.01, 'bounds': (0, 1), 'eps': 0.3" in text
+
+
+def test_table_3_has_the_initial_and_the_full_model(mnist):
+    put(mnist, preset("mnist", stages=3), "full", "robust", 0, [0.2, 0.99],
+        {"pgd": [0.0, 0.9], "autoattack": [0.0, 0.8]})  # fmt: skip
+    text = write_report(mnist).read_text()
+    assert "| Budget | 800 (5000) |" in text
+    assert "| Initial accuracy | 20.00 ± 0.00 (29.65) |" in text
+    assert "| Full accuracy | 99.00 (98.69) |" in text
+    assert "| Full robustness, AutoAttack | 80.00 (76.17) |" in text
+    assert "| full |" not in text.split("Table 5")[1].split("##")[0]
+
+
+def test_table_6_is_read_from_a_csv(mnist):
+    rows = [("mnist", "lenet5", "dre", seed, 0.04, 0.98, 0.75 + seed / 100) for seed in (0, 1)]
+    columns = ["dataset", "network", "strategy", "seed", "budget", "accuracy", "robust"]
+    pd.DataFrame(rows, columns=columns).to_csv(mnist / "retraining.csv")
+    assert (
+        "| dre | 98.00 ± 0.00 (98.54) | 75.50 ± 0.71 (76.88) |" in write_report(mnist).read_text()
+    )
+    pd.DataFrame(rows, columns=columns).drop(columns="robust").to_csv(mnist / "retraining.csv")
+    assert "lacks the columns robust" in write_report(mnist).read_text()
+
+
+def test_dfal_tables(tmp_path):
+    protocol = preset("dfal_mnist_lenet5")
+    n = protocol.stages + 1
+    for strategy, best in (("dfal", 0.99), ("random", 0.95)):
+        curve = np.linspace(0.5, best, n).tolist()
+        twins = [10 * stage * (strategy == "dfal") for stage in range(n)]
+        put(tmp_path, protocol, strategy, "standard", 0, curve, adversarial=twins,
+            transfer=[{}] * (n - 1) + [{"vgg8": best - 0.01}])  # fmt: skip
+    put(tmp_path, protocol, "full", "standard", 0, [0.5, 0.97])
+    for strategy, seconds in (("dfal", 1.5), ("robust_coreset:outliers=0.0", 9.0)):
+        put(tmp_path, preset("dfal_runtime"), strategy, "standard", 0, [0.5, 0.6],
+            query_time=[0, seconds])  # fmt: skip
+    text = write_report(tmp_path).read_text()
+    at_100 = 100 * np.linspace(0.5, 0.99, n)[8]
+    assert f"| dfal | {at_100:.2f} (82.77) |" in text
+    assert "| all data |  |  |  | 97.00 (99.04) |" in text
+    stage = int(np.argmax(np.linspace(0.5, 0.99, n) >= 0.965))
+    labels = 20 + 10 * stage
+    assert f"| dfal | {labels} (1210) | {labels + 10 * stage} (2410) |" in text
+    assert "| random | – | – |" in text
+    assert "| dfal | 1.50 (126.54) |" in text
+    assert "| robust_coreset:outliers=0.0 | 9.00 (784.99) |" in text
+    assert "| dfal_mnist_lenet5: lenet5 → vgg8 | 98.00 (97.80) | 94.00 (94.46) |" in text
+
+
+def test_nothing_to_report_is_said(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 2
+    assert "There is no study in" in capsys.readouterr().err
+    open_folder(tmp_path / "mnist", preset("mnist"), "token")
+    assert main(["report", str(tmp_path)]) == 2
+    assert "No stage in" in capsys.readouterr().err
+    put(tmp_path, preset("mnist"), "dre", "robust", 0, [0.1], {})
+    with pytest.raises(StudyError, match="No task in"):
+        write_report(tmp_path)
+
+
+def test_where_it_cannot_be_written_is_said(mnist, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="cannot be written to"):
+        write_report(mnist, tmp_path / "file")
+
+
+def test_a_report_without_random_sampling(tmp_path):
+    put(tmp_path, preset("mnist", stages=1), "dre", "robust", 0, [0.1, 0.9], {"pgd": [0, 0.5]})
+    text = write_report(tmp_path, tmp_path / "elsewhere").read_text()
+    assert "Not possible: random sampling was not run." in text
+
+
+def test_the_bias_of_a_report_is_the_analysis(mnist):
+    proba = np.random.default_rng(0).dirichlet(np.ones(4), 300)
+    bias = selection_bias(proba, range(30))
+    put(mnist, preset("mnist", stages=3), "gini", "robust", 0, [0.2] * 4,
+        {"pgd": [0.1] * 4, "autoattack": [0.1] * 4}, bias=[{}, bias, bias, bias])  # fmt: skip
+    write_report(mnist)
+    stages = pd.read_csv(mnist / "report" / "stages.csv")
+    gini = stages[(stages.strategy == "gini") & (stages.stage == 1)]
+    assert gini.bias_margin.item() == pytest.approx(bias["margin"], rel=1e-5)
