@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from skorch.exceptions import NotInitializedError
 
 from ..exceptions import CapabilityError
 from ..utils.indexing import Rows, n_rows
+from .utils.data import is_dict
 
 UNFITTED = (NotFittedError, NotInitializedError)
 _BATCH = 1 << 16  # rows predicted at once: whatever is smaller is asked in one call
@@ -46,7 +47,7 @@ def class_proba(classifier: Any, X: Any, caller: str, **kwargs: Any) -> NDArray:
 
 def in_batches(function: Callable, X: Any, **kwargs: Any) -> Any:
     """``function(X)``, for a large `X` in several calls."""
-    if isinstance(X, Mapping) or n_rows(X) <= _BATCH:
+    if is_dict(X) or n_rows(X) <= _BATCH:
         return function(X, **kwargs)
     parts = [function(rows, **kwargs) for _, rows in Rows(X).batches(_BATCH)]
     if isinstance(parts[0], list):

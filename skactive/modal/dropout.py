@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..utils.inputs import as_batch
 from ..utils.modules import untouched
 from ..utils.random_state import derive_seed, seeded_torch
 from ._errors import InvalidValue
-from .utils.data import retrieve_rows
+from .utils.data import is_dict, retrieve_rows
 from .utils.selection import pick
 
 
@@ -295,10 +295,10 @@ def _per_sample(utility: NDArray, combine: Callable) -> NDArray:
 
 
 def _split(X: Any, size: int) -> Iterator[Any]:
-    n = n_rows(next(iter(X.values())) if isinstance(X, Mapping) else X)
+    n = n_rows(next(iter(X.values())) if is_dict(X) else X)
     for start in range(0, n, size):
         rows = retrieve_rows(X, slice(start, start + size))
-        if isinstance(rows, Mapping):
+        if isinstance(rows, dict):
             yield {key: torch.as_tensor(part) for key, part in rows.items()}
         else:
             batch = as_batch(rows)

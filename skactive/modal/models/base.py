@@ -1,10 +1,10 @@
-"""What all of modAL's learners share."""
+"""What all of modAL's learners share, and what its committees do."""
 
 from __future__ import annotations
 
 import abc
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,54 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble._base import _BaseHeterogeneousEnsemble
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, check_X_y, get_tags
+from sklearn.utils import check_X_y, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ...utils.indexing import n_rows
 from .._errors import InvalidType
-from ..utils.combination import accepts
-from ..utils.data import data_hstack, retrieve_rows
-
-
-class Querying:
-    """Ask a query strategy: learners and committees alike."""
-
-    query_strategy: Any
-    random_state: Any = None
-
-    def _ask(self, X_pool: Any, args: tuple, return_metrics: bool, kwargs: dict[str, Any]) -> tuple:
-        strategy = self.query_strategy
-        if not callable(strategy):
-            raise InvalidType(f"query_strategy must be callable, got {strategy!r}.")
-        if "n" in kwargs and not accepts(strategy, "n"):
-            if "n_instances" in kwargs:
-                raise TypeError("Pass either n_instances or n (skactive's name for it), not both.")
-            kwargs["n_instances"] = kwargs.pop("n")
-        if self.random_state is not None and accepts(strategy, "random_state"):
-            kwargs.setdefault("random_state", self._generator())
-        answer = strategy(self, X_pool, *args, **kwargs)
-        # By type: an array or a list of two indices is not (indices, metrics).
-        pair = isinstance(answer, tuple) and len(answer) == 2
-        indices, metrics = answer if pair else (answer, None)
-        rows = retrieve_rows(X_pool, indices)
-        if not return_metrics:
-            return indices, rows
-        if metrics is None:
-            warnings.warn(
-                "The query strategy returned no metrics: return_metrics=True gives None. Let it "
-                "return (indices, metrics).",
-                stacklevel=3,
-            )
-        return indices, rows, metrics
-
-    def _generator(self) -> np.random.RandomState:
-        """NumPy's global generator, as in modAL, unless `random_state` was given."""
-        if self.random_state is None:
-            return check_random_state(None)
-        if not hasattr(self, "_rng"):
-            self._rng = check_random_state(self.random_state)
-        return self._rng
+from ..utils.data import data_hstack, data_vstack, is_dict, retrieve_rows
+from ._querying import Querying
 
 
 def _estimator_has(name: str) -> Any:
@@ -218,7 +178,162 @@ class BaseLearner(Querying, BaseEstimator, abc.ABC):
         self, X: Any, y: Any, bootstrap: bool, fit_kwargs: dict[str, Any], method: str = "fit"
     ) -> None:
         if bootstrap:
-            n = n_rows(next(iter(X.values())) if isinstance(X, Mapping) else X)
+            n = n_rows(next(iter(X.values())) if is_dict(X) else X)
             rows = self._generator().choice(n, n, replace=True)
             X, y = retrieve_rows(X, rows), retrieve_rows(y, rows)
         getattr(self.estimator, method)(X, y, **fit_kwargs)
+
+
+class BaseCommittee(Querying, BaseEstimator, abc.ABC):
+    """Base class of committees.
+
+    Parameters
+    ----------
+    learner_list : list of ActiveLearner
+    query_strategy : callable
+    on_transformed : bool, default=False
+        See `ActiveLearner`.
+    random_state : None, int or RandomState, default=None
+        For ties; each member has its own for its bootstraps.
+    """
+
+    def __init__(
+        self,
+        learner_list: list[BaseLearner],
+        query_strategy: Any,
+        on_transformed: bool = False,
+        *,
+        random_state: Any = None,
+    ) -> None:
+        if not isinstance(learner_list, list):
+            raise InvalidType(
+                f"learner_list must be a list of learners, got {type(learner_list).__name__}."
+            )
+        self.learner_list = learner_list
+        self.query_strategy = query_strategy
+        self.on_transformed = on_transformed
+        self.random_state = random_state
+
+    def __iter__(self) -> Iterator[BaseLearner]:
+        return iter(self.learner_list)
+
+    def __len__(self) -> int:
+        return len(self.learner_list)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        try:
+            for learner in self.learner_list:
+                check_is_fitted(learner)
+        except (NotFittedError, TypeError):
+            return False
+        return True
+
+    @property
+    def X_training(self) -> Any:
+        """What the members were taught, what several were taught the same counted once; or None."""
+        distinct: list[Any] = []
+        for learner in self.learner_list:
+            X = getattr(learner, "X_training", None)
+            if X is not None and not any(_same(X, other) for other in distinct):
+                distinct.append(X)
+        return data_vstack(distinct) if distinct else None
+
+    def fit(self, X: Any, y: Any, **fit_kwargs: Any) -> BaseCommittee:
+        """Let all members forget what they were taught, and learn from these samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+        y : array-like of shape (n_samples,)
+        **fit_kwargs
+            Passed to each member's ``fit``; ``bootstrap=True`` trains each on a sample of its own.
+
+        Returns
+        -------
+        self
+        """
+        for learner in self.learner_list:
+            learner.fit(X, y, **fit_kwargs)
+        return self
+
+    def teach(
+        self, X: Any, y: Any, bootstrap: bool = False, only_new: bool = False, **fit_kwargs: Any
+    ) -> None:
+        """Teach all members.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+        y : array-like of shape (n_samples,)
+        bootstrap : bool, default=False
+            Train each member on a bootstrap sample of its own.
+        only_new : bool, default=False
+            Train on these samples alone; they are stored all the same (as in modAL).
+        **fit_kwargs
+            Passed to the estimators' ``fit``.
+
+        Raises
+        ------
+        ValueError
+            If the data does not fit together or to what was taught before. No member has changed
+            then.
+        """
+        joined = [learner._joined(X, y) for learner in self.learner_list]
+        for learner, (X_all, y_all) in zip(self.learner_list, joined, strict=True):
+            trained_on = (X, y) if only_new else (X_all, y_all)
+            learner._fit_estimator(*trained_on, bootstrap, fit_kwargs)
+            learner._store(X_all, y_all)
+
+    def rebag(self, **fit_kwargs: Any) -> None:
+        """Train each member on a bootstrap sample of its own data again.
+
+        Parameters
+        ----------
+        **fit_kwargs
+            Passed to the estimators' ``fit``.
+        """
+        for learner in self.learner_list:
+            if learner.X_training is None:
+                raise NotFittedError("A member has no data to be bagged again. Call fit first.")
+            learner._fit_estimator(learner.X_training, learner.y_training, True, fit_kwargs)
+
+    def query(
+        self,
+        X_pool: Any,
+        return_metrics: bool = False,
+        *query_args: Any,
+        **query_kwargs: Any,
+    ) -> tuple:
+        """Ask the query strategy; see `ActiveLearner.query`.
+
+        Parameters
+        ----------
+        X_pool : array-like
+        return_metrics : bool, default=False
+            A number that is no bool is taken for `n_instances`, as in ``query(X_pool, 3)``.
+        *query_args, **query_kwargs
+            Passed to the strategy.
+        """
+        if isinstance(return_metrics, Integral) and not isinstance(return_metrics, bool):
+            query_args, return_metrics = (return_metrics, *query_args), False
+        return self._ask(X_pool, query_args, return_metrics, query_kwargs)
+
+    def transform_without_estimating(self, X: Any) -> Any:
+        """Transformed samples of all members side by side; see `ActiveLearner`."""
+        return data_hstack([learner.transform_without_estimating(X) for learner in self])
+
+    @abc.abstractmethod
+    def predict(self, X: Any) -> Any:
+        """Prediction of the committee."""
+
+    @abc.abstractmethod
+    def vote(self, X: Any) -> Any:
+        """Prediction of each member, shape (n_samples, n_members)."""
+
+
+def _same(X: Any, other: Any) -> bool:
+    if X is other:
+        return True
+    if type(X) is not type(other) or np.shape(X) != np.shape(other) or not np.ndim(X):
+        return False
+    return bool(np.array_equal(np.asarray(X), np.asarray(other)))

@@ -11,8 +11,8 @@ from sklearn.base import clone
 from ..acquisition import max_EI
 from ..uncertainty import uncertainty_sampling
 from ..utils.data import data_vstack, retrieve_rows
-from .base import BaseLearner
-from .committees import BaseCommittee, Committee, CommitteeRegressor
+from .base import BaseCommittee, BaseLearner
+from .committees import Committee, CommitteeRegressor
 
 __all__ = [
     "ActiveLearner",

@@ -94,7 +94,7 @@ def retrieve_rows(X: Any, I: Any) -> Any:  # noqa: E741 - modAL's name
     I : int, slice, list or array of int, or boolean mask
         A single position gives a single row: 1-D, or a Series.
     """
-    if isinstance(X, Mapping):
+    if is_dict(X):
         return {key: retrieve_rows(part, I) for key, part in X.items()}
     _check_container(X)
     if isinstance(I, Integral) and not isinstance(I, bool):
@@ -127,9 +127,14 @@ def data_shape(X: Any) -> tuple[int, ...]:
     return tuple(np.asarray(X).shape if shape is None else shape)
 
 
+def is_dict(X: Any) -> bool:
+    """Whether `X` is a dict of containers (SciPy's dok_matrix is a dict, too)."""
+    return isinstance(X, Mapping) and not sp.issparse(X)
+
+
 def _check_container(X: Any) -> None:
     array_like = hasattr(X, "__len__") or hasattr(X, "shape")
-    if not array_like or isinstance(X, (str, bytes, Mapping, set)):
+    if not array_like or isinstance(X, (str, bytes, set)) or is_dict(X):
         raise TypeError(
             f"{type(X).__name__} is no container of rows. Pass an array, a sparse matrix, a "
             "DataFrame, a tensor or a list."
