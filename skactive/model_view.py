@@ -23,6 +23,7 @@ from .exceptions import CapabilityError
 from .kernels.gradient_norms import expected_gradient_length
 from .kernels.inference import NoSuchLayer, check_not_diverged, forward_in_batches
 from .kernels.mc_dropout import mc_dropout_proba
+from .kernels.nearest_boundary import nearest_boundaries
 from .utils.indexing import Rows
 from .utils.inputs import as_batch, as_float_tensor
 from .utils.modules import module_device, untouched
@@ -163,6 +164,12 @@ class ModelView:
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
         """L2 distance to the decision boundary, shape (n,); inf where none was found."""
+        raise self._lacks("boundary")
+
+    def nearest_boundaries(
+        self, X: Any, n: int, rng: np.random.Generator, deepfool: DeepFool | None = None
+    ) -> NDArray:
+        """Distances of all that can be among the `n` nearest, shape (n,); inf for the others."""
         raise self._lacks("boundary")
 
     def adversarial_twins(
@@ -397,6 +404,22 @@ class NetView(ModelView):
         return self._by_batch(
             X, lambda inputs: (attack(self.logits_module, inputs).distance,), 16 * self._batch_size
         )[0]
+
+    def nearest_boundaries(
+        self, X: Any, n: int, rng: np.random.Generator, deepfool: DeepFool | None = None
+    ) -> NDArray:
+        rows = Rows.of(X)
+        logits, _ = forward_in_batches(
+            self._eager, rows, self.net_inputs, batch_size=self._batch_size
+        )
+        return nearest_boundaries(
+            self.logits_module,
+            logits,
+            lambda positions: self.net_inputs(rows.take(positions)),
+            n,
+            self._deepfool(deepfool),
+            rng,
+        )
 
     def adversarial_twins(
         self, X: Any, deepfool: DeepFool | None = None

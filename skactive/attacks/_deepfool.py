@@ -100,9 +100,7 @@ class DeepFool(BaseEstimator):
         self.exhaustive = exhaustive
         self.batch_size = batch_size
 
-    def __call__(
-        self, module: nn.Module, X: Tensor, *, race: Race | None = None
-    ) -> DeepFoolResult:
+    def __call__(self, module: nn.Module, X: Tensor, *, race: Race | None = None) -> DeepFoolResult:
         """Find the nearest boundary of each sample.
 
         Parameters

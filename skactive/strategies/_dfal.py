@@ -31,6 +31,11 @@ class DFAL(ScoringStrategy):
         bought label (DFAL's own contribution, which the DRE study switches off).
     deepfool : DeepFool or None, default=None
         The attack; ``None`` is ``DeepFool()``.
+    exhaustive : bool, default=False
+        Attack every candidate to the end. By default only those whose gap between the two
+        largest logits is small enough for them to be among the `n` nearest, and none of them
+        further than that (see `skactive.kernels.nearest_boundary`): the same picks, unless the
+        network is somewhere much steeper than anywhere the attack has been.
     random_state : None, int, RandomState or Generator, default=None
         Draws the candidates and orders ties.
 
@@ -50,6 +55,7 @@ class DFAL(ScoringStrategy):
         ],
         "adversarial_twins": ["boolean"],
         "deepfool": [DeepFool, None],
+        "exhaustive": ["boolean"],
     }
 
     def __init__(
@@ -57,6 +63,7 @@ class DFAL(ScoringStrategy):
         n_candidates: int | str | None = None,
         adversarial_twins: bool = False,
         deepfool: DeepFool | None = None,
+        exhaustive: bool = False,
         *,
         random_state: Any = None,
     ) -> None:
@@ -64,6 +71,7 @@ class DFAL(ScoringStrategy):
         self.n_candidates = n_candidates
         self.adversarial_twins = adversarial_twins
         self.deepfool = deepfool
+        self.exhaustive = exhaustive
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
         return -model.boundary_distances(X, deepfool=self.deepfool)
@@ -71,7 +79,10 @@ class DFAL(ScoringStrategy):
     def _select(self, query: Query) -> Selection:
         attacked = self._draw_candidates(query)
         rows = query.X.subset(attacked)
-        scores = self._score_checked(query.model, rows, query.rng)
+        if self.exhaustive or query.n == len(rows):
+            scores = self._score_checked(query.model, rows, query.rng)
+        else:
+            scores = -query.model.nearest_boundaries(rows, query.n, query.rng, self.deepfool)
         best = top_k(scores, query.n, query.rng)
         twins = None
         if self.adversarial_twins:
