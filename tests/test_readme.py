@@ -14,6 +14,14 @@ def test_the_ten_lines_run(capsys):
     assert 0.2 < float(capsys.readouterr().out) < 1
 
 
+def test_the_scripts_for_modals_users_run():
+    page = (ROOT / "docs" / "coming_from_modal.md").read_text(encoding="utf-8")
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(compile(code, "coming_from_modal.md", "exec"), names)
+    assert names["query_instance"].shape == (5, 4)
+
+
 def test_the_gate_reads_its_command_from_the_readme():
     gate = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "<!-- test-command -->" in gate

@@ -226,7 +226,7 @@ def test_bayesian_optimization(strategy):
         optimizer.teach(X[query_idx].reshape(1, -1), y[query_idx].reshape(1, -1))
     X_max, y_max = optimizer.get_max()
     assert y_max.shape == (1,)
-    assert y_max > 0.98 * y.max()
+    assert y_max > 0.95 * y.max()
     assert X_max.shape == (1,)
     assert optimizer_EI(optimizer, X).shape == optimizer_UCB(optimizer, X, beta=2).shape == (1000,)
 
