@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def _study(args: argparse.Namespace) -> None:
         scheduler=args.scheduler,
         progress=not args.quiet,
     )
+    started = time.monotonic()
     run_study(
         protocols,
         args.out,
@@ -98,7 +100,21 @@ def _study(args: argparse.Namespace) -> None:
         seeds=args.seeds,
         execution=execution,
     )
-    print(f"done; now: python -m skactive report {args.out}")
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"done in {minutes} min {seconds} s{_peak_memory()}")
+    print(f"now: python -m skactive report {args.out}")
+
+
+def _peak_memory() -> str:
+    """In words, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return ""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (
+        f", this process took at most {peak / (2**20 if sys.platform == 'linux' else 2**30):.2f} GB"
+    )
 
 
 def _report(args: argparse.Namespace) -> None:

@@ -139,6 +139,7 @@ def _statistics(studies: list[Study], out: Path, attack: str | None) -> str:
 
 def _curves(studies: list[Study], out: Path, attack: str | None) -> str:
     parts = ["## DRE paper, Figure 2. Accuracy and robustness by labels", ""]
+    parts += ["Mean over seeds; the band is one standard deviation.", ""]
     for study in studies:
         for mode in sorted(study.queried()["mode"].unique()):
             name = f"curves_{study.name}_{mode}.png"
