@@ -69,7 +69,7 @@ def parse():
 def epochs_for(args, n, params):
     """Epochs of as many updates as asked for."""
     share = 0.5 if params.get("unlabeled") else 1.0
-    return max(1, round(args.updates / -(-n // round(100 * share))))
+    return -(-args.updates // -(-n // round(100 * share)))
 
 
 def train_as_papers(X, y, seed):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import random
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -162,7 +164,7 @@ class TorchAttack(Attack):
                 f"{self._class().__name__} smooths images of three channels; these inputs have "
                 f"{images.shape[1]}. MIFGSM and DIFGSM take any."
             )
-        with seeded_torch(seed), _quiet():
+        with seeded_torch(seed), _seeded_elsewhere(seed), _quiet():
             attack = self._build(wrapped, wrapped.n_classes, seed, X.device)
             attacked = attack(images, y).detach()
         unchanged = attacked == images
@@ -215,9 +217,23 @@ class _Unit(nn.Module):
         inputs = images.to(self.input_dtype)
         if (self.low, self.width) != (0, 1):
             inputs = inputs * self.width + self.low
-        output = self.module(inputs.reshape(-1, *self.shape)).float()
+        # Flattened first, so that gradients come back contiguous: attacks take views of them.
+        output = self.module(inputs.flatten(1).reshape(-1, *self.shape)).float()
         # CW compares scores with 0: log-probabilities, all negative, would never win.
         return output - output.detach().amin(dim=1, keepdim=True) if self._shift else output
+
+
+@contextlib.contextmanager
+def _seeded_elsewhere(seed: int) -> Iterator[None]:
+    """Seed NumPy's and Python's global generators, which Pixle and OnePixel use; restore them."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
+        yield
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        random.setstate(python_state)
 
 
 @contextlib.contextmanager
