@@ -22,6 +22,7 @@ from .attacks import DeepFool
 from .exceptions import CapabilityError
 from .kernels.gradient_norms import expected_gradient_length
 from .kernels.inference import NoSuchLayer, check_not_diverged, forward_in_batches
+from .kernels.longest_gradients import longest_gradients
 from .kernels.mc_dropout import mc_dropout_proba
 from .kernels.nearest_boundary import nearest_boundaries
 from .utils.indexing import Rows
@@ -160,6 +161,10 @@ class ModelView:
 
     def gradient_norms(self, X: Any, wrt: str = "parameters") -> NDArray:
         """Expected gradient length Σ_c p_c ‖∇J(x, c)‖₂, shape (n,)."""
+        raise self._lacks("gradients")
+
+    def longest_gradients(self, X: Any, n: int, wrt: str = "parameters") -> NDArray:
+        """`gradient_norms` of all that can be among the `n` largest; −inf for the others."""
         raise self._lacks("gradients")
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
@@ -397,6 +402,17 @@ class NetView(ModelView):
             (norms,) = self._by_batch(X, lengths)
         check_not_diverged(norms)
         return norms
+
+    def longest_gradients(self, X: Any, n: int, wrt: str = "parameters") -> NDArray:
+        rows = Rows.of(X)
+        return longest_gradients(
+            self._eager,
+            self.predict_proba(rows),
+            lambda positions: self.net_inputs(rows.take(positions)),
+            n,
+            wrt,
+            self._batch_size,
+        )
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
         attack = self._deepfool(deepfool)

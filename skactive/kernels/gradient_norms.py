@@ -68,52 +68,90 @@ def expected_gradient_length(module: nn.Module, X: Tensor, wrt: str = "parameter
     >>> expected_gradient_length(module, torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
     tensor([0.7071, 3.6056])
     """
-    if wrt not in _LENGTHS:
-        raise ValueError(f"wrt must be one of {sorted(_LENGTHS)}, got {wrt!r}.")
+    proba, norms = norms_by_class(module, X, wrt)
+    return (proba * norms).sum(dim=1)
+
+
+def norms_by_class(module: nn.Module, X: Tensor, wrt: str = "parameters") -> tuple[Tensor, Tensor]:
+    """Class probabilities p and gradient norms ‖∇J(x, c)‖₂, both of shape (n, n_classes).
+
+    See `expected_gradient_length`, which is their product summed over the classes.
+    """
+    if wrt not in _NORMS:
+        raise ValueError(f"wrt must be one of {sorted(_NORMS)}, got {wrt!r}.")
     with torch.inference_mode(False), torch.enable_grad():
         X = X.clone() if X.is_inference() else X.detach()
-        return _LENGTHS[wrt](module, X)
+        return _NORMS[wrt](module, X)
 
 
-def _wrt_last_layer(module: nn.Module, X: Tensor) -> Tensor:
+def _wrt_last_layer(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad(), untouched(module, freeze=False), last_linear_input(module) as seen:
         proba = module(X).softmax(dim=1)
     # ‖p − e_c‖² = ‖p‖² − 2 p_c + 1; the bias adds 1 to ‖z‖².
     residual = (proba.square().sum(dim=1, keepdim=True) - 2 * proba + 1).clamp_min(0).sqrt()
     has_bias = seen.layer.bias is not None
     norm = (seen.value.flatten(1).square().sum(dim=1) + float(has_bias)).sqrt()
-    return (proba * residual).sum(dim=1) * norm
+    return proba, residual * norm[:, None]
 
 
-def _wrt_input(module: nn.Module, X: Tensor) -> Tensor:
+def _wrt_input(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     with untouched(module):
-        X = X.requires_grad_(True)
-        logits = module(X)
-        proba = logits.detach().softmax(dim=1)
-        total = torch.zeros_like(proba[:, 0])
-        for c, loss in _losses(logits):
-            (gradient,) = torch.autograd.grad(loss, X, retain_graph=True)
-            total += proba[:, c] * gradient.flatten(1).norm(dim=1)
-    return total
+        logits = module(X.requires_grad_(True))
+        norms = [
+            torch.autograd.grad(loss, X, retain_graph=True)[0].flatten(1).norm(dim=1)
+            for loss in _losses(logits)
+        ]
+    return logits.detach().softmax(dim=1), torch.stack(norms, dim=1)
 
 
-def _wrt_parameters(module: nn.Module, X: Tensor) -> Tensor:
+def lengths_and_slopes(module: nn.Module, X: Tensor, wrt: str) -> tuple[Tensor, Tensor]:
+    """Expected gradient lengths, and the largest ‖∇z_k − ∇z_c‖ over the samples.
+
+    Shapes (n,) and (n_classes, n_classes), with z the logits. In the input, the slopes are exact;
+    in parameters, whose gradients are never formed, they are bounds: ∇z_k − ∇z_c is
+    ∇J(x, c) − ∇J(x, k), no longer than both together.
+    """
+    if wrt != "input":
+        proba, norms = norms_by_class(module, X, wrt)
+        slopes = (norms[:, :, None] + norms[:, None, :]).amax(dim=0)
+        return (proba * norms).sum(dim=1), slopes
+    with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+        X = X.clone() if X.is_inference() else X.detach()
+        logits = module(X.requires_grad_(True))
+        gradients = torch.stack(
+            [
+                torch.autograd.grad(loss, X, retain_graph=True)[0].flatten(1)
+                for loss in _losses(logits)
+            ],
+            dim=1,
+        )
+    lengths = (logits.detach().softmax(dim=1) * gradients.norm(dim=2)).sum(dim=1)
+    squared = gradients.square().sum(dim=2)
+    product = gradients @ gradients.transpose(1, 2)
+    slopes = squared[:, :, None] + squared[:, None, :] - 2 * product
+    return lengths, slopes.amax(dim=0).clamp_min(0).sqrt()
+
+
+def _wrt_parameters(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     wanted = {id(p) for p in module.parameters() if p.requires_grad}
     if not wanted or not len(X):
-        return torch.zeros(len(X), device=X.device)
+        with torch.no_grad(), untouched(module):
+            proba = module(X).softmax(dim=1)
+        return proba, torch.zeros_like(proba)
     with untouched(module, freeze=False):
         ghost = _GhostNorms(module, wanted)
         covered = ghost.agrees_with_autograd(X[:1])
     with untouched(module):
         if not covered:
             return _by_sample(module, X, wanted)
-        return torch.cat([ghost.lengths(part) for part in X.split(ghost.max_rows)])
+        proba, norms = zip(*(ghost.norms(part) for part in X.split(ghost.max_rows)), strict=True)
+        return torch.cat(proba), torch.cat(norms)
 
 
-def _losses(logits: Tensor) -> list[tuple[int, Tensor]]:
+def _losses(logits: Tensor) -> list[Tensor]:
     """Cross-entropy to each class, summed: each sample's gradient is its own."""
     log_proba = F.log_softmax(logits, dim=1)
-    return [(c, -log_proba[:, c].sum()) for c in range(logits.shape[1])]
+    return [-log_proba[:, c].sum() for c in range(logits.shape[1])]
 
 
 class _GhostNorms:
@@ -153,14 +191,12 @@ class _GhostNorms:
         self.max_rows = max(1, _MAX_FLOATS // sum(layer.floats for layer in layers))
         return not squared  # nothing is left to layers that are not covered
 
-    def lengths(self, X: Tensor) -> Tensor:
+    def norms(self, X: Tensor) -> tuple[Tensor, Tensor]:
         layers, logits = self._forward(X)
-        proba = logits.detach().softmax(dim=1)
-        total = torch.zeros_like(proba[:, 0])
-        for c, loss in _losses(logits):
-            squared = sum(self._squared_norms(layers, loss), torch.zeros_like(total))
-            total += proba[:, c] * squared.sqrt()
-        return total
+        squared = [
+            torch.stack(self._squared_norms(layers, loss)).sum(dim=0) for loss in _losses(logits)
+        ]
+        return logits.detach().softmax(dim=1), torch.stack(squared, dim=1).sqrt()
 
     def _is_tracked(self, sub: nn.Module) -> bool:
         return _supported(sub) and any(id(p) in self.wanted for p in sub.parameters(False))
@@ -267,7 +303,7 @@ def _output_positions(sub: Any, output: Tensor) -> Tensor:
     return output.reshape(*output.shape[:2], 1, -1)
 
 
-def _by_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
+def _by_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> tuple[Tensor, Tensor]:
     """The same by differentiating each sample on its own."""
     params = {name: p.detach() for name, p in module.named_parameters() if id(p) in wanted}
 
@@ -282,11 +318,11 @@ def _by_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> Tensor:
     classes = torch.arange(proba.shape[1], device=X.device)
     try:
         in_batches = vmap(gradients_of, in_dims=(None, 0, None), chunk_size=chunk)
-        squared = [_total_norm(in_batches(params, X, c), 1) for c in classes]
-        return (proba * torch.stack(squared, dim=1)).sum(dim=1)
+        norms = [_total_norm(in_batches(params, X, c), 1) for c in classes]
+        return proba, torch.stack(norms, dim=1)
     except RuntimeError:  # what vmap cannot batch: recurrent layers, branches on values
         one_by_one = [_total_norm(gradients_of(params, x, c), 0) for x in X for c in classes]
-        return (proba * torch.stack(one_by_one).view_as(proba)).sum(dim=1)
+        return proba, torch.stack(one_by_one).view_as(proba)
 
 
 def _total_norm(gradients: dict[str, Tensor], batch_dims: int) -> Tensor:
@@ -295,7 +331,7 @@ def _total_norm(gradients: dict[str, Tensor], batch_dims: int) -> Tensor:
     return torch.stack(flat).sum(dim=0).sqrt()
 
 
-_LENGTHS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+_NORMS: dict[str, Callable[[nn.Module, Tensor], tuple[Tensor, Tensor]]] = {
     "parameters": _wrt_parameters,
     "last_layer": _wrt_last_layer,
     "input": _wrt_input,

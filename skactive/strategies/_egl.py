@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 
+from ..kernels.selection import top_k
 from ..utils.indexing import Rows
-from ._base import ScoringStrategy
+from ._base import Query, ScoringStrategy, Selection
 
 
 class EGL(ScoringStrategy):
@@ -22,6 +23,11 @@ class EGL(ScoringStrategy):
         definition; ``"last_layer"`` its closed form for the last linear layer,
         Σ_c p_c ‖p − e_c‖ √(‖z‖² + 1), which costs no backward pass; ``"input"`` what the DRE
         paper's released code computes.
+    exhaustive : bool, default=False
+        Compute every sample's length. By default a sample is left out whose class
+        probabilities bound its length below the `n` largest (see
+        `skactive.kernels.longest_gradients`): the same picks, unless the network is somewhere
+        much steeper than at the samples looked at.
     random_state : None, int, RandomState or Generator, default=None
         Orders ties.
 
@@ -39,11 +45,22 @@ class EGL(ScoringStrategy):
     _parameter_constraints: ClassVar[dict] = {
         **ScoringStrategy._parameter_constraints,
         "wrt": [StrOptions({"parameters", "last_layer", "input"})],
+        "exhaustive": ["boolean"],
     }
 
-    def __init__(self, wrt: str = "parameters", *, random_state: Any = None) -> None:
+    def __init__(
+        self, wrt: str = "parameters", exhaustive: bool = False, *, random_state: Any = None
+    ) -> None:
         super().__init__(random_state=random_state)
         self.wrt = wrt
+        self.exhaustive = exhaustive
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
         return model.gradient_norms(X, wrt=self.wrt)
+
+    def _select(self, query: Query) -> Selection:
+        if self.exhaustive or self.wrt == "last_layer":  # which needs no backward pass
+            return super()._select(query)
+        lengths = query.model.longest_gradients(query.X, query.n, wrt=self.wrt)
+        indices = top_k(lengths, query.n, query.rng)
+        return Selection(indices, lengths[indices])
