@@ -71,6 +71,7 @@ def make_net(
         device=device,
         random_state=seed,
         callbacks=[("cyclic_rate", CyclicRate())] if cyclic else None,
+        callbacks__print_log=None,  # it holds print, which Ray replaces: no pickle then
         iterator_train=AugmentedBatches if protocol.augment else BatchIterator,
         **{f"optimizer__{name}": value for name, value in settings.items()},
     )

@@ -17,6 +17,7 @@ from ._paper import (
     Numbers,
 )
 from ._presets import DRE_STRATEGIES
+from ._protocol import make_protocol
 from ._tables import Cell, Table, percent
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _pair(
     paper = numbers.get(study.column, {})
     title = f"{study.title}{when}"
     under = ATTACK_TITLES.get(str(found), str(found))
+    if found is not None:
+        table.notes.append(f"{title}: {_measured(study, found)}.")
     for strategy in _ordered(rows.strategy.unique()):
         mine = rows[rows.strategy == strategy]
         acc, rob = paper.get(strategy, (None, None))
@@ -90,6 +93,16 @@ def _pair(
         if found is not None:
             values = percent(mine[f"robust_{found}"])
             table.cells.append(Cell.of(strategy, f"{title}: robustness ({under})", values, rob))
+
+
+def _measured(study: Study, attack: str) -> str:
+    """How the robustness of a column was measured."""
+    spec = study.settings["eval_attacks"].get(attack)
+    if spec is None:
+        return f"robustness under {attack}"
+    n = spec.get("n_test") or study.settings["n_test"]
+    made = make_protocol(study.settings).attack(spec)
+    return f"robustness under `{made!r}`, {'all' if n is None else n} test images"
 
 
 def _ordered(strategies: Any) -> list[str]:
