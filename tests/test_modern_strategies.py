@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.linear_model import LogisticRegression
 
-from skactive.kernels import coverage
+from skactive.kernels import badge, batch_bald, coverage
 from skactive.kernels.badge import badge_select
 from skactive.kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
 from skactive.kernels.uncertainty import mutual_information
@@ -51,6 +51,26 @@ def test_badge_samples_by_the_distances_of_the_gradients_written_out():
     others = np.arange(12) != first
     expected = 3000 * squared[others] / squared[others].sum()
     assert chisquare(counts[others], expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("pending", "tries"), [(64, 48), (1, 1), (2, 0)])
+def test_badge_draws_later_picks_by_the_same_law(pending, tries, monkeypatch):
+    monkeypatch.setattr(badge, "_MOST_PENDING", pending)
+    monkeypatch.setattr(badge, "_MOST_TRIES", tries)
+    proba = rng().dirichlet([1.0] * 3, size=6)
+    embedding = rng(1).normal(size=(6, 4)).astype(np.float32)
+    residual = proba.copy()
+    residual[np.arange(6), proba.argmax(axis=1)] -= 1
+    gradients = (residual[:, :, None] * embedding[:, None, :]).reshape(6, -1)
+    squared = np.square(gradients[:, None] - gradients).sum(axis=2)
+    first = np.linalg.norm(gradients, axis=1).argmax()
+    expected = {}
+    for a, b in itertools.permutations(np.delete(np.arange(6), first), 2):
+        after = np.minimum(squared[first], squared[a])
+        expected[a, b] = squared[first, a] / squared[first].sum() * after[b] / after.sum()
+    draws = [tuple(badge_select(proba, embedding, 4, rng(seed))[1:3]) for seed in range(4000)]
+    counts = [draws.count(pair) for pair in expected]
+    assert chisquare(counts, 4000 * np.array(list(expected.values()))).pvalue > 1e-3
 
 
 def test_badge_takes_duplicates_only_when_nothing_else_is_left():
@@ -97,6 +117,31 @@ def test_batch_bald_estimate_is_near_the_exact_value():
     assert len(set(estimated)) == 5
     assert gains.sum() == pytest.approx(exact_gains.sum(), rel=0.25)
     assert_array_equal(exact[:2], estimated[:2])
+
+
+@pytest.mark.parametrize("n_configurations", [20, 300, 5000])
+@pytest.mark.parametrize("many", [1, 300])
+def test_batch_bald_evaluates_few_points_and_picks_as_if_all(many, n_configurations, monkeypatch):
+    base = rng().dirichlet([0.3] * 4, size=400)
+    proba = np.stack([[rng(7 * k + i).dirichlet(b * 6 + 0.05) for i, b in enumerate(base)]
+                      for k in range(8)])  # fmt: skip
+    evaluated = []
+    entropy_given = batch_bald._Joint.entropy_given
+
+    def counted(self, proba):
+        evaluated.append(proba.shape[1])
+        return entropy_given(self, proba)
+
+    monkeypatch.setattr(batch_bald._Joint, "entropy_given", counted)
+    monkeypatch.setattr(batch_bald, "_MANY", many)
+    lazy, lazy_gains = batch_bald_select(proba, 9, rng(1), n_configurations)
+    few = sum(evaluated)
+    monkeypatch.setattr(batch_bald, "_FIRST", 10**9)
+    evaluated.clear()
+    every, gains = batch_bald_select(proba, 9, rng(1), n_configurations)
+    assert_array_equal(lazy, every)
+    assert_allclose(lazy_gains, gains, rtol=1e-9)
+    assert few < sum(evaluated) / 2
 
 
 def test_batch_bald_avoids_what_bald_would_ask_twice():

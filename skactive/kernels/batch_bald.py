@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr, rel_entr
+from scipy.special import rel_entr
 
 from .uncertainty import entropy
 
-_BLOCK_ENTRIES = 1 << 22  # floats held at once
+_TINY = np.finfo(np.float64).tiny
+_BLOCK_ENTRIES = 1 << 17  # floats held at once
+_MANY = 300  # configurations from which on averages of them are much cheaper
+_FIRST = 32  # points evaluated at first
+_ROUNDING = 1e-9  # a bound may be this much too low
 
 
 def batch_bald_select(
@@ -32,23 +36,51 @@ def batch_bald_select(
     indices : ndarray of shape (n,), dtype intp
     gains : ndarray of shape (n,)
         Mutual information added by each pick, in nats.
+
+    Notes
+    -----
+    What a point adds is H(y | labels of the picks) − E H(y | network), and the more labels are
+    known, the less. While configurations are exact, an older gain is thus an upper bound; where
+    there are many, averages of similar ones give another. Points are evaluated from the
+    largest bound down, until none is above the best gain.
     """
     proba = proba.astype(np.float64)
-    conditional = entropy(proba).mean(axis=0)
     joint = _Joint(proba.shape[0], n_configurations, rng)
+    conditional = entropy(proba).mean(axis=0)
+    bounds = entropy(proba.mean(axis=0)) - conditional  # BALD: nothing is known yet
     picks: list[int] = []
     gains = []
-    known = 0.0
-    left = np.ones(proba.shape[1], dtype=bool)
     for _ in range(n):
-        total = joint.entropy_with(proba) - conditional - conditional[picks].sum()
-        total[~left] = -np.inf
-        best = int(total.argmax())
+        if joint.drawn or joint.given.shape[1] >= _MANY:
+            averaged = joint.entropy_bound(proba) - conditional
+            bounds = averaged if joint.drawn else np.minimum(bounds, averaged)
+        bounds[picks] = -np.inf
+        best, gain = _largest_gain(joint, proba, conditional, bounds)
         picks.append(best)
-        gains.append(total[best] - known)
-        known, left[best] = total[best], False
+        gains.append(gain)
         joint.add(proba[:, best])
     return np.array(picks, dtype=np.intp), np.array(gains)
+
+
+def _largest_gain(
+    joint: _Joint, proba: NDArray, conditional: NDArray, bounds: NDArray
+) -> tuple[int, float]:
+    """The point that adds most, and how much. `bounds` become gains where they are computed."""
+    order = np.argsort(-bounds, kind="stable")
+    best, gain = -1, -np.inf
+    start, size = 0, _FIRST
+    while start < len(order) and bounds[order[start]] + _ROUNDING >= gain:
+        rows = order[start : start + size]
+        rows = rows[bounds[rows] > -np.inf]
+        if not len(rows):
+            break
+        bounds[rows] = joint.entropy_given(proba[:, rows]) - conditional[rows]
+        highest = bounds[rows].max()
+        winner = int(rows[bounds[rows] == highest].min())  # the first of equals
+        if highest > gain or (highest == gain and winner < best):
+            best, gain = winner, float(highest)
+        start, size = start + size, 2 * size
+    return best, gain
 
 
 class _Joint:
@@ -81,20 +113,39 @@ class _Joint:
         picked = (self.rng.random((self.most, 1)) > cumulated[:, :-1]).sum(axis=1)
         self.given = self.given[:, picked]
 
-    def entropy_with(self, proba: NDArray) -> NDArray:
-        """Joint entropy of the configurations and each further point, shape (n_points,)."""
-        n_samples, n_points, n_classes = proba.shape
+    def entropy_given(self, proba: NDArray) -> NDArray:
+        """Entropy of each point's label given those of the picks, shape (n_points,)."""
+        return self._mean_entropy(proba, *self._posteriors())
+
+    def entropy_bound(self, proba: NDArray) -> NDArray:
+        """An upper bound of `entropy_given` from few averaged configurations.
+
+        Those that the same two networks explain best are averaged: entropy is concave.
+        """
+        posterior, share = self._posteriors()
+        top2 = np.argsort(posterior, axis=0)[-2:]
+        _, group = np.unique(top2[0] + len(posterior) * top2[1], return_inverse=True)
+        shares = np.bincount(group, weights=share)
+        average = np.stack([np.bincount(group, weights=row * share) for row in posterior])
+        return self._mean_entropy(proba, average / shares, shares)
+
+    def _posteriors(self) -> tuple[NDArray, NDArray]:
+        """Probabilities of the networks given each configuration, and its own."""
         marginal = self.given.mean(axis=0)
-        rows = max(1, _BLOCK_ENTRIES // (self.given.shape[1] * n_classes))
+        posterior = self.given / (marginal * len(self.given))
+        return posterior, np.full_like(marginal, 1 / len(marginal)) if self.drawn else marginal
+
+    @staticmethod
+    def _mean_entropy(proba: NDArray, posterior: NDArray, share: NDArray) -> NDArray:
+        """Σ_m share_m H(Σ_k posterior_km p_k) of each point."""
+        n_samples, n_points, n_classes = proba.shape
+        rows = max(1, _BLOCK_ENTRIES // (len(share) * n_classes))
         result = np.empty(n_points)
         for start in range(0, n_points, rows):
-            block = proba[:, start : start + rows].reshape(n_samples, -1)
-            both = (self.given.T @ block / n_samples).reshape(len(marginal), -1, n_classes)
-            if not self.drawn:
-                result[start : start + rows] = entr(both).sum(axis=(0, 2))
-            else:
-                weighted = entr(both).sum(axis=2) / marginal[:, None]
-                result[start : start + rows] = weighted.mean(axis=0)
+            label = posterior.T @ proba[:, start : start + rows].reshape(n_samples, -1)
+            surprise = np.log(np.maximum(label, _TINY))
+            surprise *= label
+            result[start : start + rows] = -(share @ surprise).reshape(-1, n_classes).sum(axis=1)
         return result
 
 
