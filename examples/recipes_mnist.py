@@ -151,7 +151,7 @@ def main():
     tasks = [task for task in tasks if (args.dataset, args.labels, *task) not in done]
     with args.out.open("a", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
-        if not known:
+        if file.tell() == 0:
             writer.writeheader()
         for recipe, seed in tqdm(tasks, desc=f"{args.dataset}, {args.labels} labels"):
             writer.writerow(run(args, data, recipe, seed))
