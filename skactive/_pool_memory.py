@@ -48,17 +48,17 @@ def unlabeled_rows(pool: Rows | None, X_labeled: Any) -> Rows | None:
     """The rows of a pool whose content is not among the labelled ones; None if there are none."""
     if pool is None:
         return None
-    taught = {key for _, rows in Rows.of(X_labeled).batches(_AT_ONCE) for key in _keys(rows)}
+    taught = {key for _, rows in Rows.of(X_labeled).batches(_AT_ONCE) for key in row_keys(rows)}
     left = np.concatenate(
         [
-            np.array([key not in taught for key in _keys(rows)], dtype=bool)
+            np.array([key not in taught for key in row_keys(rows)], dtype=bool)
             for _, rows in pool.batches(_AT_ONCE)
         ]
     )
     return pool.subset(np.flatnonzero(left)) if left.any() else None
 
 
-def _keys(rows: Any) -> list[Any]:
+def row_keys(rows: Any) -> list[Any]:
     """Something hashable for each row, the same for the same content."""
     array = rows.toarray() if sp.issparse(rows) else np.asarray(as_batch(rows))
     if array.dtype.kind in "biufc":

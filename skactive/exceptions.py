@@ -7,3 +7,7 @@ class CapabilityError(TypeError):
     The message names who asked, the missing capability, the estimator that
     lacks it and what would have it.
     """
+
+
+class DataLeakageError(ValueError):
+    """A sample the model was trained on is among those that are to measure it."""

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import assert_all_finite, column_or_1d, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
+from ._checks import as_labels, check_row_shape, refuse_unknown_labels, stack_all
 from ._delegation import DelegatedPrediction
 from ._extras import PendingExtras
+from ._learner_retraining import RetrainingMixin
 from ._pool_memory import check_learns_from_pool, n_pseudo_labels, unlabeled_rows, with_pool
 from ._training import (
     changed_params,
@@ -29,13 +29,15 @@ from ._weights import check_weights, joined_weights, training_weights, weight_pa
 from .strategies import resolve_strategy
 from .strategies._base import candidate_positions
 from .utils.indexing import Rows, n_rows, stack_rows, take_rows
-from .utils.labels import aligned_proba, unknown_labels
+from .utils.labels import aligned_proba
 from .utils.random_state import derive_seed
 
 _MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
 
 
-class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ActiveLearner(
+    RetrainingMixin, DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """A classifier that chooses what it is taught.
 
     ``fit`` on a few labelled samples, ``query`` a pool for the samples whose labels are worth
@@ -176,7 +178,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
             check_learns_from_pool(self.estimator)
         y = as_labels(self, X, y)
         classes = np.unique(y) if self.classes is None else np.unique(self.classes)
-        _refuse_unknown_labels(y, classes)
+        refuse_unknown_labels(y, classes)
         seed = derive_seed(self.random_state)
         weights = check_weights(sample_weight, len(y))
         params = {**weight_params(self.estimator, weights), **fit_params}
@@ -186,7 +188,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
         self.estimator_, self.classes_, self.seed_ = fitted, classes, seed
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
-        self.X_twins_, self.y_twins_ = None, None
+        self.X_twins_: Any = None
+        self.y_twins_: Any = None
         self.history_: list[dict[str, Any]] = []
         self._pool: Rows | None = None
         self._start_round(strategy, len(y), 0, fit_time)
@@ -241,7 +244,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         if self.warm_start:
             check_warm_startable(self.estimator)
         y = as_labels(self, X, y)
-        _refuse_unknown_labels(y, self.classes_)
+        refuse_unknown_labels(y, self.classes_)
         X_labeled = stack_rows(self.X_labeled_, X)
         y_labeled = np.concatenate([self.y_labeled_, y])
         weights = joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
@@ -251,7 +254,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
         base = (X, y) if only_new else (X_labeled, y_labeled)
         twins = new_twins if only_new else all_twins
-        X_train, y_train = _stack_all(base, twins, pseudo)
+        X_train, y_train = stack_all(base, twins, pseudo)
         w_train = training_weights(weights, len(base[1]), len(y_train))
         if bootstrap:
             picked = self._bootstrap(len(y_train))
@@ -328,7 +331,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         stage = len(self.history_) - 1 if fitted else 0
         seed = self.seed_ if fitted else derive_seed(self.random_state)
         if fitted:
-            _check_row_shape(X_pool, self.X_labeled_)
+            check_row_shape(X_pool, self.X_labeled_)
         elif strategy._capabilities():
             raise NotFittedError(
                 f"{type(strategy).__name__} asks a fitted model. Call fit with a first labelled "
@@ -352,25 +355,6 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         rows = take_rows(X_pool, found.indices)
         return (found.indices, rows, found.scores) if return_scores else (found.indices, rows)
 
-    def select_tests(self, X_test: Any, budget: float = 0.04) -> NDArray:
-        """Select test samples once, to be labelled and used for retraining.
-
-        Parameters
-        ----------
-        X_test : array-like of shape (n_test, ...)
-        budget : int or float, default=0.04
-            How many (int) or which share of them (float in (0, 1]).
-
-        Returns
-        -------
-        indices : ndarray of shape (n_selected,)
-        """
-        check_is_fitted(self)
-        strategy = clone(resolve_strategy(self.query_strategy))
-        if strategy.random_state is None:
-            strategy.set_params(random_state=derive_seed(self.seed_, _QUERY))
-        return strategy.select_tests(self.estimator_, X_test, budget)
-
     # -- predicting: see DelegatedPrediction ----------------------------------------------
 
     def _aligned(self, proba: NDArray) -> NDArray:
@@ -389,7 +373,13 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
     # -- inside -------------------------------------------------------------------------
 
     def _train_cold(
-        self, X: Any, y: NDArray, classes: NDArray, seed: int, fit_params: dict[str, Any]
+        self,
+        X: Any,
+        y: NDArray,
+        classes: NDArray,
+        seed: int,
+        fit_params: dict[str, Any],
+        overrides: dict[str, Any] | None = None,
     ) -> Any:
         params = self.estimator.get_params(deep=True)
         model_seed = None if self.random_state is None else derive_seed(seed, _MODEL)
@@ -397,6 +387,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         final = final_step(fresh)
         if self.classes is not None and final.get_params(deep=False).get("classes", ()) is None:
             final.set_params(classes=classes)
+        fresh.set_params(**(overrides or {}))
         fresh.fit(X, y, **fit_params)
         self._trained_params = params
         return fresh
@@ -405,8 +396,17 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         final = final_step(self.estimator_)
         if not self.warm_start and not (only_new and hasattr(final, "partial_fit")):
             return self._train_cold(X, y, self.classes_, self.seed_, fit_params)
+        return self._train_warm(X, y, fit_params)
+
+    def _train_warm(
+        self,
+        X: Any,
+        y: NDArray,
+        fit_params: dict[str, Any],
+        overrides: dict[str, Any] | None = None,
+    ) -> Any:
         params = self.estimator.get_params(deep=True)
-        changed = changed_params(self._trained_params, params)
+        changed = {**changed_params(self._trained_params, params), **(overrides or {})}
         trained = continue_training(self.estimator_, X, y, self.classes_, changed, fit_params)
         self._trained_params = params
         return trained
@@ -441,47 +441,3 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
                 f"round {row['round']}: {row['oracle']} labels (+{n_taught}), "
                 f"query {query_time:.1f} s, fit {fit_time:.1f} s"
             )
-
-
-def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
-    """`y` as a 1-d array of class labels, one for each row of `X`; raise if it is none."""
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
-            "is None."
-        )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    if n_rows(X) != len(y):
-        raise ValueError(
-            f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
-        )
-    return y
-
-
-def _refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
-    unknown = unknown_labels(y, classes)
-    if unknown:
-        raise ValueError(
-            f"y holds labels that were never seen in fit: {unknown}; known are "
-            f"{classes.tolist()}. Declare all labels with ActiveLearner(classes=…), or call fit "
-            "again with samples of every class."
-        )
-
-
-def _check_row_shape(X_pool: Any, X_labeled: Any) -> None:
-    expected, got = getattr(X_labeled, "shape", None), getattr(X_pool, "shape", None)
-    if expected is not None and got is not None and tuple(expected[1:]) != tuple(got[1:]):
-        raise ValueError(
-            f"X_pool has rows of shape {tuple(got[1:])}, but the labelled samples have rows of "
-            f"shape {tuple(expected[1:])}. Pass a pool of the same kind."
-        )
-
-
-def _stack_all(base: tuple, *others: tuple | None) -> tuple[Any, NDArray]:
-    X, y = base
-    for extra in others:
-        if extra is not None:
-            X, y = stack_rows(X, extra[0]), np.concatenate([y, extra[1]])
-    return X, y

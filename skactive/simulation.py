@@ -15,8 +15,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 
+from ._checks import as_labels
 from ._delegation import DelegatedPrediction
-from .learner import ActiveLearner, as_labels
+from .learner import ActiveLearner
 from .stopping import StoppingCriterion, resolve_stopping
 from .strategies import RandomSampling, resolve_strategy
 from .utils.indexing import n_rows, take_rows

@@ -20,6 +20,7 @@ from ._robust import (
     LowInputGradient,
     VirtualAdversarial,
 )
+from ._surprise import SurpriseAdequacy
 from ._uncertainty import DeepGini, LeastConfidence, Margin, MaxEntropy
 from ._wrappers import ClassBalanced, Combine, Subsample
 
@@ -58,6 +59,7 @@ __all__ = [
     "ScoringStrategy",
     "Selection",
     "Subsample",
+    "SurpriseAdequacy",
     "TypiClust",
     "UHerding",
     "VirtualAdversarial",

@@ -175,7 +175,9 @@ class QueryStrategy(BaseEstimator):
         )
         return self._checked(found, n, len(X), positions)
 
-    def select_tests(self, estimator: Any, X_test: Any, budget: float = 0.04) -> NDArray:
+    def select_tests(
+        self, estimator: Any, X_test: Any, budget: float = 0.04, *, X_labeled: Any = None
+    ) -> NDArray:
         """Select test samples once, to be labelled and used for retraining.
 
         Parameters
@@ -186,6 +188,8 @@ class QueryStrategy(BaseEstimator):
         budget : int or float, default=0.04
             How many samples (int >= 1) or which share of them (float in (0, 1]; rounded,
             at least one).
+        X_labeled : array-like or None, default=None
+            What the estimator was trained on, for strategies that keep away from it.
 
         Returns
         -------
@@ -200,7 +204,8 @@ class QueryStrategy(BaseEstimator):
         ----------
         Guo et al., "Robust Active Learning", section 8 (arXiv 2112.02542).
         """
-        return self.query(estimator, X_test, budget_to_count(budget, n_rows(X_test)))
+        n = budget_to_count(budget, n_rows(X_test))
+        return self.query(estimator, X_test, n, X_labeled=X_labeled)
 
     def __call__(
         self, classifier: Any, X: Any, n_instances: int = 1, **kwargs: Any
