@@ -47,6 +47,8 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         Picks the first samples; it must need no model.
     warm_start : bool, default=False
         See `ActiveLearner`.
+    use_pool : bool, default=False
+        Also learn from the samples whose labels were not bought; see `ActiveLearner`.
     stopping : StoppingCriterion, list of them or None, default=None
         May end the run before the budget is spent; see `skactive.stopping`. Of a list, the
         first one that wants to.
@@ -94,6 +96,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         "budget": _COUNT,
         "initial_strategy": [str, HasMethods(["select"])],
         "warm_start": ["boolean"],
+        "use_pool": ["boolean"],
         "stopping": [StoppingCriterion, list, tuple, None],
         "random_state": ["random_state", np.random.Generator],
     }
@@ -108,6 +111,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         *,
         initial_strategy: Any = "random",
         warm_start: bool = False,
+        use_pool: bool = False,
         stopping: StoppingCriterion | list[StoppingCriterion] | None = None,
         random_state: Any = None,
     ) -> None:
@@ -118,6 +122,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         self.budget = budget
         self.initial_strategy = initial_strategy
         self.warm_start = warm_start
+        self.use_pool = use_pool
         self.stopping = stopping
         self.random_state = random_state
 
@@ -162,6 +167,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
             clone(self.estimator),
             self.query_strategy,
             warm_start=self.warm_start,
+            use_pool=self.use_pool,
             classes=self.classes_,
             random_state=None if self.random_state is None else derive_seed(seed, _LEARNER),
         )

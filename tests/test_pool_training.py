@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import SelfTrainingClassifier
 from torch.nn import functional as F
 
-from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner
 from skactive._objective import Objective
 from skactive._pool import PoolBatches
 from skactive._pool_memory import unlabeled_rows
@@ -358,3 +358,14 @@ def test_a_pool_of_words_is_told_apart_by_content():
     assert unlabeled_rows(Rows(pool), pool) is None
     sparse = sp.csr_matrix(np.eye(3))
     assert_array_equal(unlabeled_rows(Rows(sparse), sparse[[0]]).indices, [1, 2])
+
+
+def test_a_budgeted_search_compares_pool_and_no_pool(digits):
+    X, y = digits[0][:200].reshape(200, -1), digits[1][:200]
+    model = BudgetedLearner(
+        mlp(unlabeled="rst"), "random", n_initial=40, n_per_query=20, budget=60, random_state=0
+    )
+    search = GridSearchCV(model, {"use_pool": [False, True]}, cv=2).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    fitted = clone(model).set_params(use_pool=True).fit(X, y)
+    assert list(fitted.learning_curve_["pseudo"]) == [0, 140]
