@@ -1,44 +1,58 @@
-"""Expected gradient length against one backward pass per sample and class, and vmap(grad).
-
-    python benchmarks/bench_egl.py            # half a minute
-
-One thread, CPU seconds, interleaved rounds, median of the paired ratios; equality to a relative
-1e-5 is asserted. Also shown: the closed form for the last layer, which is another score.
-"""
+"""Expected gradient length: against backward passes per class, per sample, and vmap(grad)."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Iterator
 
+import numpy as np
 import torch
-from scipy.stats import spearmanr
-from subject import images, train
-from timing import paired
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from skactive.kernels.gradient_norms import expected_gradient_length
+from skactive.strategies import EGL
+
+from .subject import images, pool, train
+from .timing import Peer, Row, close, paired, run_alone, same_picks
 
 
-def one_by_one(module, X, wrt):
+def by_class(module, X: np.ndarray, batch_size: int = 100) -> np.ndarray:
+    """EGL in the input as the DRE authors compute it, but for its mean over the batch."""
+    lengths = []
+    for batch in torch.as_tensor(X).split(batch_size):
+        x = batch.clone().requires_grad_(True)
+        logits = module(x)
+        proba = logits.detach().softmax(dim=1)
+        total = torch.zeros(len(x))
+        for c in range(proba.shape[1]):
+            target = torch.full((len(x),), c)
+            loss = F.cross_entropy(logits, target, reduction="sum")
+            loss.backward(retain_graph=True)
+            total += proba[:, c] * x.grad.flatten(1).norm(dim=1)
+            x.grad = None
+        module.zero_grad()
+        lengths.append(total)
+    return torch.cat(lengths).numpy()
+
+
+def by_sample(module, X: torch.Tensor) -> torch.Tensor:
+    """EGL in the parameters, one backward pass per sample and class."""
     params = list(module.parameters())
     lengths = []
     for x in X:
-        x = x[None].clone().requires_grad_(True)
-        logits = module(x)
+        logits = module(x[None])
         proba = logits.detach().softmax(1)[0]
         total = 0.0
         for c in range(len(proba)):
             loss = F.cross_entropy(logits, torch.tensor([c]))
-            gradients = torch.autograd.grad(
-                loss, [x] if wrt == "input" else params, retain_graph=True
-            )
+            gradients = torch.autograd.grad(loss, params, retain_graph=True)
             total += proba[c] * torch.sqrt(sum(g.square().sum() for g in gradients))
         lengths.append(total)
     return torch.stack(lengths).detach()
 
 
-def by_vmap(module, X):
+def by_vmap(module, X: torch.Tensor) -> torch.Tensor:
+    """EGL in the parameters by ``vmap(vmap(grad))``."""
     params = {name: p.detach() for name, p in module.named_parameters()}
 
     def loss(params, x, c):
@@ -52,46 +66,32 @@ def by_vmap(module, X):
     return (proba * squared.sqrt()).sum(dim=1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    data = images(args.n)
-    module = train(data).module_.eval()
-    X = torch.as_tensor(data.X_test[: args.n])
-
-    def check(peer: str, ours, theirs) -> None:
-        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
-
-    paired(
-        f"EGL in parameters, {args.n} images",
-        lambda: expected_gradient_length(module, X, "parameters"),
-        {
-            "per-sample autograd": lambda: one_by_one(module, X, "parameters"),
-            "vmap(grad)": lambda: by_vmap(module, X),
-        },
-        check,
-        args.rounds,
+def rows(quick: bool) -> Iterator[Row]:
+    n_pool, n, few = (1000, 20, 20) if quick else (20_000, 200, 200)
+    data = images(n_pool)
+    net = train(data)
+    module = net.module_.eval()
+    X = pool(data, n_pool)
+    yield from paired(
+        f"EGL in the input, {n} of {n_pool:,}",
+        lambda: EGL("input", random_state=0).query(net, X, n),
+        [Peer("backward passes per class", lambda: np.argsort(-by_class(module, X))[:n], 3,
+              same_picks)],
+        rounds=3,
+        budget=50,
+    )  # fmt: skip
+    some = torch.as_tensor(data.X_test[:few])
+    yield from paired(
+        f"EGL in parameters, {few} images",
+        lambda: expected_gradient_length(module, some, "parameters"),
+        [
+            Peer("autograd per sample", lambda: by_sample(module, some), 8, close(1e-5)),
+            Peer("vmap(grad)", lambda: by_vmap(module, some), 5, close(1e-5)),
+        ],
+        rounds=3,
+        budget=40,
     )
-    paired(
-        f"EGL in the input, {args.n} images",
-        lambda: expected_gradient_length(module, X, "input"),
-        {"per-sample autograd": lambda: one_by_one(module, X, "input")},
-        check,
-        args.rounds,
-    )
-    whole = expected_gradient_length(module, X, "parameters")
-    paired(
-        f"EGL in the last layer, {args.n} images",
-        lambda: expected_gradient_length(module, X, "last_layer"),
-        {"EGL in parameters": lambda: expected_gradient_length(module, X, "parameters")},
-        lambda *results: torch.testing.assert_close(results[2], whole),
-        args.rounds,
-    )
-    rank = spearmanr(whole, expected_gradient_length(module, X, "last_layer")).statistic
-    print(f"  Spearman of the two scores: {rank:.3f}")
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(rows)

@@ -1,29 +1,28 @@
-"""One scoring pass over an image pool against skorch and DataLoader loops.
+"""One scoring pass over an image pool against skorch and the loop that the DRE authors write.
 
-    python benchmarks/bench_scoring.py                # 10,000 images, half a minute
-    python benchmarks/bench_scoring.py --n 60000
-
-The pool is bytes, resized once. skorch and the tensor loop get it as floats made beforehand; the
-loop over PIL images is how the DRE authors write it (each image resized from 28×28 in each pass,
-batches of 100, entropy per sample). One thread, CPU seconds, interleaved rounds, median of the
-paired ratios; equal entropies are asserted, and the memory that the pass adds is shown.
+The pool is bytes, resized once. skorch gets it as floats made beforehand; the loop over PIL images
+resizes each image from 28×28 in each pass, in batches of 100, with the entropy per sample. The pass
+yields entropy, Gini impurity, least confidence and margin, and the embeddings.
 """
 
 from __future__ import annotations
 
-import argparse
-import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from PIL import Image
-from subject import images, pool, train
-from timing import paired
+from scipy.stats import entropy as scipy_entropy
+from skorch import NeuralNetClassifier
+from skorch.dataset import Dataset
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
 
-from skactive.kernels.uncertainty import entropy
+from skactive.kernels.uncertainty import CHARACTERISTICS
 from skactive.model_view import ModelView
+
+from .subject import images, pool, train
+from .timing import Peer, Row, close, paired, run_alone
 
 
 class Images(torch.utils.data.Dataset):
@@ -40,14 +39,11 @@ class Images(torch.utils.data.Dataset):
         return self.transform(Image.fromarray(self.files[index])), 0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    data = images(args.n)
+def rows(quick: bool) -> Iterator[Row]:
+    n = 2000 if quick else 60_000
+    data = images(n)
     net = train(data)
-    files = (pool(data, args.n)[:, 0] * 255).round().astype(np.uint8)
+    files = (pool(data, n)[:, 0] * 255).round().astype(np.uint8)
     size = files.shape[-1]
     if size == 32:
         files = files[:, 2:30, 2:30]
@@ -55,47 +51,33 @@ def main() -> None:
     pixels = np.stack([np.asarray(resize(Image.fromarray(file))) for file in files])[:, None]
     X = np.float32(pixels) / np.float32(255)
 
-    def ours():
-        return entropy(ModelView.of(net).predict_proba(pixels))
+    def ours() -> np.ndarray:
+        proba, _ = ModelView.of(net).predict_proba_and_embed(pixels)
+        return {name: score(proba) for name, score in CHARACTERISTICS.items()}["entropy"]
 
-    def skorch_proba():
-        from skorch import NeuralNetClassifier
-        from skorch.dataset import Dataset
-
+    def by_skorch() -> np.ndarray:
         plain = NeuralNetClassifier(
             net.module_, criterion=torch.nn.CrossEntropyLoss, batch_size=128, dataset=Dataset
         ).initialize()
-        return entropy(plain.predict_proba(X))
+        return CHARACTERISTICS["entropy"](plain.predict_proba(X))
 
-    def loop(dataset):
+    def loop(dataset) -> np.ndarray:
         scores = np.empty(0)
         module = net.module_.eval()
         with torch.no_grad():
             for batch in DataLoader(dataset, batch_size=100):
                 proba = torch.softmax(module(batch[0]), dim=1).numpy()
-                scores = np.concatenate([scores, [entropy(row) for row in proba]])
+                scores = np.concatenate([scores, [scipy_entropy(row) for row in proba]])
         return scores
 
-    def check(peer: str, mine, theirs) -> None:
-        np.testing.assert_allclose(mine, theirs, atol=1e-4, err_msg=peer)
-
-    paired(
-        f"entropy of {args.n} images",
-        ours,
-        {
-            "skorch predict_proba": skorch_proba,
-            "loop over tensors": lambda: loop(TensorDataset(torch.as_tensor(X))),
-            "loop over PIL images": lambda: loop(Images(files, resize)),
-        },
-        check,
-        args.rounds,
-    )
-    tracemalloc.start()
-    ours()
-    print(
-        f"  peak of NumPy memory beyond the pool: {tracemalloc.get_traced_memory()[1] / 1e6:.1f} MB"
-    )
+    peers = [
+        Peer("loop over PIL images", lambda: loop(Images(files, resize)), 5, close(0, 1e-4)),
+        Peer("skorch predict_proba", by_skorch, 2, close(0, 1e-4)),
+        Peer("loop over tensors", lambda: loop(TensorDataset(torch.as_tensor(X))), None,
+             close(0, 1e-4)),
+    ]  # fmt: skip
+    yield from paired(f"scoring pass, {n:,} images", ours, peers, rounds=3, budget=90)
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(rows)

@@ -1,25 +1,21 @@
-"""DRE, MCP and top-n selection from given scores, against plain NumPy-and-list code.
-
-    python benchmarks/bench_selection.py
-    python benchmarks/bench_selection.py --sizes 60000 1000000 10000000 --rounds 5
-
-One thread, CPU seconds, interleaved rounds, median of the paired ratios. Equal values
-(top-n), quotas (DRE) or sets of points (MCP) are asserted.
-"""
+"""DRE, MCP and top-n selection from given scores, against plain NumPy-and-list code."""
 
 from __future__ import annotations
 
-import argparse
 import math
+import time
+from collections.abc import Iterator
 
 import numpy as np
-from timing import paired
 
 from skactive.kernels.clusters import mcp_select
 from skactive.kernels.selection import top_k
 from skactive.kernels.stratified import bin_indices, stratified_sample
 
+from .timing import Peer, Row, paired, run_alone, same_picks, within
+
 N_BINS = 50
+N = 200
 
 
 def plain_top(scores: np.ndarray, n: int) -> list[int]:
@@ -57,67 +53,66 @@ def plain_mcp(proba: np.ndarray, n: int) -> list[int]:
     return picks
 
 
-def bench_top(scores: np.ndarray, n: int, rounds: int) -> None:
-    def check(peer, ours, theirs):
+def top_rows(scores: np.ndarray) -> Iterator[Row]:
+    def check(ours, theirs) -> str:
         np.testing.assert_array_equal(scores[ours], scores[theirs])
+        return "equal scores"
 
-    paired(
-        f"top-n of {len(scores)}, n={n}",
-        lambda: top_k(scores, n, np.random.default_rng(0)),
-        {"argsort and list": lambda: plain_top(scores, n)},
-        check,
-        rounds,
+    peer = Peer("argsort and a list", lambda: plain_top(scores, N), None, check)
+    yield from paired(
+        f"top {N} of {len(scores):,}", lambda: top_k(scores, N, np.random.default_rng(0)), [peer], 3
     )
 
 
-def bench_dre(scores: np.ndarray, n: int, rounds: int) -> None:
+def dre_rows(scores: np.ndarray) -> Iterator[Row]:
     bins = bin_indices(scores, N_BINS)
 
-    def check(peer, ours, theirs):
-        assert len(set(ours)) == len(set(theirs)) == n
-        drawn = [np.bincount(bins[picks], minlength=N_BINS) for picks in (ours, theirs)]
+    def ours():
+        return stratified_sample(scores, N, N_BINS, "ceil_tail", rng=np.random.default_rng(0))
+
+    def check(mine, theirs) -> str:
+        assert len(set(mine)) == len(set(theirs)) == N
+        drawn = [np.bincount(bins[picks], minlength=N_BINS) for picks in (mine, theirs)]
         # A score on an inner edge may fall to either side by rounding.
         assert np.abs(drawn[0] - drawn[1]).max() <= 1, "the quotas differ"
+        return "equal quotas"
 
-    paired(
-        f"DRE from {len(scores)} scores, n={n}",
-        lambda: stratified_sample(scores, n, N_BINS, "ceil_tail", rng=np.random.default_rng(0)),
-        {"masks and lists": lambda: plain_dre(scores, n)},
-        check,
-        rounds,
-    )
+    peer = Peer("masks and lists", lambda: plain_dre(scores, N), 8, check)
+    yield from paired(f"DRE, {N} from {len(scores):,} scores", ours, [peer])
+    yield from _within_half_a_second("DRE", len(scores), ours)
 
 
-def bench_mcp(n_points: int, n: int, rounds: int) -> None:
-    rng = np.random.default_rng(0)
-    proba = rng.dirichlet(np.full(10, 0.5), size=n_points)
+def mcp_rows(n_points: int, with_peer: bool) -> Iterator[Row]:
+    block = np.random.default_rng(0).dirichlet(np.full(10, 0.5), size=min(n_points, 1_000_000))
+    proba = np.tile(block.astype(np.float32), (n_points // len(block), 1))
 
-    def check(peer, ours, theirs):
-        assert set(ours.tolist()) == set(theirs), "the sets differ"
+    def ours():
+        return mcp_select(proba, N, np.random.default_rng(0))
 
-    paired(
-        f"MCP from {n_points}x10, n={n}",
-        lambda: mcp_select(proba, n, np.random.default_rng(0)),
-        {"lists": lambda: plain_mcp(proba, n)},
-        check,
-        rounds,
-    )
+    if with_peer:
+        peer = Peer("lists", lambda: plain_mcp(proba, N), 20, same_picks)
+        yield from paired(f"MCP, {N} from {n_points:,} × 10", ours, [peer], budget=20)
+    yield from _within_half_a_second("MCP", n_points, ours)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[60_000, 1_000_000, 10_000_000])
-    parser.add_argument("--mcp-sizes", type=int, nargs="+", default=[60_000, 1_000_000])
-    parser.add_argument("--n", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    for size in args.sizes:
+def _within_half_a_second(name: str, n_points: int, ours) -> Iterator[Row]:
+    if n_points >= 10_000_000:
+        start = time.process_time()
+        ours()
+        spent = time.process_time() - start
+        yield within(f"{name}, {N} from {n_points:,}", "half a second", 0.5, spent, "CPU s")
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    for size in (60_000,) if quick else (60_000, 1_000_000, 10_000_000):
         scores = np.random.default_rng(0).gamma(0.3, size=size).astype(np.float32)
-        bench_top(scores, args.n, args.rounds)
-        bench_dre(scores, args.n, args.rounds)
-    for size in args.mcp_sizes:
-        bench_mcp(size, args.n, args.rounds)
+        yield from top_rows(scores)
+        yield from dre_rows(scores)
+    yield from mcp_rows(60_000, True)
+    if not quick:
+        yield from mcp_rows(1_000_000, True)
+        yield from mcp_rows(10_000_000, False)
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(rows)

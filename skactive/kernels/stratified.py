@@ -298,8 +298,10 @@ def _ranges(counts: NDArray[np.int64], wanted: NDArray[np.bool_]) -> list[tuple[
     if not len(position):
         return []
     others = np.cumsum(np.where(wanted, 0, counts))[position]
-    split = np.flatnonzero(np.diff(others) > counts.sum() // 64) + 1
-    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(position, split)]
+    ends = np.flatnonzero(np.diff(others) > counts.sum() // 64)
+    low = [position[0], *position[ends + 1]]
+    high = [*position[ends], position[-1]]
+    return [(int(first), int(last) + 1) for first, last in zip(low, high, strict=True)]
 
 
 def _between(bins: NDArray, low: int, high: int) -> NDArray[np.intp]:

@@ -1,0 +1,1 @@
+"""Benchmarks: every kernel against its peers. ``python -m benchmarks`` runs them all."""
