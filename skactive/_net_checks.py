@@ -9,6 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -17,6 +22,18 @@ from .attacks import Attack, check_bounds, resolve_attack
 from .utils.inputs import as_batch, as_float_tensor
 from .utils.labels import unknown_labels
 from .utils.modules import untouched
+
+_RECIPE: dict[str, list] = {
+    "unlabeled": [StrOptions({"rst", "uat-ft", "uat-kl", "uat++"}), None],
+    "unlabeled_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "unlabeled_weight": [Interval(Real, 0, None, closed="neither")],
+    "eps_warmup": [Interval(Real, 0, 1, closed="both")],
+    "awp_gamma": [Interval(Real, 0, None, closed="left")],
+    "averaging": [StrOptions({"ema", "swa"}), None],
+    "averaging_decay": [Interval(Real, 0, 1, closed="left")],
+    "averaging_start": [Interval(Real, 0, 1, closed="left")],
+    "overfitting_guard": [StrOptions({"warn", "restore"}), None],
+}
 
 
 def check_settings(net: Any) -> None:
@@ -46,29 +63,8 @@ def check_settings(net: Any) -> None:
 
 def _check_recipe(net: Any) -> None:
     """Raise unless pool, warm-up, perturbation, averaging and guard are in range."""
-    choices = {
-        "unlabeled": ("rst", "uat-ft", "uat-kl", "uat++"),
-        "averaging": ("ema", "swa"),
-        "overfitting_guard": ("warn", "restore"),
-    }
-    for name, allowed in choices.items():
-        value = getattr(net, name)
-        if value is not None and value not in allowed:
-            raise ValueError(f"{name} must be None or one of {list(allowed)}, got {value!r}.")
-    ranges = {
-        "unlabeled_fraction": (0, 1, "in (0, 1)"),
-        "unlabeled_weight": (0, np.inf, "positive"),
-        "eps_warmup": (None, 1, "in [0, 1]"),
-        "awp_gamma": (None, np.inf, ">= 0"),
-        "averaging_decay": (None, 1, "in [0, 1)"),
-        "averaging_start": (None, 1, "in [0, 1)"),
-    }
-    for name, (above, below, said) in ranges.items():
-        given = getattr(net, name)
-        value = float(given) if isinstance(given, Real) else np.nan
-        above_ok = value > 0 if above == 0 else value >= 0
-        if not above_ok or not (value < below or (name == "eps_warmup" and value == 1)):
-            raise ValueError(f"{name} must be a number {said}, got {given!r}.")
+    given = {name: getattr(net, name) for name in _RECIPE}
+    validate_parameter_constraints(_RECIPE, given, caller_name=type(net).__name__)
     if net.unlabeled in ("uat-kl", "uat++", "uat-ft") and net.attack is None:
         raise ValueError(f"unlabeled={net.unlabeled!r} needs an attack, but attack is None.")
     plain = net.criterion is torch.nn.CrossEntropyLoss

@@ -19,10 +19,9 @@ from ._net_checks import (
     check_training_data,
     check_weights,
 )
-from ._pool import check_pool, pseudo_labels, split_unlabeled, train_teacher
-from ._training_run import _INIT, _TEACHER, _TRAIN, TrainingRun
+from ._pool import split_unlabeled
+from ._training_run import _INIT, _TRAIN, TrainingRun
 from .attacks import Attack, resolve_attack
-from .utils.indexing import Rows
 from .utils.random_state import derive_seed, seeded_torch
 
 
@@ -57,10 +56,9 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
         before = None if fresh else self._state()
         try:
-            pool = self._learn_labels(unlabeled, X, y, weights, seed)
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
             with seeded_torch(seed):
-                self._run = TrainingRun(self, X, encoded, weights, pool, seed)
+                self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed)
                 self._run.train(method, fit_params)
         except Exception:
             self._back_to(before)
@@ -86,20 +84,6 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.module_.load_state_dict(state["module"])
         self.optimizer_.load_state_dict(state["optimizer"])
         del self.history_[state["epochs"] :]
-
-    def _learn_labels(
-        self, unlabeled: Rows | None, X: NDArray, y: NDArray, weights: NDArray | None, seed: int
-    ) -> tuple | None:
-        """Unlabelled points and their pseudo-labels, from a teacher trained on the labels."""
-        self.teacher_, self.n_pseudo_labels_ = None, 0
-        if unlabeled is None:
-            return None
-        check_pool(self, unlabeled)
-        if self.unlabeled == "uat-kl":
-            return unlabeled, None
-        self.teacher_ = train_teacher(self, X, y, weights, derive_seed(seed, _TEACHER))
-        self.n_pseudo_labels_ = len(unlabeled)
-        return unlabeled, pseudo_labels(self, self.teacher_, unlabeled)
 
     def _resolved_attack(self) -> Attack | None:
         if self.attack is None:

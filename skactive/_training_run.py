@@ -17,8 +17,9 @@ from ._best_epoch import BestEpoch, TrainingDone, split_off
 from ._net_checks import check_training_data
 from ._objective import Objective
 from ._overfitting_guard import guard_for
-from ._pool import PoolBatches, as_device_batch
+from ._pool import PoolBatches, as_device_batch, check_pool, pseudo_labels, train_teacher
 from ._weight_averaging import WeightAverage
+from .utils.indexing import Rows
 from .utils.inputs import as_float_tensor
 from .utils.random_state import derive_seed, torch_generator
 
@@ -35,8 +36,8 @@ class TrainingRun:
     X, y : ndarray
         Labelled training data, labels as positions in the classes.
     weights : ndarray or None
-    pool : (Rows, ndarray or None) or None
-        Unlabelled points and their pseudo-labels.
+    unlabeled : Rows or None
+        Points of the pool.
     seed : int
     """
 
@@ -46,7 +47,7 @@ class TrainingRun:
         X: NDArray,
         y: NDArray,
         weights: NDArray | None,
-        pool: tuple | None,
+        unlabeled: Rows | None,
         seed: int,
     ) -> None:
         self.net = net
@@ -55,8 +56,7 @@ class TrainingRun:
         self.generator = torch_generator(seed, _ATTACK, device=self.device)
         self.watchers: list[tuple[str, Any]] = []
         self.data = self._hold_out(X, y, weights)
-        order = derive_seed(seed, _ORDER)
-        self.pool = None if pool is None else PoolBatches(net, pool[0], pool[1], order)
+        self.pool = self._labelled_pool(unlabeled)
         self.attack = copy.copy(net.attack_)
         self.updates, self.updates_per_epoch = 0, 1
         self.epochs = 0
@@ -93,6 +93,22 @@ class TrainingRun:
         best = BestEpoch(*self._tensors(X_val, y_val), attack, net.patience, self.seed)
         self.watchers.append(("best_epoch", best))
         return X, y, weights
+
+    def _labelled_pool(self, rows: Rows | None) -> PoolBatches | None:
+        """The pool, with labels from a teacher that never saw the validation samples."""
+        net = self.net
+        net.teacher_, net.n_pseudo_labels_ = None, 0
+        if rows is None:
+            return None
+        check_pool(net, rows)
+        labels = None
+        if net.unlabeled != "uat-kl":
+            X, y, weights = self.data
+            seed = derive_seed(self.seed, _TEACHER)
+            net.teacher_ = train_teacher(net, X, net.classes_[y], weights, seed)
+            net.n_pseudo_labels_ = len(rows)
+            labels = pseudo_labels(net, net.teacher_, rows)
+        return PoolBatches(net, rows, labels, derive_seed(self.seed, _ORDER))
 
     # -- the run -------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -173,6 +174,14 @@ def test_a_teacher_of_any_kind_gives_the_labels(table):
         mlp().set_params(teacher__C=1.0)
 
 
+def test_the_teacher_never_sees_the_validation_samples(table):
+    X, y, pool = table
+    net = mlp(
+        unlabeled="rst", teacher=KNeighborsClassifier(1), early_stopping="clean", max_epochs=2
+    ).fit(X, y, X_unlabeled=pool)
+    assert net.teacher_.n_samples_fit_ == len(X) - net.n_validation_labels_ == 54
+
+
 def test_clone_pickle_warm_start_partial_fit_and_search(table):
     X, y, pool = table
     net = mlp(unlabeled="uat++", warm_start=True).fit(X, y, X_unlabeled=pool)
@@ -210,7 +219,7 @@ def bad(**params):
     ("run", "message"),
     [
         (bad(), "unlabeled is None"),
-        (bad(unlabeled="magic"), "unlabeled must be"),
+        (bad(unlabeled="magic"), "'unlabeled' parameter"),
         (bad(unlabeled="rst", unlabeled_fraction=1.0), "unlabeled_fraction"),
         (bad(unlabeled="rst", unlabeled_weight=0), "unlabeled_weight"),
         (bad(unlabeled="uat-kl", attack=None), "needs an attack"),

@@ -243,7 +243,7 @@ def test_the_guard_watches_single_step_attacks_only(images):
     ("params", "message"),
     [
         ({"awp_gamma": -0.1}, "awp_gamma"),
-        ({"averaging": "mean"}, "averaging must be"),
+        ({"averaging": "mean"}, "'averaging' parameter"),
         ({"averaging_decay": 1.0}, "averaging_decay"),
         ({"averaging_start": 1.0}, "averaging_start"),
         ({"eps_warmup": 1.5}, "eps_warmup"),
