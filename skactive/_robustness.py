@@ -60,10 +60,10 @@ class Evaluation:
         y: Any,
         attack: Any,
         *,
-        eps: float | None,
-        bounds: tuple[float, float] | None,
-        batch_size: int,
-        random_state: Any,
+        eps: float | None = None,
+        bounds: tuple[float, float] | None = None,
+        batch_size: int = 256,
+        random_state: Any = 0,
     ) -> None:
         self.rows = Rows.of(X)
         y = np.asarray(y)

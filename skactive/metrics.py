@@ -25,16 +25,7 @@ __all__ = [
 
 
 def robust_correct(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    attack: Any = "pgd",
-    *,
-    eps: float | None = None,
-    bounds: tuple[float, float] | None = None,
-    batch_size: int = 256,
-    random_state: Any = 0,
-    progress: bool = False,
+    estimator: Any, X: Any, y: Any, attack: Any = "pgd", *, progress: bool = False, **params: Any
 ) -> NDArray[np.bool_]:
     """Tell for each sample whether it is classified correctly and stays so under attack.
 
@@ -44,17 +35,7 @@ def robust_correct(
     -------
     correct : ndarray of shape (n_samples,), dtype bool
     """
-    evaluation = Evaluation(
-        estimator,
-        X,
-        y,
-        attack,
-        eps=eps,
-        bounds=bounds,
-        batch_size=batch_size,
-        random_state=random_state,
-    )
-    return evaluation.run(progress=progress).correct
+    return Evaluation(estimator, X, y, attack, **params).run(progress=progress).correct
 
 
 def robustness_report(
