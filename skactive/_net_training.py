@@ -114,6 +114,11 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         run = getattr(self, "_run", None)
         return self.module_ if run is None else run.judged_module
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to a training that is under way, for callbacks that pickle."""
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_run"}
+
     def get_dataset(self, X: Any, y: Any = None) -> Any:
         """The arrays as they are; anything else as skorch does."""
         return X if isinstance(X, ArrayDataset) else super().get_dataset(X, y)

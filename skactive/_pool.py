@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ def split_unlabeled(
     """Labelled X and y, their weights, and the unlabelled rows of all that was given.
 
     Rows with ``y == -1`` are unlabelled if the net learns from such (``unlabeled`` is set) and
-    -1 is no declared class: without that a problem with classes -1 and 1 would be misread.
+    -1 is no declared class: without that a problem with classes -1 and 1 would be misread. Among
+    strings, in an array of objects, the number -1 is the mark.
     """
     if X_unlabeled is not None and net.unlabeled is None:
         raise ValueError(
@@ -52,7 +54,8 @@ def split_unlabeled(
             "class, declare it: classes=[-1, 1]."
         )
     weights = None if weights is None else np.asarray(weights)[kept]
-    return take_rows(X, kept), np.asarray(y)[kept], weights, Rows(X, np.flatnonzero(marked))
+    labels = np.asarray(np.asarray(y)[kept].tolist())
+    return take_rows(X, kept), labels, weights, Rows(X, np.flatnonzero(marked))
 
 
 def _rows_of(X: Any) -> Rows | None:
@@ -66,12 +69,14 @@ def _declared(net: Any, classes: Any) -> Any:
 
 
 def _marked(y: Any, declared: Any) -> NDArray | None:
-    """Which labels are the mark; None where -1 is a class, or labels are no numbers."""
+    """Which labels are the mark; None where -1 is a class, or no label can be the mark."""
     y = np.asarray(y)
-    if y.dtype.kind not in "iuf" or y.ndim != 1:
+    if y.dtype.kind not in "iufO" or y.ndim != 1:
         return None
     if declared is not None and UNLABELED in np.asarray(declared).tolist():
         return None
+    if y.dtype.kind == "O":  # other labels may be strings: the mark is the number
+        return np.array([isinstance(mark, Real) and mark == UNLABELED for mark in y], dtype=bool)
     return y == UNLABELED
 
 

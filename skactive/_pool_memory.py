@@ -78,17 +78,17 @@ def with_pool(
         return X, y, weights, {}
     if not isinstance(estimator, Pipeline) and has_fit_parameter(estimator, "X_unlabeled"):
         return X, y, weights, {"X_unlabeled": pool}
-    if y.dtype.kind not in "iuf" or _UNLABELED in y:
+    if _UNLABELED in y.tolist():
         raise ValueError(
-            "use_pool=True marks samples of the pool with the label -1 here, so labels must be "
-            f"numbers other than -1; got {np.unique(y)[:20].tolist()}. Encode them, or use an "
-            "AdversarialNetClassifier outside of a Pipeline."
+            "use_pool=True marks samples of the pool with the label -1 here, but -1 is a class. "
+            "Encode the labels, or use an AdversarialNetClassifier outside of a Pipeline."
         )
+    # scikit-learn's convention for strings: an array of objects, with the number -1 in it.
+    y = y if y.dtype.kind in "iuf" else y.astype(object)
     marks = np.full(len(pool), _UNLABELED)
     if weights is not None:
         weights = np.concatenate([weights, np.ones(len(pool))])
-    y = np.concatenate([y.astype(np.result_type(y, np.int8)), marks])
-    return stack_rows(X, pool.materialise()), y, weights, {}
+    return stack_rows(X, pool.materialise()), np.concatenate([y, marks]), weights, {}
 
 
 def n_pseudo_labels(estimator: Any, pool: Rows | None) -> int:

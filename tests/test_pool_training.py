@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import SelfTrainingClassifier
+from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner
@@ -86,6 +87,29 @@ def test_marked_rows_and_x_unlabeled_are_the_same(images):
     other = cnn(unlabeled="rst").fit(X, y, X_unlabeled=pool)
     assert torch.equal(weights(one), weights(other))
     assert_array_equal(one.classes_, np.unique(y))
+
+
+def test_among_strings_the_number_is_the_mark(table):
+    X, y, pool = table
+    names = np.array(["a", "b"])[y % 2]
+    marked = np.concatenate([names.astype(object), np.full(len(pool), -1, dtype=object)])
+    net = mlp(unlabeled="rst").fit(np.concatenate([X, pool]), marked)
+    assert_array_equal(net.classes_, ["a", "b"])
+    assert net.n_pseudo_labels_ == len(pool)
+    words = np.where(y % 2, "-1", "b")
+    assert_array_equal(mlp(unlabeled="rst").fit(X, words).classes_, ["-1", "b"])
+
+
+class Pickling(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        self.copy_ = pickle.dumps(net)
+
+
+def test_a_net_can_be_pickled_while_it_trains(table):
+    X, y, pool = table
+    net = mlp(unlabeled="rst", averaging="ema", callbacks=[("pickling", Pickling())])
+    net.fit(X, y, X_unlabeled=pool)
+    assert pickle.loads(dict(net.callbacks_)["pickling"].copy_).predict(X).shape == y.shape
 
 
 def test_minus_one_as_a_class_is_not_misread(table):
@@ -342,14 +366,15 @@ def test_scikit_learns_own_and_pipelines_get_marked_rows(digits, estimator):
     assert learner.history_[-1]["pseudo"] == 240
     assert_array_equal(learner.estimator_.classes_, np.arange(10))
     assert learner.score(X[50:], y[50:]) > 0.5
-    if hasattr(learner.estimator_, "transduction_"):
-        assert len(learner.estimator_.transduction_) == 300
-        return  # which takes no array of strings
     names = np.array(list("abcdefghij"))[y]
-    learner.fit(X[:50], names[:50])
+    learner.fit(X[:50], names[:50].astype(object))
+    learner, _ = query_and_teach(learner, X[50:], names[50:].astype(object))
+    assert learner.history_[-1]["pseudo"] == 240
+    assert set(learner.estimator_.classes_) == set("abcdefghij")
+    learner.fit(X[:50], y[:50] - 1)
     idx, rows = learner.query(X[50:], 5)
-    with pytest.raises(ValueError, match="labels must be"):
-        learner.teach(rows, names[50:][idx])
+    with pytest.raises(ValueError, match="-1 is a class"):
+        learner.teach(rows, y[50:][idx] - 1)
 
 
 def test_who_does_not_learn_from_a_pool_is_told(digits):
