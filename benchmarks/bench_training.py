@@ -23,6 +23,7 @@ class WithTorchattacks(NeuralNetClassifier):
     """What a user of skorch and torchattacks writes: attack the batch, then train on it."""
 
     def train_step_single(self, batch, **fit_params):
+        """Attack the batch first."""
         X, y = batch
         attack = torchattacks.PGD(self.module_, steps=self.steps, **SETTINGS)
         return super().train_step_single((attack(X, y), y), **fit_params)

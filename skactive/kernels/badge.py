@@ -81,17 +81,25 @@ class _Gradients:
     """Squared distances between rows of (p − e_ŷ) ⊗ z."""
 
     def __init__(self, proba: NDArray, embedding: NDArray) -> None:
-        self.residual = proba.astype(np.float64)
-        self.residual[np.arange(len(proba)), proba.argmax(axis=1)] -= 1.0
+        self.proba = proba
         self.embedding = embedding
-        self.squared = np.einsum("ij,ij->i", self.residual, self.residual)
+        self.predicted = proba.argmax(axis=1).astype(np.min_scalar_type(proba.shape[1]))
+        # ‖p − e_ŷ‖² = ‖p‖² − 2 p_ŷ + 1
+        self.squared = np.einsum("ij,ij->i", proba, proba, dtype=np.float64)
+        self.squared += 1 - 2 * proba.max(axis=1).astype(np.float64)
         self.squared *= np.einsum("ij,ij->i", embedding, embedding, dtype=np.float64)
+
+    def residual(self, rows: NDArray | slice | list[int]) -> NDArray:
+        """Return p − e_ŷ of some rows."""
+        found = self.proba[rows].astype(np.float64)
+        found[np.arange(len(found)), self.predicted[rows]] -= 1.0
+        return found
 
     def distances(self, rows: NDArray | slice, centers: list[int]) -> NDArray:
         """Shape (rows, centers)."""
         z = self.embedding[rows].astype(np.float64, copy=False)
         found = z @ self.embedding[centers].astype(np.float64, copy=False).T
-        found *= self.residual[rows] @ self.residual[centers].T
+        found *= self.residual(rows) @ self.residual(centers).T
         found *= -2.0
         found += self.squared[rows, None]
         found += self.squared[centers]

@@ -61,7 +61,7 @@ def mcp_select(proba: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np
     _check(proba, n)
     if n == 0:
         return np.empty(0, dtype=np.intp)
-    kept = _Contenders(n, proba.shape[1])
+    kept = _Contenders(n, proba.shape[1], np.result_type(proba.dtype, np.float32))
     rows = max(1, _BLOCK // proba.shape[1])
     for start in range(0, len(proba), rows):
         kept.add(start, *_boundaries(proba[start : start + rows]))
@@ -123,18 +123,22 @@ def _put(target: NDArray, value: int, where: NDArray[np.bool_]) -> None:
 class _Contenders:
     """Rows that the sweeps can still reach: the best few of each cluster, and their ties."""
 
-    def __init__(self, n: int, n_classes: int) -> None:
+    def __init__(self, n: int, n_classes: int, dtype: np.dtype) -> None:
         self.n = n
         self.sizes = np.zeros(n_classes**2, dtype=np.int64)
-        self.least = np.full(n_classes**2, -np.inf)  # a row with less cannot be picked
+        self.least = np.full(n_classes**2, -np.inf, dtype)  # a row with less cannot be picked
         self.parts: list[tuple[NDArray, NDArray, NDArray[np.intp]]] = []
         self.n_kept = 0
         self.limit = _FIRST_CUT
 
     def add(self, start: int, cluster: NDArray, ratio: NDArray) -> None:
         """Take in the rows from `start` on."""
-        self.sizes += np.bincount(cluster, minlength=len(self.sizes))
-        rows = np.flatnonzero(ratio >= self.least.astype(ratio.dtype)[cluster])
+        if len(self.sizes) < len(cluster):
+            self.sizes += np.bincount(cluster, minlength=len(self.sizes))
+        else:  # more clusters than rows
+            present, counts = np.unique(cluster, return_counts=True)
+            self.sizes[present] += counts
+        rows = np.flatnonzero(ratio >= self.least[cluster])
         self.parts.append((cluster[rows], ratio[rows], start + rows))
         self.n_kept += len(rows)
         if self.n_kept > self.limit:
@@ -150,7 +154,7 @@ class _Contenders:
         full = sizes > sweeps
         last = order[starts[full] + sweeps - 1]
         self.least[cluster[last]] = ratio[last]
-        reached = ratio >= self.least.astype(ratio.dtype)[cluster]
+        reached = ratio >= self.least[cluster]
         kept = cluster[reached], ratio[reached], rows[reached]
         self.parts, self.n_kept = [kept], len(kept[0])
         self.limit = max(_FIRST_CUT, 4 * self.n_kept)
