@@ -53,6 +53,7 @@ def parse():
     add("--n-test", type=int, default=500, help="images that are attacked; accuracy is on all")
     add("--version", default="fast", choices=["fast", "standard"], help="of AutoAttack")
     add("--out", type=Path, default=Path("headline.csv"))
+    add("--evaluate", nargs="+", type=Path, help="only attack these kept nets, again")
     add("--report", type=Path, help="only print the table of that file")
     return parser.parse_args()
 
@@ -113,6 +114,20 @@ def evaluate(args, learner, data):
     }
 
 
+def evaluate_kept(args, data):
+    """Survivors of each part for nets that an earlier run kept, resumable within each."""
+    X, y = data.X_test[: args.n_test], data.y_test[: args.n_test]
+    for path in args.evaluate:
+        net = pickle.loads(path.read_bytes())
+        checkpoint = path.with_suffix(f".{args.version}-{args.n_test}.npz")
+        attack = AutoAttack(EPS, version=args.version)
+        found = robustness_report(
+            net, X, y, attack, batch_size=50, checkpoint=checkpoint, progress=True
+        )
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in found.survivors.items())
+        print(f"{path.stem}, AutoAttack {args.version}, {args.n_test} images: {shares}", flush=True)
+
+
 def run(args, data, strategy, recipe, seed):
     started = time.process_time()
     learner = train(args, data, strategy, recipe, seed)
@@ -142,6 +157,8 @@ def main():
         return report(args.report)
     torch.set_num_threads(1)
     data = load_dataset(args.dataset, size=32, random_state=0)
+    if args.evaluate:
+        return evaluate_kept(args, data)
     known = list(csv.DictReader(args.out.open())) if args.out.exists() else []
     done = {(row["dataset"], row["recipe"], int(row["seed"])) for row in known}
     tasks = [
