@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 1 << 20  # distances held at once
+_BLOCK = 1 << 20  # numbers held at once
 _MOST_PENDING = 64  # picks after which all distances are brought up to date
 _MOST_TRIES = 48  # draws that may be in vain before that
 
@@ -107,7 +107,7 @@ class _Gradients:
 
     def update(self, nearest: NDArray, centers: list[int]) -> None:
         """Let `nearest` know about further centres."""
-        step = max(1, _BLOCK // len(centers))
+        step = max(1, _BLOCK // (len(centers) + self.embedding.shape[1]))
         for start in range(0, len(nearest), step):
             rows = slice(start, start + step)
             np.minimum(nearest[rows], self.distances(rows, centers).min(axis=1), out=nearest[rows])
