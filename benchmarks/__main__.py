@@ -73,9 +73,10 @@ def main() -> int:
         rows += _run(name, args.quick)
         print(f"# {name}: {time.perf_counter() - start:.0f} s", flush=True)
     minutes = (time.perf_counter() - begin) / 60
-    print(f"\n{markdown(rows)}\n{len(rows)} rows in {minutes:.1f} minutes")
+    spent = sum(os.times()[:4]) / 60  # its own and its children's, user and system
+    print(f"\n{markdown(rows)}\n{len(rows)} rows in {minutes:.1f} minutes, {spent:.1f} of CPU")
     if args.save:
-        _save(rows, minutes)
+        _save(rows, minutes, spent)
     return int(any(row.verdict in ("missed", "failed") for row in rows))
 
 
@@ -93,10 +94,11 @@ def _run(name: str, quick: bool) -> list[Row]:
     return rows
 
 
-def _save(rows: list[Row], minutes: float) -> None:
+def _save(rows: list[Row], minutes: float, spent: float) -> None:
     about = {
         "date": time.strftime("%Y-%m-%d"),
         "minutes": round(minutes, 1),
+        "cpu_minutes": round(spent, 1),
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
         "threads": 1,
         "python": platform.python_version(),
@@ -108,7 +110,7 @@ def _save(rows: list[Row], minutes: float) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     (_RESULTS / "benchmarks_table.md").write_text(
         f"{markdown(rows)}\n{about['date']}, {about['machine']['cpu']}, "
-        f"{about['machine']['cores']} cores, one thread, {minutes:.0f} minutes in all; Python "
+        f"{about['machine']['cores']} cores, one thread, {spent:.0f} CPU minutes in all; Python "
         f"{about['python']}, {versions}.\n"
     )
 

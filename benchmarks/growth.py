@@ -157,8 +157,13 @@ def draw(points: list[Point], path: Path) -> None:
             axis.loglog(pool, allowed, "k--", label="64 MB + 4 B a point")
         axis.set(xlabel=label, ylabel="CPU s" if column == "seconds" else "MB beyond the inputs")
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
+    handles = {
+        label: handle
+        for axis in axes.flat
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
     axes.flat[-1].axis("off")
+    axes.flat[-1].legend(handles.values(), handles.keys(), loc="center")
     figure.savefig(path, dpi=80)
 
 

@@ -32,14 +32,18 @@ def looped(proba, n):
     n_classes=st.integers(2, 6),
     concentration=st.sampled_from([0.1, 1.0, 10.0]),
     first_cut=st.sampled_from([0, 5, 256]),
+    few_classes=st.sampled_from([0, 64]),
     data=st.data(),
 )
-def test_equals_the_loops_in_order(seed, n_points, n_classes, concentration, first_cut, data):
+def test_equals_the_loops_in_order(
+    seed, n_points, n_classes, concentration, first_cut, few_classes, data
+):
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet(np.full(n_classes, concentration), size=n_points)
     n = data.draw(st.integers(0, n_points))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clusters, "_FIRST_CUT", first_cut)
+        patch.setattr(clusters, "_FEW_CLASSES", few_classes)
         patch.setattr(clusters, "_BLOCK", 16)
         picks = mcp_select(proba, n, rng)
     ratio = np.sort(proba, axis=1)[:, -2] / proba.max(axis=1)
@@ -60,6 +64,12 @@ def test_saturated_and_empty_rows():
     picks = mcp_select(proba, 4, np.random.default_rng(0))
     assert sorted(picks) == [0, 1, 2, 3]
     assert set(picks[:1]) <= {2, 3}  # both have priority 1, the saturated rows 0
+
+
+def test_ways_to_find_the_two_largest_agree_on_ties():
+    proba = np.random.default_rng(0).integers(0, 3, size=(500, 7)) / 3.0
+    for mine, other in zip(clusters._by_class(proba), clusters._by_row(proba.copy()), strict=True):
+        assert_array_equal(mine, other)
 
 
 def test_binary_has_two_clusters():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _BLOCK = 1 << 18  # numbers worked on at once: they stay in the cache
+_FEW_CLASSES = 64  # up to here vector operations over the rows beat a search in each row
 _FIRST_CUT = 1 << 14  # rows kept before those that cannot be picked are dropped
 
 
@@ -87,29 +88,43 @@ def _check(proba: NDArray, n: int) -> None:
 
 
 def _boundaries(proba: NDArray) -> tuple[NDArray, NDArray]:
-    """Find the number of the (top-1, top-2) cluster and the priority p₂/p₁ of each row.
-
-    Class by class: each step is one vector operation over all rows.
-    """
+    """Find the number of the (top-1, top-2) cluster and the priority p₂/p₁ of each row."""
     n_classes = proba.shape[1]
-    columns = np.ascontiguousarray(proba.T, dtype=np.result_type(proba.dtype, np.float32))
+    proba = proba.astype(np.result_type(proba.dtype, np.float32))  # a copy, to work in
+    first, p1, second, p2 = (_by_class if n_classes <= _FEW_CLASSES else _by_row)(proba)
+    ratio = np.ones_like(p1)
+    # A single class is its own second, with p₂ < 0.
+    np.divide(np.maximum(p2, 0.0), p1, out=ratio, where=p1 > 0)
+    cluster = first.astype(np.min_scalar_type(n_classes**2 - 1))
+    cluster *= cluster.dtype.type(n_classes)
+    cluster += second.astype(cluster.dtype)
+    return cluster, ratio
+
+
+def _by_row(proba: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Class and probability of the largest and the second largest of each row."""
+    each = np.arange(len(proba))
+    first = proba.argmax(axis=1)
+    p1 = proba[each, first]
+    proba[each, first] = -1.0
+    second = proba.argmax(axis=1)
+    return first, p1, second, proba[each, second]
+
+
+def _by_class(proba: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """The same, class by class: each step is one vector operation over all rows."""
+    columns = np.ascontiguousarray(proba.T)
     p1, p2 = columns[0].copy(), np.full_like(columns[0], -1.0)
     for column in columns[1:]:
         np.maximum(p2, np.minimum(p1, column), out=p2)
         np.maximum(p1, column, out=p1)
-    kind = np.min_scalar_type(n_classes - 1)
-    first = np.zeros(len(p1), dtype=kind)
-    second = np.zeros(len(p1), dtype=kind)
+    first, second = np.zeros((2, len(p1)), dtype=np.uint8)
     # Downwards, so that of equal probabilities the lowest class stays.
-    for c in range(n_classes - 1, -1, -1):
+    for c in range(len(columns) - 1, -1, -1):
         _put(first, c, columns[c] == p1)
-    for c in range(n_classes - 1, -1, -1):
+    for c in range(len(columns) - 1, -1, -1):
         _put(second, c, (columns[c] == p2) & (first != c))
-    ratio = np.ones_like(p1)  # a single class is its own second, with p₂ < 0
-    np.divide(np.maximum(p2, 0.0), p1, out=ratio, where=p1 > 0)
-    cluster = np.multiply(first, n_classes, dtype=np.min_scalar_type(n_classes**2 - 1))
-    cluster += second
-    return cluster, ratio
+    return first, p1, second, p2
 
 
 def _put(target: NDArray, value: int, where: NDArray[np.bool_]) -> None:
