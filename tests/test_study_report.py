@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from skactive.analysis import area_under_budget_curve, selection_bias
+from skactive.retraining import RetrainingReport
 from skactive.study import DRE_STRATEGIES, StudyError, preset, write_report
 from skactive.study._cli import main
 from skactive.study._runner import open_folder
@@ -76,9 +77,7 @@ def test_what_is_missing_is_named_with_its_command(mnist):
     assert f"study mnist --strategies full --modes robust --out {mnist}`" in text
     assert "Not run: fashion_mnist, svhn, cifar10_vgg16" in text
     assert "`python -m skactive study dfal_runtime --out" in text
-    assert (
-        f"Missing: put the results of `ActiveLearner.retrain` into {mnist}/retraining.csv" in text
-    )
+    assert f"{mnist}/retraining_DATASET_NETWORK.csv, such as retraining_mnist_lenet5.csv" in text
 
 
 def test_commands_for_what_is_missing_are_accepted(mnist, tmp_path):
@@ -188,15 +187,23 @@ def test_table_3_has_the_initial_and_the_full_model(mnist):
     assert "| full |" not in text.split("Table 5")[1].split("##")[0]
 
 
-def test_table_6_is_read_from_a_csv(mnist):
-    rows = [("mnist", "lenet5", "dre", seed, 0.04, 0.98, 0.75 + seed / 100) for seed in (0, 1)]
-    columns = ["dataset", "network", "strategy", "seed", "budget", "accuracy", "robust"]
-    pd.DataFrame(rows, columns=columns).to_csv(mnist / "retraining.csv")
-    assert (
-        "| dre | 98.00 ± 0.00 (98.54) | 75.50 ± 0.71 (76.88) |" in write_report(mnist).read_text()
-    )
-    pd.DataFrame(rows, columns=columns).drop(columns="robust").to_csv(mnist / "retraining.csv")
-    assert "lacks the columns robust" in write_report(mnist).read_text()
+def test_table_6_is_read_from_a_retraining_report(mnist):
+    rows = [
+        {"strategy": strategy, "budget": budget, "seed": seed, "n_selected": 4,
+         "select_time": 0.1, "retrain_time": 1.0, "accuracy": 0.98,
+         "autoattack": 0.75 + seed / 100}
+        for strategy, budget in (("baseline", 0.0), ("dre", 0.01), ("dre", 0.04), ("dre", 0.1))
+        for seed in (0, 1)
+    ]  # fmt: skip
+    RetrainingReport(rows).to_csv(mnist / "retraining_mnist_lenet5.csv")
+    table = write_report(mnist).read_text().split("Table 6")[1].split("##")[0]
+    ours = "98.00 ± 0.00", "75.50 ± 0.71"
+    expected = [f"{ours[0]} (98.32)", f"{ours[1]} (76.52)", f"{ours[0]} (98.54)",
+                f"{ours[1]} (76.88)", *ours]  # fmt: skip
+    assert f"| dre | {' | '.join(expected)} |" in table
+    assert f"| baseline | {ours[0]} (98.69) | {ours[1]} (76.17) |" in table
+    (mnist / "retraining_mnist_lenet5.csv").write_text("strategy,budget\ndre,0.1\n")
+    assert "is no file of RetrainingReport.to_csv" in write_report(mnist).read_text()
 
 
 def test_dfal_tables(tmp_path):

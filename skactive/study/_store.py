@@ -232,7 +232,7 @@ def count_rows(path: Path) -> int:
 def write_state(path: Path, learner: ActiveLearner) -> str:
     """Write a learner without the images it was taught; returns the digest of the file."""
     light = copy.copy(learner)
-    light.X_labeled_, light.y_labeled_ = None, None
+    light.__dict__.update(X_labeled_=None, y_labeled_=None)
     content = pickle.dumps(light)
     write_atomically(path, content)
     return hashlib.sha256(content).hexdigest()

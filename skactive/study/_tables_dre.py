@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..retraining import BASELINE, RetrainingReport
 from ._components import FULL
 from ._frames import ATTACK_TITLES, Study, strongest
 from ._paper import (
@@ -23,9 +24,6 @@ from ._tables import Cell, Table, percent
 if TYPE_CHECKING:
     import pandas as pd
 
-RETRAINING_CSV = "retraining.csv"
-_RETRAINING_COLUMNS = ("dataset", "network", "strategy", "seed", "budget", "accuracy", "robust")
-
 
 def dre_tables(studies: list[Study], out: Path, attack: str | None) -> list[Table]:
     """All of them, as far as the results go."""
@@ -34,7 +32,7 @@ def dre_tables(studies: list[Study], out: Path, attack: str | None) -> list[Tabl
         _table_1(dre, out, attack),
         _table_3(dre, out),
         _table_5(dre, out, attack),
-        _table_6(out),
+        _table_6(out, attack),
     ]
 
 
@@ -174,34 +172,62 @@ def _table_3(studies: list[Study], out: Path) -> Table:
     return table
 
 
-def _table_6(out: Path) -> Table:
-    """From a CSV of test selection, where there is one."""
-    import pandas as pd
-
+def _table_6(out: Path, attack: str | None) -> Table:
+    """From files of `RetrainingReport.to_csv`, where there are any."""
     table = Table(
         "dre_table_6",
         "DRE paper, Table 6. Test selection and retraining: accuracy (%) and robustness (%)",
     )
-    path = out / RETRAINING_CSV
-    if not path.exists():
+    found = sorted(out.glob("retraining_*_*.csv"))
+    if not found:
         table.notes.append(
-            f"Missing: put the results of `ActiveLearner.retrain` into {path}, with the columns "
-            f"{', '.join(_RETRAINING_COLUMNS)} (budget, accuracy and robust as shares), and "
+            "Missing: write a `skactive.retraining.RetrainingReport` with `to_csv` to "
+            f"{out / 'retraining_DATASET_NETWORK.csv'}, such as retraining_mnist_lenet5.csv, and "
             "report again."
         )
-        return table
-    rows = pd.read_csv(path)
-    lacking = [name for name in _RETRAINING_COLUMNS if name not in rows.columns]
-    if lacking:
-        table.notes.append(f"{path} lacks the columns {', '.join(lacking)}.")
-        return table
-    for (dataset, network, budget), part in rows.groupby(["dataset", "network", "budget"]):
-        paper = DRE_TABLE_6.get((dataset, network), {})
-        at = {0.01: 0, 0.04: 1}.get(round(budget, 4))
-        for strategy in _ordered(part.strategy.unique()):
-            mine, theirs = part[part.strategy == strategy], paper.get(strategy)
-            for number, metric in enumerate(("accuracy", "robust")):
-                said = None if at is None or theirs is None else theirs[2 * number + at]
-                column = f"{dataset}, {network}, {budget:.0%}: {metric}"
-                table.cells.append(Cell.of(strategy, column, percent(mine[metric]), said))
+    for path in found:
+        column = tuple(path.stem.removeprefix("retraining_").rsplit("_", 1))
+        try:
+            rows = _frame_of(RetrainingReport.from_csv(path))
+        except (ValueError, TypeError, KeyError) as error:
+            table.notes.append(f"{path} is no file of RetrainingReport.to_csv ({error}).")
+            continue
+        _retrained(table, rows, column, attack)
     return table
+
+
+def _frame_of(report: RetrainingReport) -> pd.DataFrame:
+    """Rows of a retraining report, its attacks as ``robust_…``.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(report.rows)
+    frame[["strategy", "budget", "seed", "accuracy"]]  # raises where one is missing
+    attacks = {name: f"robust_{name}" for name in report.metrics if name != "accuracy"}
+    return frame.rename(columns=attacks)
+
+
+def _retrained(table: Table, rows: pd.DataFrame, column: Any, attack: str | None) -> None:
+    paper, full = DRE_TABLE_6.get(column, {}), DRE_TABLE_3.get(column)
+    under = strongest(rows, attack)
+    metrics = ["accuracy", *([] if under is None else [f"robust_{under}"])]
+    names = {"accuracy": "accuracy", f"robust_{under}": ATTACK_TITLES.get(str(under), under)}
+    before = rows[rows.strategy == BASELINE]
+    for budget in sorted(set(rows.budget) - {0.0}):
+        at = {0.01: 0, 0.04: 1}.get(round(budget, 4), -1)
+        for number, metric in enumerate(metrics):
+            title = f"{', '.join(column)}, {100 * budget:g} %: {names[metric]}"
+            # Of the model taught everything: clean accuracy, and robustness under AutoAttack.
+            said = None if full is None else full[8 if number == 0 else 11]
+            table.cells.append(Cell.of(BASELINE, title, percent(before[metric]), said))
+            part = rows[rows.budget == budget]
+            for strategy in _ordered(part.strategy.unique()):
+                theirs = None if at < 0 or strategy not in paper else paper[strategy]
+                said = None if theirs is None else theirs[2 * number + at]
+                values = percent(part[part.strategy == strategy][metric])
+                table.cells.append(Cell.of(strategy, title, values, said))
