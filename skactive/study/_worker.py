@@ -53,6 +53,8 @@ def run_initial(protocol: Protocol, seed: int, place: Place) -> Outcome:
     outcome = Outcome(f"{protocol.name}: initial model, seed {seed}")
     with torch_threads(place.threads):
         try:
+            # Loky restarts workers that grow by 300 MB after their first job: have the data then.
+            load_data(protocol)
             load_initial(protocol, seed, place, outcome.notes)
         except Exception as error:
             outcome.error = _words(error)
