@@ -89,14 +89,13 @@ def test_uncertainty_finds_faults_sooner_than_chance(model):
 def test_surprise_adequacy(model, method):
     surprise = pytest.importorskip("dnn_tip.surprise", reason="dnn-tip is not installed")
     estimator, X, _ = model
-    X = X[:, X[:150].std(axis=0) > 3][:, :5]
-    y = model[2]
-    estimator = LogisticRegression(max_iter=5000).fit(X[:150], y[:150])
+    X, y = X[:, X.std(axis=0) > 5][:, :5], model[2]
+    estimator = LogisticRegression(max_iter=5000).fit(X[:900], y[:900])
     strategy = SurpriseAdequacy(method, random_state=0)
-    order = strategy.query(estimator, X[150:400], 250, X_labeled=X[:150])
-    assert sorted(order) == list(range(250))
+    order = strategy.query(estimator, X[900:1100], 200, X_labeled=X[:900])
+    assert sorted(order) == list(range(200))
     if method == "mdsa":
-        wanted = surprise.MDSA([X[:150]])([X[150:400]])
+        wanted = surprise.MDSA([X[:900]])([X[900:1100]])
         assert order[0] == np.argmax(wanted)
     with pytest.raises(ValueError, match="X_labeled"):
         strategy.query(estimator, X, 3)
