@@ -1,4 +1,4 @@
-"""APGD and Square written out from their papers, as the official code runs them.
+"""APGD, FAB and Square written out from their papers, as the official code runs them.
 
 Independent of torchattacks, and as plain as they come: one loop each, no batching tricks.
 """
@@ -135,3 +135,59 @@ def square(module, X, y, eps, n_queries, generator):
         better = value < lowest[left]
         best[left[better]], lowest[left[better]] = moved[better], value[better]
     return best
+
+
+def nearest_on_plane(points, weight, offset):
+    """L-inf nearest points of the box [0, 1] with weight · x = offset, or as near as it allows.
+
+    Moving every coordinate by r against the sign of the weight, within the box, lowers weight · x
+    steadily in r: bisect for the r that reaches the plane.
+    """
+    sign = torch.where((weight * points).sum(1) >= offset, 1.0, -1.0)
+    weight, offset = weight * sign[:, None], offset * sign
+    low, high = torch.zeros(len(points)), torch.ones(len(points))
+
+    def moved(radius):
+        return (points - radius[:, None] * weight.sign()).clamp(0, 1)
+
+    for _ in range(40):
+        middle = (low + high) / 2
+        beyond = (weight * moved(middle)).sum(1) <= offset
+        low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
+    return moved(high)
+
+
+def fab_t(module, X, y, eps, steps, n_targets):
+    """Croce & Hein 2020, "Minimally distorted adversarial examples", targeted, L-inf."""
+    alpha_max, eta, beta = 0.1, 1.05, 0.9
+    found = X.clone()
+    with torch.no_grad():
+        ranked = module(X).sort(dim=1).indices
+    for k in range(2, n_targets + 2):
+        left = correct(module, found, y).nonzero()[:, 0]
+        if len(left) == 0:
+            break
+        origin, label, target = X[left].flatten(1), y[left], ranked[left, -k]
+        rows = torch.arange(len(left))
+        point, best = origin.clone(), torch.full((len(left),), math.inf)
+        for _ in range(steps):
+            images = point.view(-1, *X.shape[1:]).detach().requires_grad_(True)
+            logits = module(images)
+            gap = logits[rows, target] - logits[rows, label]
+            (weight,) = torch.autograd.grad(gap.sum(), images)
+            weight = weight.flatten(1)
+            offset = -gap.detach() + (weight * point).sum(1)
+            to_plane = nearest_on_plane(point, weight, offset) - point
+            from_origin = nearest_on_plane(origin, weight, offset) - origin
+            size, other = to_plane.abs().amax(1), from_origin.abs().amax(1)
+            alpha = (size / (size + other).clamp_min(1e-12)).clamp(0, alpha_max)[:, None]
+            point = (1 - alpha) * (point + eta * to_plane) + alpha * (origin + eta * from_origin)
+            point = point.clamp(0, 1)
+            fooled = ~correct(module, point.view(-1, *X.shape[1:]), label)
+            size = (point - origin).abs().amax(1)
+            better = fooled & (size < best)
+            best = torch.where(better, size, best)
+            kept = better & (size <= eps)
+            found[left[kept]] = point[kept].view(-1, *X.shape[1:])
+            point = torch.where(fooled[:, None], origin + beta * (point - origin), point)
+    return found

@@ -52,6 +52,14 @@ def test_each_part_leaves_as_many_as_the_papers_loop(robust, ours, literal, sett
     assert abs(found - expected) <= 2  # other random starts
 
 
+def test_fab_leaves_as_many_as_the_papers_loop(robust):
+    module, X, y = robust
+    ours = TorchAttack("FAB", eps=EPS, steps=40, multi_targeted=True, n_classes=4)
+    found = survivors(robust, ours(module, X, y, generator=generator()))
+    expected = survivors(robust, reference_attacks.fab_t(module, X, y, EPS, 40, 3))
+    assert abs(found - expected) <= 2
+
+
 def test_ten_steps_are_not_a_hundred_settings_of_ours_are(robust):
     parts = AutoAttack(EPS)._parts(10)
     assert {name: part.settings.get("steps") for name, part in parts.items()} == {
