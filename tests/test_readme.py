@@ -14,12 +14,22 @@ def test_the_ten_lines_run(capsys):
     assert 0.2 < float(capsys.readouterr().out) < 1
 
 
-def test_the_scripts_for_modals_users_run():
-    page = (ROOT / "docs" / "coming_from_modal.md").read_text(encoding="utf-8")
+def run_page(name):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     names: dict = {}
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(compile(code, "coming_from_modal.md", "exec"), names)
-    assert names["query_instance"].shape == (5, 4)
+        exec(compile(code, name, "exec"), names)
+    return names
+
+
+def test_the_scripts_for_modals_users_run():
+    assert run_page("coming_from_modal.md")["query_instance"].shape == (5, 4)
+
+
+def test_the_retraining_page_runs(capsys):
+    names = run_page("test_selection.md")
+    assert names["split"].n_labels == len(names["picked"])
+    assert "labels: robust accuracy" in capsys.readouterr().out
 
 
 def test_the_gate_reads_its_command_from_the_readme():

@@ -465,3 +465,27 @@ def test_the_learner_is_left_alone_and_jobs_change_nothing(learner, digits):
 def test_a_report_that_cannot_be_is_refused_before_training(learner, digits, params, error, match):
     with pytest.raises(error, match=match):
         retraining_report(learner, digits.X_test, digits.y_test, **params)
+
+
+def test_the_example_prints_its_columns_beside_the_papers(data_root, tmp_path):
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = Path(__file__).parent.parent / "examples" / "retrain_mnist.py"
+    out = tmp_path / "rows.csv"
+    small = "--n-train 60 --n-test 100 --epochs 1 --retrain-epochs 1 --steps 1 --eval-steps 1"
+    command = [sys.executable, str(script), *small.split(), "--out", str(out)]
+    first = subprocess.run(
+        [*command, "--seeds", "0", "--strategies", "random", "--budgets", "0.04"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    again = subprocess.run(
+        [*command, "--table", str(out)], check=True, capture_output=True, text=True
+    ).stdout
+    table = [line for line in first.splitlines() if line.startswith("|")]
+    assert table == again.splitlines()
+    assert table[-1].startswith("| random |")
+    assert "74.28" in table[-1]
