@@ -278,7 +278,7 @@ def compare_strategies(
         ``"greater"``: the strategy scores higher than the baseline.
     alpha : float, default=0.05
         With so few pairs that not even a unanimous result could be significant at this level,
-        no p-value is given.
+        no p-value is given; where none could survive the correction, `note` says so.
 
     Returns
     -------
@@ -313,9 +313,23 @@ def compare_strategies(
         if name != baseline
     ]
     corrected = holm([row["pvalue"] for row in found])
+    for row in found:
+        row["note"] = row["note"] or _reach(row["n_pairs"], corrected, alternative, alpha)
     return [
         Comparison(**row, pvalue_holm=float(p)) for row, p in zip(found, corrected, strict=True)
     ]
+
+
+def _reach(n_pairs: int, corrected: NDArray, alternative: str, alpha: float) -> str:
+    """Say so where not even a unanimous result would survive the correction."""
+    n_tests = int(np.isfinite(corrected).sum())
+    smallest = n_tests * (2 if alternative == "two-sided" else 1) / 2**n_pairs
+    if smallest <= alpha:
+        return ""
+    return (
+        f"{n_pairs} pairs cannot show p < {alpha:g} after correction for {n_tests} tests: the "
+        f"smallest possible is {min(smallest, 1):.2g}"
+    )
 
 
 def _compare(

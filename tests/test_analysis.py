@@ -166,6 +166,19 @@ def test_too_few_pairs_give_a_reason_and_no_p_value():
     assert row.effect_size == 0
 
 
+def test_what_the_correction_makes_impossible_is_said():
+    rng = np.random.default_rng(0)
+    scores = {name: rng.random(6) for name in ("random", "a", "b")}
+    for row in compare_strategies(scores):
+        assert np.isfinite(row.pvalue)
+        assert row.note == (
+            "6 pairs cannot show p < 0.05 after correction for 2 tests: the smallest possible is "
+            "0.062"
+        )
+    scores = {name: rng.random(7) for name in ("random", "a", "b")}
+    assert [row.note for row in compare_strategies(scores)] == ["", ""]
+
+
 def test_bad_scores_are_refused():
     with pytest.raises(ValueError, match="'random' has no scores"):
         compare_strategies({"dre": [1.0]})
