@@ -3,7 +3,7 @@
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -41,6 +41,7 @@ def _slow_divergence(selected, pool, n_bins):
     return total
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1, 60), st.integers(2, 60), st.integers(0, 1000))
 def test_bias_is_the_divergence_of_the_histograms(n_picked, n_bins, seed):
     proba = _proba(seed=seed)
@@ -186,6 +187,7 @@ def test_bad_scores_are_refused():
         compare_strategies({"random": [1.0], "dre": [1.0, 2.0]})
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_equals_its_definition(p):
     corrected = holm([*p, np.nan])[:-1]

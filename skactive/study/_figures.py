@@ -17,6 +17,8 @@ from ._frames import ATTACK_TITLES, Study, strongest
 if TYPE_CHECKING:
     import pandas as pd
 
+_STAND_OUT = {"random": "black", "dre": "red"}  # what the paper's question is about
+
 
 @contextlib.contextmanager
 def _figure(path: Path, **subplots: Any) -> Iterator[Any]:
@@ -53,16 +55,22 @@ def draw_curves(study: Study, mode: str, attack: str | None, path: Path) -> Path
 def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:
     import matplotlib as mpl
 
-    colors = mpl.colormaps["tab20"]
+    palette = mpl.colormaps["tab20"].colors
     for number, (strategy, part) in enumerate(rows.groupby("strategy")):
         table = part.pivot(index="oracle", columns="seed", values=column).dropna(axis=1)
         scores = table.to_numpy()
-        line = {"color": colors(number % 20)}
+        color = _STAND_OUT.get(str(strategy), palette[number % len(palette)])
+        line = {"color": color, "linewidth": 2.5 if strategy in _STAND_OUT else 1.2}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a curve with a single stage
             display = LearningCurveDisplay(
                 train_sizes=table.index.to_numpy(), train_scores=scores, test_scores=scores
-            ).plot(ax=ax, score_type="test", line_kw=line, fill_between_kw={**line, "alpha": 0.15})
+            ).plot(
+                ax=ax,
+                score_type="test",
+                line_kw=line,
+                fill_between_kw={"color": color, "alpha": 0.1},
+            )
         display.lines_[0].set_label(strategy)
 
 
