@@ -55,7 +55,7 @@ def draw_curves(study: Study, mode: str, attack: str | None, path: Path) -> Path
 def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:
     import matplotlib as mpl
 
-    palette = mpl.colormaps["tab20"].colors
+    palette = [mpl.colormaps["tab20"](i) for i in range(20)]
     for number, (strategy, part) in enumerate(rows.groupby("strategy")):
         table = part.pivot(index="oracle", columns="seed", values=column).dropna(axis=1)
         scores = table.to_numpy()
