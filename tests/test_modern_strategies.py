@@ -144,6 +144,16 @@ def test_batch_bald_evaluates_few_points_and_picks_as_if_all(many, n_configurati
     assert few < sum(evaluated) / 2
 
 
+@pytest.mark.parametrize("n_configurations", [4, 1000])
+def test_batch_bald_with_sure_networks_and_many_picks(n_configurations):
+    proba = np.repeat(np.eye(3)[rng().integers(3, size=(6, 20))], 5, axis=1)
+    proba[:, ::7] = rng(1).dirichlet([0.01] * 3, size=proba[:, ::7].shape[:2])
+    picks, gains = batch_bald_select(proba, 100, rng(), n_configurations)
+    assert len(set(picks)) == 100
+    assert np.isfinite(gains).all()
+    assert gains.sum() < np.log(6) * 1.2  # all there is to know: which network
+
+
 def test_batch_bald_avoids_what_bald_would_ask_twice():
     proba = rng().dirichlet([0.5] * 2, size=(20, 6))
     proba[:, 1] = proba[:, 0]  # the same point again

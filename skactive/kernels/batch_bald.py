@@ -95,14 +95,18 @@ class _Joint:
     def add(self, proba: NDArray) -> None:
         """Extend the configurations by a point with probabilities (n_samples, n_classes)."""
         if not self.drawn and self.given.shape[1] * proba.shape[1] <= self.most:
-            self.given = (self.given[:, :, None] * proba[:, None, :]).reshape(len(proba), -1)
+            given = (self.given[:, :, None] * proba[:, None, :]).reshape(len(proba), -1)
+            self.given = given[:, given.any(axis=0)]  # without the impossible ones
             return
         if not self.drawn:
             self._draw()
         # One label for each drawn configuration, given its network.
         cumulated = proba[self.networks].cumsum(axis=1)
         chosen = (self.rng.random((self.most, 1)) > cumulated[:, :-1]).sum(axis=1)
-        self.given = self.given * proba[:, chosen]
+        given = self.given * proba[:, chosen]
+        scale = given.mean(axis=0)  # only ratios count from now on, and products underflow
+        possible = scale > 0
+        self.given[:, possible] = given[:, possible] / scale[possible]
 
     def _draw(self) -> None:
         """Replace all configurations by drawn ones: a network each, then its labels."""
