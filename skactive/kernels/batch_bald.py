@@ -96,7 +96,7 @@ class _Joint:
         """Extend the configurations by a point with probabilities (n_samples, n_classes)."""
         if not self.drawn and self.given.shape[1] * proba.shape[1] <= self.most:
             given = (self.given[:, :, None] * proba[:, None, :]).reshape(len(proba), -1)
-            self.given = given[:, given.any(axis=0)]  # without the impossible ones
+            self.given = given[:, given.mean(axis=0) > _TINY]  # without the impossible ones
             return
         if not self.drawn:
             self._draw()
@@ -105,7 +105,7 @@ class _Joint:
         chosen = (self.rng.random((self.most, 1)) > cumulated[:, :-1]).sum(axis=1)
         given = self.given * proba[:, chosen]
         scale = given.mean(axis=0)  # only ratios count from now on, and products underflow
-        possible = scale > 0
+        possible = scale > _TINY
         self.given[:, possible] = given[:, possible] / scale[possible]
 
     def _draw(self) -> None:
