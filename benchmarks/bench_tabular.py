@@ -46,7 +46,12 @@ def rows(quick: bool) -> Iterator[Row]:
     model = LogisticRegression(max_iter=200).fit(X[:1000], y[:1000])
     for n, bar in ((100, 5), (1000, 30)):
         label = f"entropy query, {n:,} of {n_rows:,} × 64"
-        peers = [Peer("modAL's lines", lambda n=n: by_modal(model, X, n), 0.9, same_picks)]
+        peers = [
+            Peer("modAL's lines", lambda n=n: by_modal(model, X, n), 0.9, same_picks),
+            Peer(
+                "predict_proba alone", lambda: model.predict_proba(X), None, lambda *_: "the limit"
+            ),
+        ]
         if installed("skactiveml"):
             peers.append(
                 Peer("scikit-activeml", lambda n=n: by_skactiveml(model, X, y, n), bar, same_picks)

@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 
-from .uncertainty import entropy
-
 _TINY = np.finfo(np.float64).tiny
 _BLOCK_ENTRIES = 1 << 17  # floats held at once
 _MANY = 300  # configurations from which on averages of them are much cheaper
@@ -46,19 +44,20 @@ def batch_bald_select(
     """
     proba = proba.astype(np.float64)
     joint = _Joint(proba.shape[0], n_configurations, rng)
-    conditional = entropy(proba).mean(axis=0)
-    bounds = entropy(proba.mean(axis=0)) - conditional  # BALD: nothing is known yet
+    conditional = -_surprise(proba).sum(axis=2).mean(axis=0)
+    # BALD: nothing is known yet.
+    bounds = -_surprise(proba.mean(axis=0)).sum(axis=1) - conditional
     picks: list[int] = []
-    gains = []
+    gains: list[float] = []
     for _ in range(n):
-        if joint.drawn or joint.given.shape[1] >= _MANY:
-            averaged = joint.entropy_bound(proba) - conditional
-            bounds = averaged if joint.drawn else np.minimum(bounds, averaged)
+        if picks:
+            joint.add(proba[:, picks[-1]])
+        if joint.drawn:  # older gains are no bounds any more
+            bounds = joint.entropy_bound(proba, fine=False) - conditional
         bounds[picks] = -np.inf
         best, gain = _largest_gain(joint, proba, conditional, bounds)
         picks.append(best)
         gains.append(gain)
-        joint.add(proba[:, best])
     return np.array(picks, dtype=np.intp), np.array(gains)
 
 
@@ -69,6 +68,7 @@ def _largest_gain(
     order = np.argsort(-bounds, kind="stable")
     best, gain = -1, -np.inf
     start, size = 0, _FIRST
+    coarse = joint.given.shape[1] >= _MANY
     while start < len(order) and bounds[order[start]] + _ROUNDING >= gain:
         rows = order[start : start + size]
         rows = rows[bounds[rows] > -np.inf]
@@ -80,7 +80,21 @@ def _largest_gain(
         if highest > gain or (highest == gain and winner < best):
             best, gain = winner, float(highest)
         start, size = start + size, 2 * size
+        if coarse:  # now that there is a gain to beat, look closer at what may beat it
+            rest = order[start:]
+            rows = rest[bounds[rest] + _ROUNDING >= gain]
+            finer = joint.entropy_bound(proba[:, rows], fine=True) - conditional[rows]
+            bounds[rows] = np.minimum(bounds[rows], finer)
+            order = rows[np.argsort(-bounds[rows], kind="stable")]
+            start, size, coarse = 0, _FIRST, False
     return best, gain
+
+
+def _surprise(proba: NDArray) -> NDArray:
+    """Return p log p of each number, 0 for 0."""
+    found = np.log(np.maximum(proba, _TINY))
+    found *= proba
+    return found
 
 
 class _Joint:
@@ -121,14 +135,16 @@ class _Joint:
         """Entropy of each point's label given those of the picks, shape (n_points,)."""
         return self._mean_entropy(proba, *self._posteriors())
 
-    def entropy_bound(self, proba: NDArray) -> NDArray:
+    def entropy_bound(self, proba: NDArray, fine: bool) -> NDArray:
         """An upper bound of `entropy_given` from few averaged configurations.
 
-        Those that the same two networks explain best are averaged: entropy is concave.
+        Those that the same network (`fine`: the same two) explains best are averaged: entropy
+        is concave.
         """
         posterior, share = self._posteriors()
         top2 = np.argsort(posterior, axis=0)[-2:]
-        _, group = np.unique(top2[0] + len(posterior) * top2[1], return_inverse=True)
+        key = top2[-1] + (len(posterior) * top2[0] if fine else 0)
+        _, group = np.unique(key, return_inverse=True)
         shares = np.bincount(group, weights=share)
         average = np.stack([np.bincount(group, weights=row * share) for row in posterior])
         return self._mean_entropy(proba, average / shares, shares)
@@ -147,9 +163,8 @@ class _Joint:
         result = np.empty(n_points)
         for start in range(0, n_points, rows):
             label = posterior.T @ proba[:, start : start + rows].reshape(n_samples, -1)
-            surprise = np.log(np.maximum(label, _TINY))
-            surprise *= label
-            result[start : start + rows] = -(share @ surprise).reshape(-1, n_classes).sum(axis=1)
+            sums = share @ _surprise(label)
+            result[start : start + rows] = -sums.reshape(-1, n_classes).sum(axis=1)
         return result
 
 
