@@ -3,7 +3,8 @@
     python -m benchmarks                       # under twenty minutes on two cores
     python -m benchmarks --only k_center egl   # some
     python -m benchmarks --quick               # small sizes: a smoke test, bars mean little
-    python -m benchmarks --save                # write docs/results/benchmarks.*
+    python -m benchmarks --save                # write docs/results/benchmarks*; with --only,
+                                               # replace the rows of those scripts there
 
 Each script compares one kernel with its peers: one thread, CPU seconds, variants interleaved in
 random order in one process, median of the paired ratios, equal results asserted. Peers come with
@@ -19,7 +20,7 @@ import os
 import platform
 import time
 import traceback
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -65,18 +66,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes")
     parser.add_argument("--save", action="store_true", help="write docs/results/benchmarks.*")
     args = parser.parse_args()
-    if args.save and (args.quick or len(args.only) < len(SCRIPTS)):
-        parser.error("--save writes the whole table at full size: leave out --only and --quick")
-    begin, rows = time.perf_counter(), []
+    if args.save and args.quick:
+        parser.error("--save writes the table at full size: leave out --quick")
+    begin, found = time.perf_counter(), {}
     for name in args.only:
         start = time.perf_counter()
-        rows += _run(name, args.quick)
+        found[name] = _run(name, args.quick)
         print(f"# {name}: {time.perf_counter() - start:.0f} s", flush=True)
+    rows = [row for part in found.values() for row in part]
     minutes = (time.perf_counter() - begin) / 60
     spent = sum(os.times()[:4]) / 60  # its own and its children's, user and system
     print(f"\n{markdown(rows)}\n{len(rows)} rows in {minutes:.1f} minutes, {spent:.1f} of CPU")
     if args.save:
-        _save(rows, minutes, spent)
+        _save(found, minutes, spent)
     return int(any(row.verdict in ("missed", "failed") for row in rows))
 
 
@@ -94,7 +96,9 @@ def _run(name: str, quick: bool) -> list[Row]:
     return rows
 
 
-def _save(rows: list[Row], minutes: float, spent: float) -> None:
+def _save(found: dict[str, list[Row]], minutes: float, spent: float) -> None:
+    """Write the table; rows of scripts that were not run stay as they are."""
+    path = _RESULTS / "benchmarks.json"
     about = {
         "date": time.strftime("%Y-%m-%d"),
         "minutes": round(minutes, 1),
@@ -104,14 +108,21 @@ def _save(rows: list[Row], minutes: float, spent: float) -> None:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _VERSIONS},
     }
-    records = [{**asdict(row), "verdict": row.verdict} for row in rows]
-    path = _RESULTS / "benchmarks.json"
+    records = []
+    if len(found) < len(SCRIPTS) and path.exists():
+        before = json.loads(path.read_text())
+        about = {key: before.get(key) for key in about}
+        records = [record for record in before["rows"] if record["script"] not in found]
+    for name, rows in found.items():
+        records += [{"script": name, **asdict(row), "verdict": row.verdict} for row in rows]
+    records.sort(key=lambda record: SCRIPTS.index(record["script"]))
     path.write_text(json.dumps({**about, "rows": records}, indent=1, ensure_ascii=False) + "\n")
+    names = [field.name for field in fields(Row)]
+    table = markdown([Row(**{name: record[name] for name in names}) for record in records])
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     (_RESULTS / "benchmarks_table.md").write_text(
-        f"{markdown(rows)}\n{about['date']}, {about['machine']['cpu']}, "
-        f"{about['machine']['cores']} cores, one thread, {spent:.0f} CPU minutes in all; Python "
-        f"{about['python']}, {versions}.\n"
+        f"{table}\n{about['date']}, {about['machine']['cpu']}, {about['machine']['cores']} cores, "
+        f"one thread; Python {about['python']}, {versions}.\n"
     )
 
 

@@ -19,7 +19,7 @@ from .timing import Peer, Row, paired, run_alone, same_picks
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    n_pool, n, timed = (1000, 10, 4) if quick else (20_000, 200, 40)
+    n_pool, n, timed = (1000, 10, 4) if quick else (20_000, 200, 20)
     data = images(n_pool)
     X = pool(data, n_pool)
     for name, robust in (("weak net", False), ("robust net", True)):

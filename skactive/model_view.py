@@ -32,6 +32,7 @@ from .utils.random_state import derive_seed
 
 _NET_CAPABILITIES = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
 _PLAIN_BATCH = 1 << 14  # rows a scikit-learn estimator predicts at once
+_MAX_PROBA = 1 << 20  # probabilities kept at once while they are scored
 _MAX_DENSE = 1 << 28  # numbers of a sparse matrix made dense (1 GB)
 _WHO_HAS = {
     "predict_proba": "A classifier with predict_proba",
@@ -140,6 +141,22 @@ class ModelView:
     def predict_proba(self, X: Any) -> NDArray:
         """Class probabilities, shape (n, n_classes)."""
         raise NotImplementedError
+
+    def score_proba(self, X: Any, score: Callable[[NDArray], NDArray]) -> NDArray:
+        """`score` of the class probabilities, one number per row, without keeping those of all."""
+        rows = Rows.of(X)
+        step = max(_PLAIN_BATCH, _MAX_PROBA // max(1, len(self.classes_)))
+        if len(rows) <= step:
+            return np.asarray(score(self.predict_proba(rows)))
+        scores: NDArray | None = None
+        for start in range(0, len(rows), step):
+            positions = np.arange(start, min(start + step, len(rows)))
+            part = np.asarray(score(self.predict_proba(rows.subset(positions))))
+            if scores is None:
+                scores = np.empty(len(rows), part.dtype)
+            scores[positions[0] : positions[-1] + 1] = part
+        assert scores is not None
+        return scores
 
     def embed(self, X: Any) -> NDArray:
         """Embedding, shape (n, d): the last linear layer's input, or the features themselves."""

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from numpy.testing import assert_allclose
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -305,3 +306,21 @@ def test_plain_estimators_predict_in_blocks(monkeypatch, digits):
     monkeypatch.setattr(model_view, "_PLAIN_BATCH", 7)
     for small, large in zip(ModelView.of(model).predict_proba_and_embed(flat), whole, strict=True):
         assert_allclose(small, large, rtol=1e-5)
+
+
+def test_scores_in_parts_equal_scores_at_once(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    view = ModelView.of(LogisticRegression(max_iter=500).fit(X, y))
+    shapes = []
+
+    def score(proba):
+        shapes.append(len(proba))
+        return 1 - proba.max(axis=1)
+
+    whole = view.score_proba(X, score)
+    monkeypatch.setattr(model_view, "_PLAIN_BATCH", 40)
+    monkeypatch.setattr(model_view, "_MAX_PROBA", 3)
+    assert_allclose(view.score_proba(X, score), whole)
+    assert shapes == [150, 40, 40, 40, 30]
+    part = Rows(X, np.arange(20, 140))
+    assert_allclose(view.score_proba(part, score), whole[20:140])

@@ -95,13 +95,10 @@ class DRE(QueryStrategy):
             distances = query.model.boundary_distances(query.X)
             found = distances[np.isfinite(distances)]
             return np.minimum(distances, found.max() if found.size else 0.0)
+        if not callable(self.characteristic):
+            return query.model.score_proba(query.X, CHARACTERISTICS[self.characteristic])
         proba = query.model.predict_proba(query.X)
-        characteristic = (
-            self.characteristic
-            if callable(self.characteristic)
-            else CHARACTERISTICS[self.characteristic]
-        )
-        values = np.asarray(characteristic(proba))
+        values = np.asarray(self.characteristic(proba))
         if values.shape != (len(query.X),) or not np.isfinite(values).all():
             raise ValueError(
                 f"characteristic must map probabilities {proba.shape} to {len(query.X)} finite "

@@ -36,7 +36,7 @@ class MaxEntropy(ScoringStrategy):
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return uncertainty.entropy(model.predict_proba(X))
+        return model.score_proba(X, uncertainty.entropy)
 
 
 class DeepGini(ScoringStrategy):
@@ -65,7 +65,7 @@ class DeepGini(ScoringStrategy):
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return uncertainty.gini(model.predict_proba(X))
+        return model.score_proba(X, uncertainty.gini)
 
 
 class LeastConfidence(ScoringStrategy):
@@ -92,7 +92,7 @@ class LeastConfidence(ScoringStrategy):
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return uncertainty.least_confidence(model.predict_proba(X))
+        return model.score_proba(X, uncertainty.least_confidence)
 
 
 class Margin(ScoringStrategy):
@@ -125,4 +125,4 @@ class Margin(ScoringStrategy):
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return uncertainty.negative_margin(model.predict_proba(X))
+        return model.score_proba(X, uncertainty.negative_margin)
