@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 BASELINE = "baseline"
+_COLOURS = (
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
+    "#bcbd22", "#17becf", "#000080", "#808000",
+)  # fmt: skip
 _KEYS = ("strategy", "budget", "seed", "n_selected", "select_time", "retrain_time")
 
 
@@ -161,7 +165,7 @@ class RetrainingReport:
         axes : sequence of matplotlib Axes or None, default=None
             One for each metric; ``None`` makes a figure.
         confidence : float in (0, 1), default=0.95
-            Of the bands.
+            Of the intervals.
 
         Returns
         -------
@@ -177,7 +181,7 @@ class RetrainingReport:
         summary = self.summary(confidence)
         for ax, metric in zip(axes, self.metrics, strict=True):
             _draw(ax, metric, [row for row in summary if row["metric"] == metric])
-        axes[-1].legend(fontsize="small")
+        axes[-1].legend(fontsize="small", bbox_to_anchor=(1.02, 1), loc="upper left")
         return axes
 
 
@@ -382,15 +386,26 @@ def _percent(budget: float) -> str:
 
 
 def _draw(ax: Any, metric: str, rows: list[dict[str, Any]]) -> None:
-    for strategy in dict.fromkeys(row["strategy"] for row in rows):
-        own = sorted((r for r in rows if r["strategy"] == strategy), key=lambda r: r["budget"])
-        budgets = [100 * r["budget"] if r["budget"] < 1 else r["budget"] for r in own]
-        means = [r["mean"] for r in own]
-        if strategy == BASELINE:
-            ax.axhline(means[0], color="black", linestyle="--", label="before")
-            continue
-        (line,) = ax.plot(budgets, means, marker="o", markersize=3, label=strategy)
-        low, high = [r["low"] for r in own], [r["high"] for r in own]
-        ax.fill_between(budgets, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-    ax.set_xlabel("share of the candidates (%)" if rows[-1]["budget"] < 1 else "selected samples")
+    names = [name for name in dict.fromkeys(row["strategy"] for row in rows) if name != BASELINE]
+    percent = all(row["budget"] < 1 for row in rows)
+    span = max(row["budget"] for row in rows) * (100 if percent else 1)
+    for row in rows:
+        if row["strategy"] == BASELINE:
+            ax.axhline(row["mean"], color="black", linestyle="--", linewidth=1, label="before")
+    for number, name in enumerate(names):
+        own = sorted((r for r in rows if r["strategy"] == name), key=lambda r: r["budget"])
+        # Side by side: intervals of strategies would hide each other.
+        shift = (number - (len(names) - 1) / 2) * 0.015 * span
+        ax.errorbar(
+            [r["budget"] * (100 if percent else 1) + shift for r in own],
+            [r["mean"] for r in own],
+            yerr=[[r["mean"] - r["low"] for r in own], [r["high"] - r["mean"] for r in own]],
+            color=_COLOURS[number % len(_COLOURS)],
+            marker="os^Dv"[number // len(_COLOURS) % 5],
+            markersize=3,
+            linewidth=1,
+            elinewidth=0.7,
+            label=name,
+        )
+    ax.set_xlabel("share of the candidates (%)" if percent else "budget")
     ax.set_ylabel(metric if metric == "accuracy" else f"accuracy under {metric}")
