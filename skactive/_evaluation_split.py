@@ -10,7 +10,7 @@ from sklearn.metrics import check_scoring
 
 from ._pool_memory import row_keys
 from .exceptions import DataLeakageError
-from .utils.indexing import Rows, n_rows, take_rows
+from .utils.indexing import n_rows, take_rows
 from .utils.random_state import numpy_generator
 
 
@@ -86,8 +86,8 @@ class EvaluationSplit:
         if not 0 < share < 1:
             raise ValueError(f"share must be between 0 and 1, got {share}.")
         self._X, self._y = X, y
-        self._keys = _keys_of(X)
-        trained_on = set() if exclude is None else set(_keys_of(exclude))
+        self._keys = list(row_keys(X))
+        trained_on = set() if exclude is None else set(row_keys(exclude))
         rng = numpy_generator(random_state)
         chosen = _stratified(self._keys, y, share, trained_on, rng)
         self.candidates, self.evaluation = np.flatnonzero(chosen), np.flatnonzero(~chosen)
@@ -168,7 +168,7 @@ class EvaluationSplit:
             If one of its samples has the content of one in the evaluation set; a `ValueError`.
         """
         taught = getattr(learner, "X_labeled_", getattr(learner, "X_training", learner))
-        leaked = self._measuring.intersection(_keys_of(taught))
+        leaked = self._measuring.intersection(row_keys(taught))
         if leaked:
             raise DataLeakageError(
                 f"{len(leaked)} of the {len(self.evaluation)} samples that are to measure the "
@@ -198,10 +198,6 @@ class EvaluationSplit:
         self.check(learner)
         scorer = check_scoring(learner, scoring=scoring)
         return float(scorer(learner, self.X_evaluation, self.y_evaluation))
-
-
-def _keys_of(X: Any) -> list[Any]:
-    return [key for _, rows in Rows.of(X).batches(1024) for key in row_keys(rows)]
 
 
 def _stratified(

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._adversarial_examples import adversarial_examples
 from ._checks import as_labels, check_row_shape, refuse_unknown_labels, stack_all
-from ._extras import PendingExtras
 from ._training import check_warm_startable, final_step
 from ._weights import joined_weights, training_weights, weight_params
 from .strategies import resolve_strategy
@@ -81,11 +80,8 @@ class RetrainingMixin:
         refuse_unknown_labels(y, classes)
         learner.estimator_, learner.classes_ = estimator, classes
         learner.seed_ = derive_seed(learner.random_state)
-        learner.X_labeled_, learner.y_labeled_, learner.sample_weight_ = X, y, None
-        learner.X_twins_, learner.y_twins_, learner._pool = None, None, None
         learner._trained_params = learner.estimator.get_params(deep=True)
-        learner.history_, learner._pending = [], PendingExtras()
-        learner._start_round(strategy, len(y), 0, 0.0)
+        learner._start_ledger(strategy, X, y, None, 0.0)
         return learner
 
     def select_tests(self: Any, X_test: Any, budget: float = 0.04) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,22 +49,19 @@ def unlabeled_rows(pool: Rows | None, X_labeled: Any) -> Rows | None:
     """The rows of a pool whose content is not among the labelled ones; None if there are none."""
     if pool is None:
         return None
-    taught = {key for _, rows in Rows.of(X_labeled).batches(_AT_ONCE) for key in row_keys(rows)}
-    left = np.concatenate(
-        [
-            np.array([key not in taught for key in row_keys(rows)], dtype=bool)
-            for _, rows in pool.batches(_AT_ONCE)
-        ]
-    )
+    taught = set(row_keys(X_labeled))
+    left = np.fromiter((key not in taught for key in row_keys(pool)), dtype=bool, count=len(pool))
     return pool.subset(np.flatnonzero(left)) if left.any() else None
 
 
-def row_keys(rows: Any) -> list[Any]:
+def row_keys(X: Any) -> Iterator[Any]:
     """Something hashable for each row, the same for the same content."""
-    array = rows.toarray() if sp.issparse(rows) else np.asarray(as_batch(rows))
-    if array.dtype.kind in "biufc":
-        return row_digests(array)
-    return [repr(row) for row in array.reshape(len(array), -1).tolist()]
+    for _, rows in Rows.of(X).batches(_AT_ONCE):
+        array = rows.toarray() if sp.issparse(rows) else np.asarray(as_batch(rows))
+        if array.dtype.kind in "biufc":
+            yield from row_digests(array)
+        else:
+            yield from (repr(row) for row in array.reshape(len(array), -1).tolist())
 
 
 def with_pool(

@@ -19,6 +19,7 @@ from .attacks import Attack, AutoAttack, resolve_attack
 from .attacks._autoattack import warn_if_masked
 from .model_view import ModelView, NetView
 from .utils.indexing import Rows
+from .utils.progress import shown
 from .utils.random_state import derive_seed, torch_generator
 
 _ZERO = "zero_gradient"  # kept beside the survivors while the run lasts
@@ -92,7 +93,9 @@ class Evaluation:
         if checkpoint is not None and checkpoint.exists():
             found = _load(checkpoint, key)
         batches = enumerate(self.rows.batches(self.batch_size))
-        for number, (window, batch) in _shown(batches, n_batches, progress):
+        if progress:
+            batches = shown(batches, n_batches, "attacking", "batch")
+        for number, (window, batch) in batches:
             if number < len(found):
                 continue
             found.append(self._batch(batch, self.y[window], derive_seed(self.seed, number)))
@@ -215,13 +218,3 @@ def _encode(y: NDArray, classes: NDArray) -> NDArray:
     position = np.searchsorted(classes, y)
     position = np.clip(position, 0, len(classes) - 1)
     return np.where(np.asarray(classes)[position] == y, position, -1)
-
-
-def _shown(batches: Any, n_batches: int, progress: bool) -> Any:
-    if not progress:
-        return batches
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True needs tqdm: pip install tqdm.") from error
-    return tqdm(batches, total=n_batches, desc="attacking", unit="batch")

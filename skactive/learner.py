@@ -58,7 +58,7 @@ class ActiveLearner(
         changed since the last round (``set_params(estimator__attack=…)``) come into force.
     classes : array-like or None, default=None
         All labels that may ever occur. ``None`` takes those seen in `fit`; teaching another
-        another one later is an error then.
+        one later is an error then.
     use_pool : bool, default=False
         Hand the pool of the last query on when teaching, less all rows that are labelled: to an
         `AdversarialNetClassifier` with ``unlabeled`` set, as ``X_unlabeled``, or to a classifier
@@ -113,6 +113,7 @@ class ActiveLearner(
 
     _predictor = "estimator_"
     use_pool = False  # for learners that have no such parameter
+    _pool: Rows | None
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "query_strategy": [str, HasMethods(["select"]), callable],
@@ -187,12 +188,7 @@ class ActiveLearner(
         fit_time = time.perf_counter() - started
 
         self.estimator_, self.classes_, self.seed_ = fitted, classes, seed
-        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
-        self.X_twins_: Any = None
-        self.y_twins_: Any = None
-        self.history_: list[dict[str, Any]] = []
-        self._pool: Rows | None = None
-        self._start_round(strategy, len(y), 0, fit_time)
+        self._start_ledger(strategy, X, y, weights, fit_time)
         return self
 
     def teach(
@@ -420,6 +416,17 @@ class ActiveLearner(
     def _bootstrap(self, n: int) -> NDArray:
         seed = derive_seed(self.seed_, _BOOTSTRAP, len(self.history_))
         return np.random.default_rng(seed).integers(n, size=n)
+
+    def _start_ledger(
+        self, strategy: Any, X: Any, y: NDArray, weights: NDArray | None, fit_time: float
+    ) -> None:
+        """Round 0: this labelled set, no twins, no pool."""
+        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
+        self.X_twins_: Any = None
+        self.y_twins_: Any = None
+        self.history_: list[dict[str, Any]] = []
+        self._pool = None
+        self._start_round(strategy, len(y), 0, fit_time)
 
     def _start_round(self, strategy: Any, n_taught: int, n_pseudo: int, fit_time: float) -> None:
         query_time = getattr(self, "_query_time", 0.0) if self.history_ else 0.0

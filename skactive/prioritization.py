@@ -85,7 +85,9 @@ def fault_detection_rate(
     return float(found / (min(n, faults.sum()) if normalize else n))
 
 
-def prioritize(strategy: Any, estimator: Any, X: Any, *, X_labeled: Any = None) -> NDArray[np.intp]:
+def prioritize(
+    strategy: Any, estimator: Any, X: Any, *, X_labeled: Any = None, random_state: Any = None
+) -> NDArray[np.intp]:
     """All tests in the order a strategy would ask for them.
 
     Parameters
@@ -95,6 +97,8 @@ def prioritize(strategy: Any, estimator: Any, X: Any, *, X_labeled: Any = None) 
     X : array-like of shape (n_test, ...)
     X_labeled : array-like or None, default=None
         What the estimator was trained on.
+    random_state : None, int, RandomState or Generator, default=None
+        Used when the strategy's own `random_state` is ``None``.
 
     Returns
     -------
@@ -111,7 +115,10 @@ def prioritize(strategy: Any, estimator: Any, X: Any, *, X_labeled: Any = None) 
     >>> prioritize("margin", model, X).shape
     (150,)
     """
-    return resolve_strategy(strategy).query(estimator, X, n_rows(X), X_labeled=X_labeled)
+    found = resolve_strategy(strategy).select(
+        estimator, X, n_rows(X), X_labeled=X_labeled, random_state=random_state
+    )
+    return found.indices
 
 
 def prioritization_report(
@@ -172,11 +179,8 @@ def prioritization_report(
     is_fault = np.asarray(estimator.predict(X)) != y
     rows = []
     for strategy in strategies:
-        asked = resolve_strategy(strategy)
         started = time.perf_counter()
-        order = asked.select(
-            estimator, X, n_rows(X), X_labeled=X_labeled, random_state=random_state
-        ).indices
+        order = prioritize(strategy, estimator, X, X_labeled=X_labeled, random_state=random_state)
         spent = time.perf_counter() - started
         rows.append(
             {

@@ -17,9 +17,12 @@ from sklearn.base import clone
 
 from ._adversarial_examples import adversarial_examples
 from ._evaluation_split import EvaluationSplit
+from ._training import final_step
+from .attacks import resolve_attack
 from .metrics import robust_accuracy_score
 from .strategies import resolve_strategy
 from .strategies._base import budget_to_count
+from .utils.progress import shown
 from .utils.random_state import derive_seed
 
 __all__ = [
@@ -287,7 +290,7 @@ def retraining_report(
     found = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_retrained)(*task, settings) for task in tasks
     )
-    rows += list(_shown(found, len(tasks)) if progress else found)
+    rows += list(shown(found, len(tasks), "retraining", "model") if progress else found)
     return RetrainingReport(rows)
 
 
@@ -328,9 +331,6 @@ def _retrained(
 
 
 def _with_eps(learner: Any, attack: Any, eps: float | None) -> Any:
-    from ._training import final_step
-    from .attacks import resolve_attack
-
     own = getattr(final_step(learner.estimator_), "attack_", None)
     return resolve_attack(own if attack is None else attack, eps=eps)
 
@@ -355,12 +355,6 @@ def _row(
 ) -> dict[str, Any]:
     values = (strategy, budget, seed, n_selected, select_time, retrain_time)
     return {**dict(zip(_KEYS, values, strict=True)), **scores}
-
-
-def _shown(found: Any, total: int) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(found, total=total, desc="retraining", unit="model")
 
 
 def _name(strategy: Any) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.metrics import pairwise_distances_chunked
 
-_BLOCK_MB = 64
+BLOCK_MB = 64  # of distances held at once
 
 
 def information_density(X: Any, metric: Any = "euclidean", n_jobs: int | None = None) -> NDArray:
@@ -56,7 +56,7 @@ def _similarity(distances: NDArray) -> NDArray:
 def _row_means(
     X: Any, of: Callable[[NDArray], NDArray], metric: Any, n_jobs: int | None
 ) -> NDArray:
-    with config_context(working_memory=_BLOCK_MB):
+    with config_context(working_memory=BLOCK_MB):
         blocks = pairwise_distances_chunked(
             X,
             metric=metric,

@@ -15,9 +15,7 @@ from sklearn.metrics import (
 )
 
 from ..utils.indexing import n_rows
-from .density import mean_distance
-
-_BLOCK_MB = 64
+from .density import BLOCK_MB, mean_distance
 
 
 def ranked_batch(
@@ -103,7 +101,7 @@ def ranked_scores(
 
 def distance_to_nearest(X: Any, others: Any, metric: Any, n_jobs: int | None) -> NDArray:
     """Distance of each row of `X` to the nearest row of `others`, shape (n,)."""
-    with config_context(working_memory=_BLOCK_MB):
+    with config_context(working_memory=BLOCK_MB):
         if metric == "euclidean":
             return pairwise_distances_argmin_min(X, others)[1]
         blocks = pairwise_distances_chunked(

@@ -28,13 +28,7 @@ def class_proba(classifier: Any, X: Any, caller: str, **kwargs: Any) -> NDArray:
     CapabilityError
         If it has no probabilities, or those of several labels.
     """
-    if not hasattr(classifier, "predict_proba"):
-        inner = getattr(classifier, "estimator", classifier)
-        raise CapabilityError(
-            f"{caller} needs class probabilities, but {type(inner).__name__} has no predict_proba. "
-            "Use a classifier that has it (SVC(probability=True), CalibratedClassifierCV), or "
-            "max_std_sampling for a regressor with predict(X, return_std=True)."
-        )
+    check_has_proba(classifier, caller)
     proba = in_batches(classifier.predict_proba, X, **kwargs)
     if isinstance(proba, list) or np.ndim(proba) != 2:
         raise CapabilityError(
@@ -43,6 +37,17 @@ def class_proba(classifier: Any, X: Any, caller: str, **kwargs: Any) -> NDArray:
             "For several labels per sample see skactive.modal.multilabel."
         )
     return np.asarray(proba)
+
+
+def check_has_proba(classifier: Any, caller: str) -> None:
+    """Raise a `CapabilityError` unless the classifier has class probabilities."""
+    if not hasattr(classifier, "predict_proba"):
+        inner = getattr(classifier, "estimator", classifier)
+        raise CapabilityError(
+            f"{caller} needs class probabilities, but {type(inner).__name__} has no predict_proba. "
+            "Use a classifier that has it (SVC(probability=True), CalibratedClassifierCV), or "
+            "max_std_sampling for a regressor with predict(X, return_std=True)."
+        )
 
 
 def in_batches(function: Callable, X: Any, **kwargs: Any) -> Any:

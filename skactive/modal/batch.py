@@ -14,7 +14,7 @@ from ..utils.indexing import n_rows
 from ._errors import InvalidValue
 from .uncertainty import classifier_uncertainty
 from .utils.data import retrieve_rows
-from .utils.selection import _checked
+from .utils.selection import check_count
 
 
 def select_cold_start_instance(
@@ -113,7 +113,7 @@ def ranked_batch(
         pool = classifier.transform_without_estimating(unlabeled)
         labeled = None if labeled is None else classifier.transform_without_estimating(labeled)
     pool = as_matrix(pool, "ranked_batch")
-    n = min(_checked(n_instances, max(n_instances, 0)), pool.shape[0])
+    n = check_count(min(n_instances, pool.shape[0]), pool.shape[0])
     if labeled is not None:
         labeled = as_matrix(labeled, "ranked_batch")
     return kernels.ranked_batch(pool, uncertainty_scores, n, labeled, metric=metric, n_jobs=n_jobs)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..exceptions import CapabilityError
-from ._proba import in_batches
+from ._proba import check_has_proba, in_batches
 from .utils.selection import multi_argmin, pick, shuffled_argmin
 
 
@@ -195,12 +195,7 @@ def avg_score(
 
 def label_proba(classifier: Any, X: Any) -> NDArray:
     """Probability that each label is 1, shape (n_samples, n_labels)."""
-    if not hasattr(classifier, "predict_proba"):
-        inner = getattr(classifier, "estimator", classifier)
-        raise CapabilityError(
-            f"The multilabel strategies need class probabilities; {type(inner).__name__} has no "
-            "predict_proba. Use OneVsRestClassifier(SVC(probability=True)), for instance."
-        )
+    check_has_proba(classifier, "This multilabel strategy")
     proba = in_batches(classifier.predict_proba, X)
     if not isinstance(proba, list):
         return np.asarray(proba)

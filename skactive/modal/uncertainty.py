@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,29 +53,17 @@ def classifier_uncertainty(classifier: Any, X: Any, **predict_proba_kwargs: Any)
     CapabilityError
         If the classifier has no class probabilities; a `TypeError`.
     """
-    try:
-        proba = class_proba(classifier, X, "classifier_uncertainty", **predict_proba_kwargs)
-    except UNFITTED:
-        return np.ones(n_rows(X))
-    return _proba_uncertainty(proba)
+    return _measured(_proba_uncertainty, 1.0, classifier, X, predict_proba_kwargs)
 
 
 def classifier_margin(classifier: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
     """p₁ − p₂ of each sample, 0 if not fitted; see `classifier_uncertainty`."""
-    try:
-        proba = class_proba(classifier, X, "classifier_margin", **predict_proba_kwargs)
-    except UNFITTED:
-        return np.zeros(n_rows(X))
-    return _proba_margin(proba)
+    return _measured(_proba_margin, 0.0, classifier, X, predict_proba_kwargs)
 
 
 def classifier_entropy(classifier: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
     """Entropy of each sample in nats, 0 if not fitted; see `classifier_uncertainty`."""
-    try:
-        proba = class_proba(classifier, X, "classifier_entropy", **predict_proba_kwargs)
-    except UNFITTED:
-        return np.zeros(n_rows(X))
-    return _proba_entropy(proba)
+    return _measured(_proba_entropy, 0.0, classifier, X, predict_proba_kwargs)
 
 
 def uncertainty_sampling(
@@ -151,3 +140,18 @@ def entropy_sampling(
     """Pick the samples with the largest entropy; see `uncertainty_sampling`."""
     utility = classifier_entropy(classifier, X, **uncertainty_measure_kwargs)
     return pick(utility, n_instances, random_tie_break, random_state)
+
+
+def _measured(
+    measure: Callable[[NDArray], NDArray],
+    if_unfitted: float,
+    classifier: Any,
+    X: Any,
+    kwargs: dict[str, Any],
+) -> NDArray:
+    caller = measure.__name__.replace("_proba", "classifier")
+    try:
+        proba = class_proba(classifier, X, caller, **kwargs)
+    except UNFITTED:
+        return np.full(n_rows(X), if_unfitted)
+    return measure(proba)

@@ -41,7 +41,7 @@ def multi_argmax(values: ArrayLike, n_instances: int = 1) -> tuple[NDArray, NDAr
     (array([1, 2]), array([0.9, 0.5]))
     """
     values = _one_dimensional(values)
-    indices = top_k(_nan_last(values), _checked(n_instances, len(values)), None)
+    indices = top_k(_nan_last(values), check_count(n_instances, len(values)), None)
     return indices, values[indices]
 
 
@@ -70,7 +70,7 @@ def shuffled_argmax(
         In ascending order of the values.
     """
     values = _one_dimensional(values)
-    n = _checked(n_instances, len(values))
+    n = check_count(n_instances, len(values))
     shuffled = check_random_state(random_state).permutation(len(values))
     # A stable sort of the shuffled values: with NumPy's seed, the very picks of modAL.
     order = np.argsort(_nan_last(values)[shuffled], kind="stable")
@@ -106,7 +106,7 @@ def weighted_random(
     indices : ndarray of shape (n_instances,)
     """
     weights = _one_dimensional(weights)
-    n = _checked(n_instances, len(weights))
+    n = check_count(n_instances, len(weights))
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
         raise InvalidValue(
             "weights must be finite, not negative and not all zero: they are drawn in proportion."
@@ -150,7 +150,8 @@ def _nan_last(values: NDArray) -> NDArray:
     return np.where(np.isnan(values), -np.inf, values)
 
 
-def _checked(n_instances: Any, n_available: int) -> int:
+def check_count(n_instances: Any, n_available: int) -> int:
+    """`n_instances` as an int; raise if it is none, negative or too large."""
     if not isinstance(n_instances, Integral) or isinstance(n_instances, bool):
         raise InvalidType(f"n_instances must be an integer, got {n_instances!r}.")
     if not 0 <= int(n_instances) <= n_available:
