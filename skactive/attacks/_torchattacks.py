@@ -22,6 +22,8 @@ _OWN = ("attack", "bounds", "random_state")
 _IN_INPUT_UNITS = ("eps", "alpha")
 _MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4, "JSMA": 10}
 _COLOR_ONLY = ("TIFGSM", "PIFGSM", "PIFGSMPP")
+_COLOR_ONLY_IN_3_3 = ("Pixle",)
+_NOT_IN_3_3 = ("EADEN", "EADL1", "JSMA", "PIFGSM", "PIFGSMPP", "SPSA")
 _NO_CALL_ALONE = {
     "MultiAttack": "it takes other attacks instead of a module. Use skactive.attacks.AutoAttack, "
     "or call attacks one after another",
@@ -57,8 +59,9 @@ class TorchAttack(Attack):
 
     The ``loss`` of a call is not used: each class has its own.
 
-    torchattacks 3.5.1 runs APGD, APGDT and FAB with 10 steps by default, where the published
-    AutoAttack runs 100: see `AutoAttack`.
+    torchattacks runs APGD, APGDT and FAB with 10 steps by default, where the published AutoAttack
+    runs 100: see `AutoAttack`. Releases 3.3 and 3.5 serve; 3.3 lacks EADEN, EADL1, JSMA, PIFGSM,
+    PIFGSMPP and SPSA, and its Pixle is for colour images.
 
     Examples
     --------
@@ -119,6 +122,12 @@ class TorchAttack(Attack):
 
         found = getattr(torchattacks, self.attack, None)
         if not inspect.isclass(found):
+            if self.attack in _NOT_IN_3_3:
+                raise ValueError(
+                    f"{self.attack} needs torchattacks 3.5.1; installed is "
+                    f"{torchattacks.__version__}. pip install torchattacks==3.5.1, with --no-deps "
+                    "where its pin requests~=2.25.1 collides with another package."
+                )
             names = [n for n, v in vars(torchattacks).items() if inspect.isclass(v)]
             raise ValueError(
                 f"torchattacks has no attack {self.attack!r}. It has {', '.join(sorted(names))}."
@@ -159,11 +168,7 @@ class TorchAttack(Attack):
         wrapped = _Unit(module, X, low, high).eval()
         images = ((X - low) / (high - low)).clamp(0, 1)
         images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
-        if self._class().__name__ in _COLOR_ONLY and images.shape[1] != 3:
-            raise ValueError(
-                f"{self._class().__name__} smooths images of three channels; these inputs have "
-                f"{images.shape[1]}. MIFGSM and DIFGSM take any."
-            )
+        _check_channels(self._class().__name__, images.shape[1])
         with seeded_torch(seed), _seeded_elsewhere(seed), _quiet():
             attack = self._build(wrapped, wrapped.n_classes, seed, X.device)
             attacked = attack(images, y).detach()
@@ -199,6 +204,23 @@ class TorchAttack(Attack):
         return attack
 
 
+def _check_channels(name: str, n_channels: int) -> None:
+    import torchattacks
+
+    if n_channels == 3:
+        return
+    if name in _COLOR_ONLY:
+        raise ValueError(
+            f"{name} smooths images of three channels; these inputs have {n_channels}. MIFGSM and "
+            "DIFGSM take any."
+        )
+    if name in _COLOR_ONLY_IN_3_3 and torchattacks.__version__.startswith("3.3."):
+        raise ValueError(
+            f"{name} of torchattacks {torchattacks.__version__} only takes images of three "
+            f"channels; these inputs have {n_channels}. torchattacks 3.5.1 takes any."
+        )
+
+
 class _Unit(nn.Module):
     """The module as torchattacks wants it: float32 images in [0, 1] in, float32 logits out."""
 
@@ -207,6 +229,8 @@ class _Unit(nn.Module):
         self.module = module
         self.shape, self.input_dtype = X.shape[1:], X.dtype
         self.low, self.width = low, high - low
+        # The attacks of 3.3 look for the device of a first parameter, which not all modules have.
+        self.device_of = nn.Parameter(X.new_empty(0), requires_grad=False)
         self._shift = False
         with torch.no_grad():
             output = self(((X[:2] - low) / (high - low)).clamp(0, 1))
