@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 _CLASS = "class"
+_SIDES = {"two-sided": 2, "greater": 1, "less": 1}
+_NOISE = 1e-12  # of the largest number: what sums of a few floats differ by is less
 
 
 def selection_bias(
@@ -82,7 +84,8 @@ def selection_bias(
     >>> round(selection_bias(proba, range(20), characteristics=["entropy"])["entropy"], 2)
     0.65
     """
-    proba = np.asarray(proba, dtype=float)
+    proba = _as_floats(proba)
+    precision, proba = proba.dtype, proba.astype(float)
     if proba.ndim != 2 or len(proba) == 0:
         raise ValueError(f"proba must have shape (n_pool, n_classes), got {proba.shape}.")
     rows = _positions(picked, len(proba))
@@ -94,7 +97,11 @@ def selection_bias(
             bias[name] = _class_bias(y, rows, len(proba))
             continue
         function = characteristics[name] if isinstance(characteristics, Mapping) else _known(name)
-        bias[name] = _histogram_bias(name, np.asarray(function(proba)), rows, len(proba), n_bins)
+        values = np.asarray(function(proba))
+        _check_values(name, values, len(proba))
+        # One bin for what is constant: fifty of them would show rounding errors.
+        settled = _is_constant(values.astype(precision))
+        bias[name] = 0.0 if settled else _histogram_bias(values, rows, n_bins)
     return bias
 
 
@@ -131,13 +138,27 @@ def _class_bias(y: ArrayLike | None, rows: NDArray, n_pool: int) -> float:
     return _divergence(np.bincount(codes[rows], minlength=len(whole)), whole)
 
 
-def _histogram_bias(name: str, values: NDArray, rows: NDArray, n_pool: int, n_bins: int) -> float:
+def _check_values(name: str, values: NDArray, n_pool: int) -> None:
     if values.shape != (n_pool,) or not np.isfinite(values).all():
         raise ValueError(f"{name} must give one finite number for each of the {n_pool} samples.")
+
+
+def _histogram_bias(values: NDArray, rows: NDArray, n_bins: int) -> float:
     edges = np.histogram_bin_edges(values, n_bins)
     whole, _ = np.histogram(values, edges)
     selected, _ = np.histogram(values[rows], edges)
     return _divergence(selected, whole)
+
+
+def _noise(*arrays: NDArray) -> float:
+    """By how much equal numbers, computed in two ways, may differ in these arrays' precision."""
+    eps = max(float(np.finfo(a.dtype).eps) if a.dtype.kind == "f" else 0.0 for a in arrays)
+    sizes = [np.abs(a[np.isfinite(a)]).max(initial=0.0) for a in arrays]
+    return max(_NOISE, 16 * eps) * float(max(sizes))
+
+
+def _is_constant(values: NDArray) -> bool:
+    return bool(np.ptp(values) <= _noise(values))
 
 
 def _divergence(selected: NDArray, whole: NDArray) -> float:
@@ -153,7 +174,8 @@ class CorrelationResult:
     Attributes
     ----------
     statistic : ndarray of shape (n_stages,)
-        Pearson's r; NaN with fewer than three strategies or where either is constant.
+        Pearson's r; NaN with fewer than three strategies or where either is constant (up to
+        rounding errors).
     pvalue : ndarray of shape (n_stages,)
     low, high : ndarray of shape (n_stages,)
         95 % confidence interval (Fisher); NaN with fewer than four strategies.
@@ -196,8 +218,7 @@ def bias_robustness_correlation(bias: ArrayLike, robustness: ArrayLike) -> Corre
     >>> r.statistic.round(2), r.n
     (array([-0.97]), array([4]))
     """
-    x = np.atleast_2d(np.asarray(bias, dtype=float))
-    y = np.atleast_2d(np.asarray(robustness, dtype=float))
+    x, y = np.atleast_2d(_as_floats(bias)), np.atleast_2d(_as_floats(robustness))
     if x.shape != y.shape or x.ndim != 2:
         raise ValueError(
             "bias and robustness must have the same shape, (n_stages, n_strategies) or "
@@ -208,13 +229,19 @@ def bias_robustness_correlation(bias: ArrayLike, robustness: ArrayLike) -> Corre
     return CorrelationResult(r, p, low, high, n)
 
 
+def _as_floats(values: ArrayLike) -> NDArray:
+    """As an array of floats in the precision they have."""
+    array = np.asarray(values)
+    return array if array.dtype.kind == "f" else array.astype(float)
+
+
 def _pearson(x: NDArray, y: NDArray) -> tuple[float, float, float, float, int]:
     both = np.isfinite(x) & np.isfinite(y)
     x, y, n = x[both], y[both], int(both.sum())
     nan = float("nan")
-    if n < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if n < 3 or _is_constant(x) or _is_constant(y):
         return nan, nan, nan, nan, n
-    result = stats.pearsonr(x, y)
+    result = stats.pearsonr(x.astype(float), y.astype(float))
     low, high = result.confidence_interval(0.95) if n > 3 else (nan, nan)
     return float(result.statistic), float(result.pvalue), float(low), float(high), n
 
@@ -232,7 +259,7 @@ class Comparison:
     low, high : float
         95 % confidence interval of it (Student's t over the pairs); NaN with one pair.
     statistic, pvalue : float
-        Wilcoxon signed-rank test; NaN where `note` says why not.
+        Wilcoxon signed-rank test, exact also with ties; NaN where `note` says why not.
     pvalue_holm : float
         Corrected for all comparisons that were tested.
     effect_size : float
@@ -263,8 +290,9 @@ def compare_strategies(
     *,
     alternative: str = "two-sided",
     alpha: float = 0.05,
+    tolerance: float | None = None,
 ) -> list[Comparison]:
-    """Wilcoxon signed-rank tests of strategies against a baseline, paired by seed.
+    """Exact Wilcoxon signed-rank tests of strategies against a baseline, paired by seed.
 
     Parameters
     ----------
@@ -279,6 +307,11 @@ def compare_strategies(
     alpha : float, default=0.05
         With so few pairs that not even a unanimous result could be significant at this level,
         no p-value is given; where none could survive the correction, `note` says so.
+    tolerance : float or None, default=None
+        Differences no further apart than this are ties, and those no further from 0 are zeros:
+        ``.55 - .53`` and ``.57 - .55`` are the same difference, but not the same float. ``None``
+        is 1e-12 of the largest score (2e-6 for float32). Pass the last digit's unit for scores
+        that were rounded, such as 1e-4 for percentages with two digits, as shares.
 
     Returns
     -------
@@ -289,7 +322,20 @@ def compare_strategies(
     Raises
     ------
     ValueError
-        If the baseline is missing or the lengths differ.
+        If the baseline is missing, the lengths differ, `alternative` is unknown, or `tolerance`
+        is negative.
+
+    Notes
+    -----
+    The p-value is that of the permutation law, for any number of pairs: every sign of every
+    difference that is not zero equally likely, tied magnitudes sharing their mean rank. Without
+    ties it is the classical exact test; no normal approximation is ever used. Zeros are left out
+    before ranking (Wilcoxon's rule) and count for nothing: the pairs that differ must be enough.
+
+    References
+    ----------
+    Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1945; for ties,
+    Pratt & Gibbons, "Concepts of nonparametric theory", 1981, chapter 3.
 
     Examples
     --------
@@ -303,27 +349,51 @@ def compare_strategies(
     """
     if baseline not in scores:
         raise ValueError(f"baseline {baseline!r} has no scores; there are {', '.join(scores)}.")
-    arrays = {name: np.asarray(values, dtype=float) for name, values in scores.items()}
+    _check_options(alternative, tolerance)
+    arrays = {name: _as_floats(values) for name, values in scores.items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or arrays[baseline].ndim != 1:
         raise ValueError(f"scores must be 1-d and equally long, got shapes {shapes}.")
-    found = [
-        _compare(name, baseline, array - arrays[baseline], alternative, alpha)
-        for name, array in arrays.items()
-        if name != baseline
-    ]
+    base, found = arrays[baseline], []
+    for name, array in arrays.items():
+        if name != baseline:
+            noise = _noise(array, base) if tolerance is None else tolerance
+            d = _settled(array.astype(float) - base.astype(float), noise)
+            found.append(_compare(name, baseline, d, alternative, alpha))
     corrected = holm([row["pvalue"] for row in found])
     for row in found:
-        row["note"] = row["note"] or _reach(row["n_pairs"], corrected, alternative, alpha)
+        n_different = row.pop("n_different")
+        row["note"] = row["note"] or _reach(int(n_different), corrected, alternative, alpha)
     return [
         Comparison(**row, pvalue_holm=float(p)) for row, p in zip(found, corrected, strict=True)
     ]
 
 
+def _check_options(alternative: str, tolerance: float | None) -> None:
+    if alternative not in _SIDES:
+        raise ValueError(f"alternative must be one of {list(_SIDES)}, got {alternative!r}.")
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"tolerance must be >= 0 or None, got {tolerance!r}.")
+
+
+def _settled(differences: NDArray, tolerance: float) -> NDArray:
+    """The finite ones; magnitudes that the tolerance joins made equal, those near 0 made 0.
+
+    Neighbours are joined, not rounded: on no grid do equal numbers fall on two sides of an edge.
+    """
+    d = differences[np.isfinite(differences)]
+    order = np.argsort(np.abs(d), kind="stable")
+    magnitudes = np.append(0.0, np.abs(d)[order])
+    starts = np.diff(magnitudes, prepend=-np.inf) > tolerance
+    joined = np.empty_like(d)
+    joined[order] = magnitudes[starts][np.cumsum(starts) - 1][1:]
+    return np.copysign(joined, d)
+
+
 def _reach(n_pairs: int, corrected: NDArray, alternative: str, alpha: float) -> str:
     """Say so where not even a unanimous result would survive the correction."""
     n_tests = int(np.isfinite(corrected).sum())
-    smallest = n_tests * (2 if alternative == "two-sided" else 1) / 2**n_pairs
+    smallest = n_tests * _SIDES[alternative] * 0.5**n_pairs
     if smallest <= alpha:
         return ""
     return (
@@ -332,19 +402,17 @@ def _reach(n_pairs: int, corrected: NDArray, alternative: str, alpha: float) -> 
     )
 
 
-def _compare(
-    name: str, baseline: str, differences: NDArray, alternative: str, alpha: float
-) -> dict:
-    d = differences[np.isfinite(differences)]
+def _compare(name: str, baseline: str, d: NDArray, alternative: str, alpha: float) -> dict:
     n, nan = len(d), float("nan")
-    spread = float(d.std(ddof=1)) if n > 1 else nan
     mean = float(d.mean()) if n else nan
+    spread = nan if n < 2 else 0.0 if _is_constant(d) else float(d.std(ddof=1))
     half = float(stats.t.ppf(0.975, n - 1)) * spread / np.sqrt(n) if n > 1 else nan
     statistic, p, note = _wilcoxon(d, alternative, alpha)
     return {
         "strategy": name,
         "baseline": baseline,
         "n_pairs": n,
+        "n_different": np.count_nonzero(d),
         "mean_difference": mean,
         "low": float(mean - half),
         "high": float(mean + half),
@@ -357,16 +425,34 @@ def _compare(
 
 
 def _wilcoxon(d: NDArray, alternative: str, alpha: float) -> tuple[float, float, str]:
-    nan = float("nan")
-    sides = 2 if alternative == "two-sided" else 1
-    needed = int(np.floor(np.log2(sides / alpha))) + 1  # the smallest p of n pairs: sides / 2^n
-    if len(d) < needed:
-        pairs = "1 pair" if len(d) == 1 else f"{len(d)} pairs"
-        return nan, nan, f"no test: {pairs}, at least {needed} are needed for p < {alpha:g}"
-    if not d.any():
+    nan, n_different = float("nan"), np.count_nonzero(d)
+    # The smallest p of n pairs that differ: sides / 2^n.
+    needed = int(np.floor(np.log2(_SIDES[alternative] / alpha))) + 1
+    if len(d) >= needed and n_different == 0:
         return nan, nan, "no test: all pairs are equal"
-    result = stats.wilcoxon(d, alternative=alternative)
-    return float(result.statistic), float(result.pvalue), ""
+    if n_different < needed:
+        pairs = "1 pair" if len(d) == 1 else f"{len(d)} pairs"
+        differ = "" if n_different == len(d) else f", {n_different} of which differ"
+        return nan, nan, f"no test: {pairs}{differ}, at least {needed} are needed for p < {alpha:g}"
+    return *_signed_rank(d[d != 0], alternative), ""
+
+
+def _signed_rank(d: NDArray, alternative: str) -> tuple[float, float]:
+    """Statistic and exact p-value of differences without zeros; ties share their mean rank.
+
+    SciPy has the exact law without ties only, and with them all 2^n signs or an approximation.
+    """
+    ranks = np.rint(2 * stats.rankdata(np.abs(d))).astype(int)  # doubled: mean ranks are halves
+    won, total = int(ranks[d > 0].sum()), int(ranks.sum())
+    law = np.zeros(total + 1)  # of the sum of the ranks that are won
+    law[0] = 1.0
+    for rank in ranks:
+        law[rank:] += law[:-rank].copy()
+        law /= 2
+    less, greater = float(law[: won + 1].sum()), float(law[won:].sum())
+    p = {"less": less, "greater": greater, "two-sided": 2 * min(less, greater)}[alternative]
+    statistic = won if alternative != "two-sided" else min(won, total - won)
+    return statistic / 2, min(p, 1.0)
 
 
 def _rank_biserial(d: NDArray) -> float:

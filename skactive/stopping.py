@@ -241,7 +241,8 @@ class Plateau(StoppingCriterion):
         def wants_to_stop(learner: Any, pool: Rows | None) -> bool:
             nonlocal best, waited
             score = self._score(learner)
-            risen = score > best + self.min_delta
+            # What a mean of the same numbers in another order differs by is no rise.
+            risen = score > best + self.min_delta + 1e-12 * abs(score)
             best, waited = (score, 0) if risen else (best, waited + 1)
             return waited >= self.patience
 

@@ -1,5 +1,7 @@
 """Bias, correlation and paired tests against independent references."""
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pytest
@@ -140,7 +142,8 @@ def test_comparisons_equal_scipy_and_are_corrected():
     assert list(found) == ["dre", "entropy", "gini"]
     for name, row in found.items():
         reference = stats.wilcoxon(scores[name], scores["random"])
-        assert (row.statistic, row.pvalue) == (reference.statistic, reference.pvalue)
+        assert row.statistic == reference.statistic
+        assert row.pvalue == pytest.approx(reference.pvalue, rel=1e-12)
         t_test = stats.ttest_rel(scores[name], scores["random"])
         low, high = t_test.confidence_interval()
         assert row.low == pytest.approx(low)
@@ -150,6 +153,93 @@ def test_comparisons_equal_scipy_and_are_corrected():
     p = np.array([row.pvalue for row in found.values()])
     assert [row.pvalue_holm for row in found.values()] == holm(p).tolist()
     assert found["entropy"].effect_size == -1  # it loses each pair
+
+
+def _all_signs(d, alternative):
+    """The permutation law from its definition: every sign of every difference."""
+    d = np.asarray([x for x in d if x != 0], dtype=float)
+    ranks = stats.rankdata(np.abs(d))
+    law = np.array(
+        [ranks[np.array(signs, bool)].sum() for signs in itertools.product((0, 1), repeat=len(d))]
+    )
+    won = ranks[d > 0].sum()
+    less, greater = (law <= won).mean(), (law >= won).mean()
+    return {"less": less, "greater": greater, "two-sided": min(1, 2 * min(less, greater))}[
+        alternative
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(-6, 6), min_size=6, max_size=12),
+    st.sampled_from(["two-sided", "greater", "less"]),
+)
+def test_p_values_with_ties_and_zeros_are_those_of_all_signs(tenths, alternative):
+    base = np.linspace(0.1, 0.9, len(tenths))
+    scores = {"random": base, "dre": base + np.array(tenths) / 10}  # ties up to rounding errors
+    (row,) = compare_strategies(scores, alternative=alternative, alpha=0.5)
+    if np.isnan(row.pvalue):
+        assert np.count_nonzero(tenths) < 3
+    else:
+        assert row.pvalue == pytest.approx(_all_signs(tenths, alternative), rel=1e-12)
+        assert row.pvalue <= 1
+
+
+def test_rounding_errors_break_no_tie():
+    scores = {
+        "random": [0.53, 0.71, 0.67, 0.55, 0.57, 0.76, 0.57, 0.75],
+        "dre": [0.55, 0.74, 0.70, 0.58, 0.60, 0.78, 0.55, 0.74],
+    }
+    (row,) = compare_strategies(scores)
+    assert row.pvalue == 0.0625
+    assert row.effect_size == pytest.approx((36 - 2 * 4) / 36)
+    single = {name: np.float32(values) for name, values in scores.items()}
+    assert compare_strategies(single)[0].pvalue == 0.0625
+    rounded = {name: np.add(values, [0, 1e-6] * 4) for name, values in scores.items()}
+    rounded["random"] = scores["random"]
+    assert compare_strategies(rounded)[0].pvalue != 0.0625
+    assert compare_strategies(rounded, tolerance=2e-6)[0].pvalue == 0.0625
+    always = {"random": [0.1, 0.2, 0.4, 0.7, 0.6, 0.3], "dre": [0.2, 0.3, 0.5, 0.8, 0.7, 0.4]}
+    (row,) = compare_strategies(always)
+    assert np.isnan(row.cohen_dz)  # no spread but rounding errors: not 1e15
+    assert row.pvalue == 2 / 2**6
+
+
+def test_ties_and_zeros_in_many_pairs_are_no_normal_approximation():
+    d = np.array([1, 2, -1, 0, 1, -1, 1, 0, 1, 2, 1, 1, 0, 0])
+    scores = {"random": np.full(len(d), 0.5), "dre": 0.5 + d / 100}
+    (row,) = compare_strategies(scores)
+    assert row.pvalue == pytest.approx(_all_signs(d, "two-sided"), rel=1e-12)
+    assert round(row.pvalue, 3) == 0.072
+    approximate = stats.wilcoxon(d, method="asymptotic").pvalue
+    assert round(approximate, 3) == 0.046
+    rng = np.random.default_rng(0)
+    many = rng.integers(1, 50, 300) * rng.choice([-1, 1], 300, p=[0.45, 0.55])
+    (row,) = compare_strategies({"random": np.zeros(300), "dre": many})
+    assert row.pvalue == pytest.approx(stats.wilcoxon(many, method="asymptotic").pvalue, rel=0.05)
+
+
+def test_pairs_that_are_equal_do_not_count_as_pairs():
+    d = [0, 0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    (row,) = compare_strategies({"random": np.zeros(7), "dre": d})
+    assert row.note == "no test: 7 pairs, 5 of which differ, at least 6 are needed for p < 0.05"
+    with pytest.raises(ValueError, match="alternative must be one of"):
+        compare_strategies({"random": [1.0], "dre": [2.0]}, alternative="both")
+    with pytest.raises(ValueError, match="tolerance must be >= 0"):
+        compare_strategies({"random": [1.0], "dre": [2.0]}, tolerance=-1)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_is_constant_up_to_rounding_has_no_correlation_and_no_bias(dtype):
+    noise = np.array([0, 1, 0, 2, 1], dtype=dtype) * np.finfo(dtype).eps
+    level = dtype(0.7) + noise
+    assert np.ptp(level) > 0
+    other = np.array([0.1, 0.5, 0.2, 0.4, 0.3], dtype=dtype)
+    for pair in ((level, other), (other, level)):
+        assert np.isnan(bias_robustness_correlation(*pair).statistic).all()
+    proba = np.tile(np.column_stack([level, 1 - level]), (20, 1))
+    found = selection_bias(proba, np.flatnonzero(np.arange(100) % 5 == 3))
+    assert found == {"entropy": 0, "gini": 0, "least_confidence": 0, "margin": 0}
 
 
 def test_too_few_pairs_give_a_reason_and_no_p_value():

@@ -56,6 +56,8 @@ def test_a_plateau_is_waited_for():
     scores = [0.1, 0.5, 0.5, 0.6, 0.6, 0.6, 0.9]
     assert rounds_until(Plateau([], [], patience=2), Scripted(scores=scores)) == 5
     assert rounds_until(Plateau([], [], patience=1, min_delta=0.2), Scripted(scores=scores)) == 2
+    same = [0.3, 0.1 + 0.2, 0.3, 0.9]  # a rounding error is no rise
+    assert rounds_until(Plateau([], [], patience=2), Scripted(scores=same)) == 2
 
 
 def test_predictions_must_agree_in_a_row():
