@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,11 +18,13 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._batches import ArrayDataset
+from ._batches import ArrayDataset, BatchIterator
 from .attacks import Attack, check_bounds, resolve_attack
 from .utils.inputs import as_batch, as_float_tensor
 from .utils.labels import unknown_labels
 from .utils.modules import untouched
+
+_MAX_WEIGHT = 1e30
 
 _RECIPE: dict[str, list] = {
     "unlabeled": [StrOptions({"rst", "uat-ft", "uat-kl", "uat++"}), None],
@@ -59,6 +62,52 @@ def check_settings(net: Any) -> None:
         raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
     check_attack_arguments(net)
     _check_recipe(net)
+    _check_device(net.device)
+    _check_iterators(net)
+    _check_monitors(net)
+
+
+def _check_device(device: Any) -> None:
+    """Raise unless there is such a device here."""
+    if device is None:
+        return
+    choice = "Pass 'cpu', or 'cuda' if torch.cuda.is_available() else 'cpu'."
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device={device!r} is no torch device. {choice}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}, but torch sees no GPU here. {choice}")
+
+
+def _check_iterators(net: Any) -> None:
+    """Raise if arguments of a DataLoader are given to the iterator that slices arrays."""
+    for name in ("iterator_train", "iterator_valid"):
+        if getattr(net, name) is not BatchIterator:
+            continue
+        given = {key for key in vars(net) if key.startswith(f"{name}__")}
+        known = {f"{name}__{key}" for key in inspect.signature(BatchIterator).parameters}
+        if given - known:
+            raise ValueError(
+                f"{', '.join(sorted(given - known))}: {name} slices batches out of arrays in "
+                f"memory and only takes {', '.join(sorted(known - {f'{name}__dataset'}))}. For a "
+                f"Dataset that takes time to read, pass {name}=torch.utils.data.DataLoader too."
+            )
+
+
+def _check_monitors(net: Any) -> None:
+    """Raise if a callback of skorch waits for a validation score that nobody computes."""
+    if net.train_split is not None or not isinstance(net.callbacks, (list, tuple)):
+        return
+    for callback in (cb[-1] if isinstance(cb, tuple) else cb for cb in net.callbacks):
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith(("valid_loss", "valid_acc")):
+            raise ValueError(
+                f"{type(callback).__name__} monitors {monitor!r}, but without a train_split there "
+                "is no validation data. Use early_stopping='clean' or 'robust' with patience=… "
+                "(which records 'valid_clean_acc' or 'valid_robust_acc'), monitor='train_loss', or "
+                "train_split=skorch.dataset.ValidSplit(5)."
+            )
 
 
 def _check_recipe(net: Any) -> None:
@@ -105,6 +154,11 @@ def check_training_data(
         declared = classes if classes is not None else net.classes
         known = np.unique(y if declared is None else np.asarray(declared))
         hint = "Add them to classes=…."
+    if len(known) < 2:
+        raise ValueError(
+            f"y holds only one class, {known.tolist()}, and a net needs at least two. Declare all "
+            "labels with classes=…, or begin with samples of several classes."
+        )
     unknown = unknown_labels(y, known)
     if unknown:
         raise ValueError(
@@ -183,4 +237,17 @@ def check_weights(sample_weight: Any, n: int) -> NDArray | None:
         )
     if not weights.any():
         raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
+    if weights.max() > _MAX_WEIGHT:
+        raise ValueError(
+            f"sample_weight goes up to {weights.max():.3g}, with which sums overflow. Only ratios "
+            "count: divide the weights by their mean."
+        )
     return weights
+
+
+def without_weightless(X: Any, y: NDArray, weights: NDArray | None) -> tuple:
+    """Training data less the samples of weight zero, of which a batch might be full."""
+    if weights is None or weights.all():
+        return X, y, weights
+    kept = np.flatnonzero(weights)
+    return X[kept], y[kept], weights[kept]

@@ -18,6 +18,7 @@ from ._net_checks import (
     check_settings,
     check_training_data,
     check_weights,
+    without_weightless,
 )
 from ._pool import split_unlabeled
 from ._training_run import _INIT, _TRAIN, TrainingRun
@@ -58,6 +59,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         try:
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
             with seeded_torch(seed):
+                X, encoded, weights = without_weightless(X, encoded, weights)
                 self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed)
                 self._run.train(method, fit_params)
         except Exception:

@@ -99,6 +99,7 @@ def test_pgd_stays_in_the_ball_and_the_box(norm, eps, steps, random_start, low, 
     X = low + width * torch.rand(4, 5, generator=generator)
     y = torch.randint(3, (4,), generator=generator)
     bounds = (low - 1e-6, low + width + 1e-6)
+    eps = min(eps, width)  # a radius beyond the range is refused
     attack = PGD(eps, steps=steps, random_start=random_start, norm=norm, bounds=bounds)
     delta = attack(affine(seed=seed), X, y) - X
     size = delta.norm(dim=1) if norm == "L2" else delta.abs().amax(dim=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,6 +80,8 @@ class Attack(BaseEstimator):
         X, y = check_batch(X, y, self.bounds)
         if len(X) == 0:
             return X.clone()
+        if self.eps < float("inf"):
+            check_width("eps", self.eps, self.bounds, self.norm, X[0].numel())
         if generator is None:
             generator = torch_generator(self.random_state, device=X.device)
         with torch.inference_mode(False), torch.enable_grad(), untouched(module):
@@ -115,6 +118,8 @@ class Attack(BaseEstimator):
         check_range(self.bounds)
         if self.norm not in self._norms:
             raise ValueError(f"norm must be one of {list(self._norms)}, got {self.norm!r}.")
+        if self.norm == "Linf":  # the longest L2 distance depends on the number of inputs
+            check_width("eps", self.eps, self.bounds)
 
     def _check_result(self, X: Tensor, attacked: Tensor) -> None:
         low, high = self.bounds
@@ -135,19 +140,39 @@ class Attack(BaseEstimator):
             )
 
 
+def is_number(value: Any) -> bool:
+    """Whether `value` is a real number; True and False are none."""
+    return isinstance(value, (Real, np.number)) and not isinstance(value, (bool, np.bool_))
+
+
 def check_eps(eps: Any) -> None:
     """Raise unless `eps` is a positive, finite radius."""
-    if not isinstance(eps, (int, float, np.number)) or not 0 < float(eps) < float("inf"):
+    if not is_number(eps) or not 0 < float(eps) < float("inf"):
+        hint = f" Write eps={eps}, without quotes." if isinstance(eps, str) else ""
         raise ValueError(
             f"eps must be a positive, finite radius in input units (8/255 for images in "
-            f"[0, 1]), got {eps!r}."
+            f"[0, 1]), got {eps!r}.{hint}"
+        )
+
+
+def check_width(
+    name: str, size: float, bounds: tuple[float, float], norm: str = "Linf", n_inputs: int = 1
+) -> None:
+    """Raise if a radius or step is longer than the range of the inputs: its unit is another one."""
+    low, high = bounds
+    longest = float(high - low) * (n_inputs**0.5 if norm == "L2" else 1.0)
+    if float(size) > longest * (1 + 1e-6):
+        raise ValueError(
+            f"{name}={size:g} is longer than the range of the inputs, [{low:g}, {high:g}], allows "
+            f"({longest:g} in {norm}): every input would be in reach. Did you mean "
+            f"{name}={size:g}/255? For inputs in [0, 255] pass bounds=(0, 255)."
         )
 
 
 def check_range(bounds: Any) -> None:
     """Raise unless `bounds` is a pair low < high."""
     try:
-        low, high = (float(bound) for bound in bounds)
+        low, high = (float(bound) if is_number(bound) else float("nan") for bound in bounds)
     except (TypeError, ValueError):
         low, high = 0.0, 0.0
     if not low < high:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from ..utils.modules import untouched
-from ._base import check_bounds, check_range
+from ._base import check_bounds, check_range, is_number
 from ._heads import logits_head
 from ._race import Race
 
@@ -141,7 +141,7 @@ class DeepFool(BaseEstimator):
                 raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}.")
         for name in ("overshoot", "tol"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= float(value) < 1:
+            if not is_number(value) or not 0 <= float(value) < 1:
                 raise ValueError(f"{name} must be a number in [0, 1), got {value!r}.")
 
     def _run(self, module: nn.Module, X: Tensor, race: Race | None) -> DeepFoolResult:

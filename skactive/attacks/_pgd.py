@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..utils.modules import untouched
-from ._base import Attack, Loss
+from ._base import Attack, Loss, check_width, is_number
 
 _TINY = 1e-10  # torchattacks' eps_for_division
 
@@ -81,7 +81,7 @@ class PGD(Attack):
         super()._check_params()
         if not isinstance(self.steps, Integral) or self.steps < 1:
             raise ValueError(f"steps must be an integer >= 1, got {self.steps!r}.")
-        check_alpha(self.alpha)
+        check_alpha(self.alpha, self.bounds, self.norm)
 
     def _perturb(
         self,
@@ -177,7 +177,7 @@ class FGSM(Attack):
 
     def _check_params(self) -> None:
         super()._check_params()
-        check_alpha(self.alpha)
+        check_alpha(self.alpha, self.bounds, self.norm)
 
     def _perturb(
         self,
@@ -203,10 +203,14 @@ class FGSM(Attack):
         )
 
 
-def check_alpha(alpha: Any) -> None:
-    """Raise unless the step size is positive or None."""
-    if alpha is not None and (not isinstance(alpha, Real) or not float(alpha) > 0):
+def check_alpha(alpha: Any, bounds: tuple[float, float], norm: str) -> None:
+    """Raise unless the step size is None, or positive and within the range of the inputs."""
+    if alpha is None:
+        return
+    if not is_number(alpha) or not float(alpha) > 0:
         raise ValueError(f"alpha must be a positive step size or None, got {alpha!r}.")
+    if norm == "Linf":
+        check_width("alpha", alpha, bounds)
 
 
 def random_point(X: Tensor, eps: float, norm: str, generator: torch.Generator) -> Tensor:

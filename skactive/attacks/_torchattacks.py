@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..utils.random_state import seeded_torch
-from ._base import Attack, Loss
+from ._base import Attack, Loss, check_range, is_number
 from ._heads import are_log_probabilities
 
 _OWN = ("attack", "bounds", "random_state")
@@ -152,8 +152,19 @@ class TorchAttack(Attack):
         if name in _NO_CALL_ALONE:
             raise ValueError(f"{name} cannot be run here: {_NO_CALL_ALONE[name]}.")
         self._refuse_unknown(self.settings)
+        check_range(self.bounds)
         if self.eps != float("inf"):
             super()._check_params()
+        self._refuse_no_numbers()
+
+    def _refuse_no_numbers(self) -> None:
+        for name, default in self._signature().items():
+            value = self.settings.get(name, default)
+            if is_number(default) and value is not None and not is_number(value):
+                raise ValueError(
+                    f"{name} must be a number, as {self._class().__name__} has it "
+                    f"({name}={default!r}), got {value!r}."
+                )
 
     def _perturb(
         self,
