@@ -159,7 +159,8 @@ def prioritization_report(
     Notes
     -----
     Strategies that select a set and not by score (`DRE`, `CoreSet`, …) order the tests as they
-    pick them, asked for all of them; for sets of a budget use `retraining_report`.
+    pick them, asked for all of them: `DRE`'s order is a fair sample at every point, and finds
+    mistakes no sooner than a random one. For sets of a budget use `retraining_report`.
 
     Examples
     --------

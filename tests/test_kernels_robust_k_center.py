@@ -61,6 +61,15 @@ def test_beats_greedy_within_its_bounds(pool):
     assert result.n_programs > 0
 
 
+def test_picks_come_farthest_first(pool):
+    X, centers = pool
+    picks = robust_k_center(X, 12, centers).indices
+    for k in range(12):
+        known = np.concatenate([centers, X[picks[:k]]])
+        distance = cdist(X[picks[k:]], known).min(axis=1)
+        assert distance.argmax() == 0
+
+
 def test_outliers_shrink_the_radius(pool):
     X, centers = pool
     radii = [robust_k_center(X, 12, centers, n_outliers=k).radius for k in (0, 2, 8)]

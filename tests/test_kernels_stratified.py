@@ -1,5 +1,6 @@
 """Bins, quotas and stratified samples."""
 
+import itertools
 import tracemalloc
 from collections import Counter
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skactive.kernels import stratified
-from skactive.kernels.stratified import allocate, bin_indices, stratified_sample
+from skactive.kernels.stratified import allocate, bin_indices, fair_order, stratified_sample
 
 METHODS = ["proportional", "ceil_tail", "equal"]
 
@@ -148,7 +149,37 @@ def test_sample_follows_the_quotas(method, scores, n_bins, seed, data):
     quotas = allocate(counts, n, method, rng=np.random.default_rng(seed))
     assert len(set(picks.tolist())) == n
     assert_array_equal(np.bincount(bins[picks], minlength=n_bins), quotas)
-    assert (np.diff(bins[picks].astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 64, 99])
+def test_each_place_is_among_the_first_m_equally_often(n):
+    turns = EveryOffset()
+    orders = np.array([fair_order(n, turns) for _ in range(n)])
+    assert_array_equal(np.sort(orders, axis=1), np.tile(np.arange(n), (n, 1)))
+    for m in range(1, n):
+        assert_array_equal(np.bincount(orders[:, :m].ravel(), minlength=n), np.full(n, m))
+
+
+def test_any_first_part_of_a_sample_has_the_bins_of_all_of_it():
+    scores = np.random.default_rng(0).gamma(0.5, size=5000)
+    bins = bin_indices(scores, 10)
+    for seed, method in itertools.product(range(20), METHODS):
+        picks = stratified_sample(scores, 400, 10, method, rng=np.random.default_rng(seed))
+        whole = np.bincount(bins[picks], minlength=10)
+        for m in (20, 77, 200, 333):
+            part = np.bincount(bins[picks[:m]], minlength=10)
+            assert np.abs(part - whole * m / 400).max() < 3
+
+
+def test_the_means_of_first_parts_are_the_pools():
+    scores = np.random.default_rng(0).gamma(0.5, size=5000)
+    for m in (10, 50, 100):
+        means = [
+            scores[stratified_sample(scores, 200, rng=np.random.default_rng(seed))[:m]].mean()
+            for seed in range(300)
+        ]
+        assert abs(np.mean(means) - scores.mean()) < 4 * np.std(means) / np.sqrt(300)
+        assert np.std(means) < scores.std() / np.sqrt(m)  # no worse than drawing m at random
 
 
 @pytest.mark.parametrize("block", [1, 64, 200])

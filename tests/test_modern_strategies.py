@@ -288,6 +288,13 @@ def test_class_balance_gives_small_classes_all_they_have(iris):
     assert_array_equal(np.bincount(predicted[few][picks]), [2, 5, 5])
 
 
+def test_a_first_part_of_balanced_picks_is_balanced(iris):
+    model, X, _ = iris
+    picks = ClassBalanced("margin", random_state=0).query(model, X, n=12)
+    for m in (3, 6, 9):
+        assert_array_equal(np.bincount(model.predict(X)[picks[:m]]), np.full(3, m // 3))
+
+
 def test_a_subsample_passes_extras_on_in_place(iris):
     model, X, _ = iris
     found = Subsample(CEAL(threshold=0.5), size=60, random_state=0).select(

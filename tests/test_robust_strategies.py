@@ -15,12 +15,15 @@ from skactive.kernels.stratified import bin_indices
 from skactive.kernels.virtual_adversarial import virtual_adversarial_divergence
 from skactive.model_view import ModelView
 from skactive.strategies import (
+    CEAL,
     DRE,
     EGL,
+    MCP,
     AdversarialDRE,
     AdversarialEntropy,
     DiverseDRE,
     LowInputGradient,
+    MaxEntropy,
     VirtualAdversarial,
 )
 from tests.models import SmallCNN
@@ -143,6 +146,25 @@ def test_diverse_dre_keeps_the_quotas_and_covers_the_bins_better(net_and_pool, d
     assert (np.abs(expected - got) < 1).all()
     drawn = [radius(DRE(5, random_state=seed).query(net, pool, 60)) for seed in range(5)]
     assert radius(diverse) < min(drawn)
+
+
+@pytest.mark.parametrize("strategy", [DRE, AdversarialDRE, DiverseDRE])
+def test_the_first_half_of_a_set_is_a_fair_sample_of_the_pool(net_and_pool, strategy):
+    net, pool = net_and_pool
+    means, mean, spread = [], None, None
+    for seed in range(20):
+        found = strategy(10, random_state=seed).select(net, pool, len(pool))
+        means.append(found.scores[: len(pool) // 2].mean())
+        mean, spread = found.scores.mean(), found.scores.std()
+    assert abs(np.mean(means) - mean) < 0.1 * spread
+    assert np.std(means) < spread / np.sqrt(len(pool) // 2)
+
+
+@pytest.mark.parametrize("strategy", [MCP, CEAL, MaxEntropy])
+def test_the_first_half_of_a_ranking_is_what_a_query_of_half_the_size_picks(net_and_pool, strategy):
+    net, pool = net_and_pool
+    whole = strategy(random_state=0).query(net, pool, 40)
+    assert set(whole[:20]) == set(strategy(random_state=0).query(net, pool, 20))
 
 
 @pytest.mark.parametrize(

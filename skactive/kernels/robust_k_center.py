@@ -26,7 +26,7 @@ class RobustKCenterResult(NamedTuple):
     Attributes
     ----------
     indices : ndarray of shape (n,), dtype intp
-        Distinct rows.
+        Distinct rows, each the farthest of them from `centers` and those before it.
     radius : float
         Largest distance to the nearest center, outliers left out; at most `greedy_radius`.
     greedy_radius : float
@@ -149,6 +149,9 @@ def robust_k_center(
             result.greedy_radius,
             result.lower_bound,
         )
+    if result.radius < result.greedy_radius:  # the solver's picks come as the rows stand
+        order, _ = k_center_greedy(X[result.indices], n, centers)
+        result = result._replace(indices=result.indices[order])
     return result
 
 

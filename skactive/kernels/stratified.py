@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
 
 # Rows handled at once: the temporaries then stay in the cache and do not grow with the pool.
 _BLOCK = 1 << 16
@@ -207,7 +208,8 @@ def stratified_sample(
     Returns
     -------
     indices : ndarray of shape (n,), dtype intp
-        Distinct positions in `scores`, grouped by bin, lowest bin first.
+        Distinct positions in `scores`. Any first part of them is distributed over the bins
+        like all of them (see `fair_order`).
 
     Raises
     ------
@@ -239,7 +241,38 @@ def stratified_sample(
     drawn, short = _draw_from_pool(bins, quotas, rng)
     looked_up = _draw_from_bins(bins, counts, np.where(short, quotas, 0), rng)
     picks = np.concatenate([drawn, looked_up])
-    return picks[np.argsort(bins[picks], kind="stable")]
+    by_bin = picks[np.argsort(bins[picks], kind="stable")]
+    return by_bin[fair_order(n, rng)]
+
+
+def fair_order(n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Order n things that stand in line so that any first part is a fair sample of the line.
+
+    Parameters
+    ----------
+    n : int
+    rng : numpy.random.Generator
+        Draws where the line begins.
+
+    Returns
+    -------
+    order : ndarray of shape (n,), dtype intp
+        A permutation. Each place is among the first m with probability exactly m / n, and
+        those m are spread evenly: it is a van der Corput sequence, turned at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.kernels.stratified import fair_order
+    >>> fair_order(8, np.random.default_rng(0))
+    array([6, 2, 0, 4, 7, 3, 1, 5])
+    """
+    if n == 0:
+        return np.empty(0, dtype=np.intp)
+    spread = qmc.Halton(1, scramble=False).random(n)[:, 0]
+    place = np.empty(n, dtype=np.intp)
+    place[np.argsort(spread)] = np.arange(n)
+    return (place + rng.integers(n)) % n
 
 
 def _counts(bins: NDArray, n_bins: int) -> NDArray[np.int64]:

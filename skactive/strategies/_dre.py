@@ -21,7 +21,8 @@ class DRE(QueryStrategy):
     """Pick samples whose entropy is distributed like the pool's: stratified random sampling.
 
     The entropy of every pool sample is put into a histogram, each bin gets its quota of the
-    `n` samples, and each quota is drawn at random inside its bin.
+    `n` samples, and each quota is drawn at random inside its bin. The picks come in an order in
+    which any first part of them is a fair sample of all of them.
 
     Parameters
     ----------

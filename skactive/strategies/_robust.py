@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..attacks import PGD, Attack, resolve_attack
 from ..kernels.k_center import k_center_greedy
-from ..kernels.stratified import allocate, bin_indices
+from ..kernels.stratified import allocate, bin_indices, fair_order
 from ..kernels.uncertainty import CHARACTERISTICS
 from ..kernels.virtual_adversarial import virtual_adversarial_divergence
 from ..utils.indexing import Rows, n_rows
@@ -217,6 +217,7 @@ class DiverseDRE(QueryStrategy):
 
     The quotas are DRE's, so that the picks' entropies are distributed like the pool's; inside a
     bin, `k-center greedy <CoreSet>` takes what is farthest from everything labelled and picked.
+    They come in DRE's order: any first part is a fair sample of all of them.
 
     Parameters
     ----------
@@ -269,5 +270,5 @@ class DiverseDRE(QueryStrategy):
             found, _ = k_center_greedy(points[rows], int(quotas[b]), centers, query.rng)
             picked.append(rows[found])
             centers = np.concatenate([centers, points[picked[-1]]])
-        indices = np.concatenate(picked)
+        indices = np.concatenate(picked)[fair_order(query.n, query.rng)]
         return Selection(indices, values[indices])

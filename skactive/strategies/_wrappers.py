@@ -164,7 +164,7 @@ class ClassBalanced(_Wrapper):
         predicted = query.model.predict_proba(query.X).argmax(axis=1)
         counts = np.bincount(predicted)
         # Filled up class by class, smallest first: small ones give all, the others the rest.
-        picks, left = [], query.n
+        picks, turns, left = [], [], query.n
         order = np.lexsort((query.rng.permutation(len(counts)), counts))
         for classes_left, c in zip(range(len(counts), 0, -1), order, strict=True):
             quota = min(int(counts[c]), left // classes_left)
@@ -172,8 +172,10 @@ class ClassBalanced(_Wrapper):
                 members = np.flatnonzero(predicted == c)
                 found = self._inner(query, query.X.subset(members), quota)
                 picks.append(members[found.indices])
+                turns.append(np.arange(quota))
             left -= quota
-        return Selection(np.concatenate(picks))
+        # One of each class in turn: a first part of the picks is balanced too.
+        return Selection(np.concatenate(picks)[np.argsort(np.concatenate(turns), kind="stable")])
 
 
 def _translated(found: Selection, positions: NDArray) -> Selection:
