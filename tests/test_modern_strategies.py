@@ -1,10 +1,12 @@
 """Modern batch strategies against literal implementations of their definitions."""
 
 import itertools
+import time
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import rel_entr
 from scipy.stats import chisquare
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.linear_model import LogisticRegression
@@ -173,6 +175,29 @@ def test_epig_is_the_mean_information_about_targets():
             independent = np.outer(proba[:, i].mean(axis=0), target[:, t].mean(axis=0))
             total += (joint * np.log(joint / independent)).sum()
         assert epig_scores(proba, target)[i] == pytest.approx(total / 4)
+
+
+@pytest.mark.parametrize("cached", [1 << 15, 64, 1])
+@pytest.mark.parametrize("sure", [False, True])
+def test_epig_in_blocks_equals_the_formula_written_out(cached, sure, monkeypatch):
+    monkeypatch.setattr(batch_bald, "_CACHED", cached)
+    monkeypatch.setattr(batch_bald, "_MOST_COLUMNS", min(cached, 16))
+    proba = rng().dirichlet([0.3] * 7, size=(4, 23)).astype(np.float32)
+    target = rng(1).dirichlet([0.3] * 7, size=(4, 9)).astype(np.float32)
+    if sure:
+        proba[:, ::3], target[:, ::2] = np.eye(7)[2], np.eye(7)[rng().integers(7, size=(4, 5))]
+    joint = np.einsum("kna,ktb->ntab", proba.astype(float), target.astype(float)) / 4
+    outer = np.einsum("na,tb->ntab", *(p.astype(float).mean(axis=0) for p in (proba, target)))
+    expected = rel_entr(joint, outer).sum(axis=(2, 3)).mean(axis=1)
+    assert_allclose(epig_scores(proba, target), np.maximum(expected, 0), rtol=1e-11, atol=1e-14)
+
+
+def test_epig_of_a_thousand_classes_takes_seconds():
+    proba = rng().dirichlet([0.3] * 1000, size=(10, 2))
+    target = rng(1).dirichlet([0.3] * 1000, size=(10, 50))
+    started = time.process_time()
+    epig_scores(proba, target)  # a hundred million pairs of labels
+    assert time.process_time() - started < 1.2
 
 
 @pytest.mark.parametrize(
