@@ -330,7 +330,7 @@ def compare_strategies(
     The p-value is that of the permutation law, for any number of pairs: every sign of every
     difference that is not zero equally likely, tied magnitudes sharing their mean rank. Without
     ties it is the classical exact test; no normal approximation is ever used. Zeros are left out
-    before ranking (Wilcoxon's rule) and count for nothing: the pairs that differ must be enough.
+    before ranking (Wilcoxon's rule).
 
     References
     ----------
@@ -362,8 +362,10 @@ def compare_strategies(
             found.append(_compare(name, baseline, d, alternative, alpha))
     corrected = holm([row["pvalue"] for row in found])
     for row in found:
-        n_different = row.pop("n_different")
-        row["note"] = row["note"] or _reach(int(n_different), corrected, alternative, alpha)
+        n_different = int(row.pop("n_different"))
+        row["note"] = row["note"] or _reach(
+            row["n_pairs"], n_different, corrected, alternative, alpha
+        )
     return [
         Comparison(**row, pvalue_holm=float(p)) for row, p in zip(found, corrected, strict=True)
     ]
@@ -390,15 +392,18 @@ def _settled(differences: NDArray, tolerance: float) -> NDArray:
     return np.copysign(joined, d)
 
 
-def _reach(n_pairs: int, corrected: NDArray, alternative: str, alpha: float) -> str:
+def _reach(
+    n_pairs: int, n_different: int, corrected: NDArray, alternative: str, alpha: float
+) -> str:
     """Say so where not even a unanimous result would survive the correction."""
     n_tests = int(np.isfinite(corrected).sum())
-    smallest = n_tests * _SIDES[alternative] * 0.5**n_pairs
+    smallest = n_tests * _SIDES[alternative] * 0.5**n_different
     if smallest <= alpha:
         return ""
+    differ = "" if n_different == n_pairs else f", {n_different} of which differ,"
     return (
-        f"{n_pairs} pairs cannot show p < {alpha:g} after correction for {n_tests} tests: the "
-        f"smallest possible is {min(smallest, 1):.2g}"
+        f"{n_pairs} pairs{differ} cannot show p < {alpha:g} after correction for {n_tests} tests: "
+        f"the smallest possible is {min(smallest, 1):.2g}"
     )
 
 
@@ -425,15 +430,13 @@ def _compare(name: str, baseline: str, d: NDArray, alternative: str, alpha: floa
 
 
 def _wilcoxon(d: NDArray, alternative: str, alpha: float) -> tuple[float, float, str]:
-    nan, n_different = float("nan"), np.count_nonzero(d)
-    # The smallest p of n pairs that differ: sides / 2^n.
-    needed = int(np.floor(np.log2(_SIDES[alternative] / alpha))) + 1
-    if len(d) >= needed and n_different == 0:
-        return nan, nan, "no test: all pairs are equal"
-    if n_different < needed:
+    nan = float("nan")
+    needed = int(np.floor(np.log2(_SIDES[alternative] / alpha))) + 1  # the smallest p: sides / 2^n
+    if len(d) < needed:
         pairs = "1 pair" if len(d) == 1 else f"{len(d)} pairs"
-        differ = "" if n_different == len(d) else f", {n_different} of which differ"
-        return nan, nan, f"no test: {pairs}{differ}, at least {needed} are needed for p < {alpha:g}"
+        return nan, nan, f"no test: {pairs}, at least {needed} are needed for p < {alpha:g}"
+    if not d.any():
+        return nan, nan, "no test: all pairs are equal"
     return *_signed_rank(d[d != 0], alternative), ""
 
 

@@ -67,6 +67,22 @@ def test_our_numbers_stand_beside_the_papers(mnist):
     assert third.paper.tolist() == [35.18]
 
 
+def test_a_report_is_made_again_from_what_it_leaves(mnist, tmp_path, capsys):
+    first = write_report(mnist)
+    written = {path.name: path.read_bytes() for path in first.parent.iterdir()}
+    for name in written:
+        if name not in ("stages.csv", "protocols.json"):
+            (first.parent / name).unlink()
+    assert main(["report", str(first.parent)]) == 0
+    text_files = [name for name in written if not name.endswith(".png")]
+    for name in text_files:
+        assert (first.parent / name).read_bytes() == written[name], name
+    assert {path.name for path in first.parent.iterdir()} == set(written)
+    (first.parent / "protocols.json").write_text('{"source": "x", "protocols": [{}]}')
+    assert main(["report", str(first.parent)]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_named_with_its_command(mnist):
     text = write_report(mnist).read_text()
     lacking = [name for name in DRE_STRATEGIES if name not in ("random", "dre", "entropy")]

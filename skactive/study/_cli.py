@@ -51,8 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_study_arguments(study)
     report = commands.add_parser("report", help="tables, figures and statistics of what was run")
-    report.add_argument("folder", type=Path, help="the --out of a study")
-    report.add_argument("--out", type=Path, help="where to write (default: FOLDER/report)")
+    report.add_argument(
+        "folder", type=Path, help="the --out of a study, or of a report: that is made again"
+    )
+    report.add_argument(
+        "--out", type=Path, help="where to write (default: FOLDER/report, or the report itself)"
+    )
     report.add_argument("--attack", help="attack of the tables (default: the strongest there is)")
     report.set_defaults(run=_report)
     return parser

@@ -11,6 +11,7 @@ from ._errors import StudyError
 from ._figures import draw_correlations, draw_curves
 from ._frames import ATTACK_TITLES, Study, load_studies
 from ._protocol import MODES, make_protocol
+from ._remake import from_report, is_report, leave
 from ._statistics import (
     area_table,
     bias_arrays,
@@ -35,9 +36,10 @@ def write_report(folder: Path, out: Path | None = None, *, attack: str | None = 
     Parameters
     ----------
     folder : Path
-        What a study was given as ``--out``.
+        What a study was given as ``--out``, or what an earlier report was written to: its tables
+        and tests are made again from its ``stages.csv`` and ``protocols.json``.
     out : Path or None, default=None
-        Where to write; ``None`` is ``report`` in `folder`.
+        Where to write; ``None`` is ``report`` in `folder`, or the earlier report's own place.
     attack : str or None, default=None
         The attack that tables and tests are about; ``None`` is, for each, the strongest one
         measured everywhere it takes.
@@ -45,8 +47,8 @@ def write_report(folder: Path, out: Path | None = None, *, attack: str | None = 
     Returns
     -------
     path : Path
-        ``report.md``; beside it are its tables as CSV, ``stages.csv`` with every stage, and its
-        figures.
+        ``report.md``; beside it are its tables as CSV, ``stages.csv`` with every stage,
+        ``protocols.json``, and its figures.
 
     Raises
     ------
@@ -58,11 +60,13 @@ def write_report(folder: Path, out: Path | None = None, *, attack: str | None = 
             __import__(module)
         except ImportError as error:
             raise StudyError(f'A report needs {module}: pip install "skactive[study]".') from error
-    studies = load_studies(folder)
-    out = folder / "report" if out is None else out
+    again = is_report(folder)
+    studies, source = from_report(folder) if again else (load_studies(folder), folder)
+    out = (folder if again else folder / "report") if out is None else out
     try:
         out.mkdir(parents=True, exist_ok=True)
-        parts = _parts(studies, folder, out, attack)
+        leave(studies, _stages(studies), source, out)
+        parts = _parts(studies, source, out, attack)
         path = out / "report.md"
         path.write_text("\n".join(parts), encoding="utf-8")
     except OSError as error:
@@ -71,7 +75,6 @@ def write_report(folder: Path, out: Path | None = None, *, attack: str | None = 
 
 
 def _parts(studies: list[Study], folder: Path, out: Path, attack: str | None) -> list[str]:
-    _stages(studies).to_csv(out / "stages.csv", index=False, float_format="%.6g")
     tables = [
         *dre_tables(studies, folder, attack),
         *dfal_tables(studies, folder),
@@ -118,8 +121,9 @@ def _statistics(studies: list[Study], out: Path, attack: str | None) -> str:
     parts = [
         "## Against random sampling",
         "",
-        "Wilcoxon signed-rank test, paired by seed, two-sided, corrected by Holm over the "
-        "strategies of a table. Effect size: matched-pairs rank-biserial correlation.",
+        "Wilcoxon signed-rank test, paired by seed, two-sided, exact also with ties (pairs that "
+        "are equal are left out), corrected by Holm over the strategies of a table. Effect size: "
+        "matched-pairs rank-biserial correlation.",
         "",
     ]
     lines = []
