@@ -81,7 +81,7 @@ class RetrainingMixin:
         learner.estimator_, learner.classes_ = estimator, classes
         learner.seed_ = derive_seed(learner.random_state)
         learner._trained_params = learner.estimator.get_params(deep=True)
-        learner._start_ledger(strategy, X, y, None, 0.0)
+        learner._start_ledger(strategy, X, y, None, 0.0, "given")
         return learner
 
     def select_tests(self: Any, X_test: Any, budget: float = 0.04) -> NDArray:
@@ -121,7 +121,7 @@ class RetrainingMixin:
         *,
         mix: str = "adversarial",
         epochs: int | None = None,
-        warm_start: bool = True,
+        warm_start: bool | str = "auto",
         sample_weight: Any = None,
         **fit_params: Any,
     ) -> Any:
@@ -142,8 +142,12 @@ class RetrainingMixin:
             alone, which needs no net.
         epochs : int or None, default=None
             Epochs of this training; ``None`` is the net's ``max_epochs``.
-        warm_start : bool, default=True
-            Continue from the present weights, or train afresh.
+        warm_start : {"auto"} or bool, default="auto"
+            ``"auto"`` continues from the present weights where that learns from new data (nets,
+            estimators with ``partial_fit``, logistic regression, MLPs; see `ActiveLearner`) and
+            trains afresh on all labelled samples where it does not (forests, boosting, naive
+            Bayes, k-NN). ``True`` refuses the latter, ``False`` always trains afresh. The
+            ledger's ``training`` says which it was.
         sample_weight : array-like of shape (n_selected,) or None, default=None
             Weights of the selected samples themselves; adversarial examples count 1.
         **fit_params
@@ -158,6 +162,8 @@ class RetrainingMixin:
 
         Raises
         ------
+        TypeError
+            If ``warm_start=True`` is asked of an estimator that cannot continue on new data.
         ValueError
             If labels are missing or unknown, the rows have another shape than those labelled, or
             a parameter is out of range. The learner is unchanged then.
@@ -209,12 +215,8 @@ class RetrainingMixin:
         w_train = training_weights(w_train, len(base[1]), len(y_train))
         fit_params = {**weight_params(self.estimator, w_train), **fit_params}
         started = time.perf_counter()
-        if warm_start:
-            fitted = self._train_warm(X_train, y_train, fit_params, overrides)
-        else:
-            fitted = self._train_cold(
-                X_train, y_train, self.classes_, self.seed_, fit_params, overrides
-            )
+        warm = self._trains_warm(warm_start, y_train)
+        fitted = self._train(X_train, y_train, warm, fit_params, overrides)
         fit_time = time.perf_counter() - started
         fitted.set_params(**{name: self.estimator.get_params()[name] for name in overrides})
 
@@ -222,17 +224,20 @@ class RetrainingMixin:
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
         if twins is not None:
             self.X_twins_, self.y_twins_ = twins
-        self._start_round(resolve_strategy(self.query_strategy), len(y), 0, fit_time)
+        strategy = resolve_strategy(self.query_strategy)
+        self._start_round(strategy, len(y), 0, fit_time, "warm" if warm else "cold")
         return self
 
     def _check_retraining(
-        self: Any, mix: str, epochs: int | None, warm_start: bool
+        self: Any, mix: str, epochs: int | None, warm_start: bool | str
     ) -> dict[str, Any]:
         """Check the parameters of `retrain`; those of the estimator that it overrides."""
         if mix not in MIXES:
             raise ValueError(f"mix must be one of {list(MIXES)}, got {mix!r}.")
-        if warm_start:
-            check_warm_startable(self.estimator_)
+        if not (isinstance(warm_start, (bool, np.bool_)) or warm_start == "auto"):
+            raise ValueError(f"warm_start must be 'auto', True or False, got {warm_start!r}.")
+        if warm_start != "auto" and warm_start:
+            check_warm_startable(self.estimator)
         if epochs is None:
             return {}
         if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 1:

@@ -24,6 +24,7 @@ from ._training import (
     continue_training,
     final_step,
     seeded_clone,
+    trains_warm,
 )
 from ._weights import check_weights, joined_weights, training_weights, weight_params
 from .strategies import resolve_strategy
@@ -53,9 +54,14 @@ class ActiveLearner(
         object, or a function ``(estimator, X, n_instances) -> indices``.
     warm_start : bool, default=False
         ``False`` trains a fresh clone on all labelled data each round. ``True`` continues
-        from the current weights and optimiser state, as the DRE study does (estimators with
-        ``partial_fit`` or a ``warm_start`` parameter). Parameters of `estimator` that were
-        changed since the last round (``set_params(estimator__attack=…)``) come into force.
+        from the current weights and optimiser state, as the DRE study does, with the earlier
+        steps of a Pipeline as they were fitted: for nets, other estimators with
+        ``partial_fit``, logistic regression and MLPs. Forests and boosting, whose own
+        ``warm_start`` only adds members to the old ones, are refused. Parameters of `estimator`
+        that were changed since the last round (``set_params(estimator__attack=…)``) come into
+        force; where another estimator, a changed earlier step, a label without an output or
+        naive Bayes (which would count the old rows twice) leave nothing to continue, training
+        begins afresh. ``history_`` says which it was.
     classes : array-like or None, default=None
         All labels that may ever occur. ``None`` takes those seen in `fit`; teaching another
         one later is an error then.
@@ -84,7 +90,8 @@ class ActiveLearner(
         estimator gave the pool included);
         ``validation`` (labels the net used to choose its weights: part of ``oracle`` if split
         off by ``validation_fraction``, extra if given as ``validation_data``);
-        ``query_strategy``; ``query_time`` and ``fit_time`` in seconds.
+        ``query_strategy``; ``training``, ``"cold"``, ``"warm"`` or, for a model trained
+        elsewhere, ``"given"``; ``query_time`` and ``fit_time`` in seconds.
     n_features_in_, feature_names_in_ : where the estimator has them
 
     See Also
@@ -256,6 +263,7 @@ class ActiveLearner(
             picked = self._bootstrap(len(y_train))
             X_train, y_train = take_rows(X_train, picked), y_train[picked]
             w_train = None if w_train is None else w_train[picked]
+        warm = self._trains_warm(self.warm_start, y_train, only_new)
         pool = None
         if self.use_pool:
             check_learns_from_pool(self.estimator)
@@ -265,14 +273,14 @@ class ActiveLearner(
         )
         fit_params = {**weight_params(self.estimator, w_train), **pool_params, **fit_params}
         started = time.perf_counter()
-        fitted = self._train(X_train, y_train, only_new, fit_params)
+        fitted = self._train(X_train, y_train, warm, fit_params)
         fit_time = time.perf_counter() - started
 
         self.estimator_ = fitted
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
         self.X_twins_, self.y_twins_ = all_twins or (None, None)
         n_pseudo = n_pseudo_labels(fitted, pool) + (0 if pseudo is None else len(pseudo[1]))
-        self._start_round(strategy, len(y), n_pseudo, fit_time)
+        self._start_round(strategy, len(y), n_pseudo, fit_time, "warm" if warm else "cold")
         return self
 
     # -- asking -------------------------------------------------------------------------
@@ -388,11 +396,22 @@ class ActiveLearner(
         self._trained_params = params
         return fresh
 
-    def _train(self, X: Any, y: NDArray, only_new: bool, fit_params: dict[str, Any]) -> Any:
-        final = final_step(self.estimator_)
-        if not self.warm_start and not (only_new and hasattr(final, "partial_fit")):
-            return self._train_cold(X, y, self.classes_, self.seed_, fit_params)
-        return self._train_warm(X, y, fit_params)
+    def _trains_warm(self, warm_start: bool | str, y: NDArray, only_new: bool = False) -> bool:
+        params = self.estimator.get_params(deep=True)
+        changed = changed_params(self._trained_params, params)
+        return trains_warm(warm_start, self.estimator, self.estimator_, changed, y, only_new)
+
+    def _train(
+        self,
+        X: Any,
+        y: NDArray,
+        warm: bool,
+        fit_params: dict[str, Any],
+        overrides: dict[str, Any] | None = None,
+    ) -> Any:
+        if warm:
+            return self._train_warm(X, y, fit_params, overrides)
+        return self._train_cold(X, y, self.classes_, self.seed_, fit_params, overrides)
 
     def _train_warm(
         self,
@@ -418,7 +437,13 @@ class ActiveLearner(
         return np.random.default_rng(seed).integers(n, size=n)
 
     def _start_ledger(
-        self, strategy: Any, X: Any, y: NDArray, weights: NDArray | None, fit_time: float
+        self,
+        strategy: Any,
+        X: Any,
+        y: NDArray,
+        weights: NDArray | None,
+        fit_time: float,
+        training: str = "cold",
     ) -> None:
         """Round 0: this labelled set, no twins, no pool."""
         self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
@@ -426,9 +451,11 @@ class ActiveLearner(
         self.y_twins_: Any = None
         self.history_: list[dict[str, Any]] = []
         self._pool = None
-        self._start_round(strategy, len(y), 0, fit_time)
+        self._start_round(strategy, len(y), 0, fit_time, training)
 
-    def _start_round(self, strategy: Any, n_taught: int, n_pseudo: int, fit_time: float) -> None:
+    def _start_round(
+        self, strategy: Any, n_taught: int, n_pseudo: int, fit_time: float, training: str
+    ) -> None:
         query_time = getattr(self, "_query_time", 0.0) if self.history_ else 0.0
         row = {
             "round": len(self.history_),
@@ -438,6 +465,7 @@ class ActiveLearner(
             "adversarial": 0 if self.y_twins_ is None else len(self.y_twins_),
             "validation": int(getattr(final_step(self.estimator_), "n_validation_labels_", 0)),
             "query_strategy": type(strategy).__name__,
+            "training": training,
             "query_time": query_time,
             "fit_time": fit_time,
         }
@@ -446,5 +474,5 @@ class ActiveLearner(
         if self.verbose:
             print(
                 f"round {row['round']}: {row['oracle']} labels (+{n_taught}), "
-                f"query {query_time:.1f} s, fit {fit_time:.1f} s"
+                f"query {query_time:.1f} s, {training} fit {fit_time:.1f} s"
             )

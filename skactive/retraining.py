@@ -200,7 +200,7 @@ def retraining_report(
     eps: float | None = None,
     mix: str = "adversarial",
     epochs: int | None = None,
-    warm_start: bool = True,
+    warm_start: bool | str = "auto",
     share: float = 0.5,
     random_state: int = 0,
     n_jobs: int | None = None,
