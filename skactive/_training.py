@@ -73,9 +73,11 @@ def trains_warm(
     """
     final = final_step(estimator)
     asked = bool(warm_start) and (warm_start != "auto" or _goes_on(final))
-    if not (asked and not _counts_rows(final) or only_new and hasattr(final, "partial_fit")):
+    if only_new:
+        asked = asked or hasattr(final, "partial_fit")
+    elif _counts_rows(final):
         return False
-    return not _begins_anew(estimator, fitted, changed) and _has_outputs_for(fitted, y)
+    return asked and not _begins_anew(estimator, fitted, changed) and _has_outputs_for(fitted, y)
 
 
 def _goes_on(final: Any) -> bool:
