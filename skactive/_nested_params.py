@@ -1,9 +1,12 @@
-"""Parameters of objects inside a net that skorch does not know: its attack and its teacher."""
+"""Parameters of objects inside a net that skorch does not know: attack, teacher, augmentation."""
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
+
+from sklearn.base import clone
 
 from ._net_checks import check_attack_arguments
 from .attacks import resolve_attack
@@ -14,6 +17,7 @@ class NestedParams:
 
     attack: Any
     teacher: Any
+    augment: Any
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, those of the attack (``attack__eps``) and the teacher included.
@@ -62,8 +66,24 @@ class NestedParams:
     def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
         """Parameters by name, those of attack and teacher included as ``attack__…``."""
         params = super().get_params(deep=deep, **kwargs)  # type: ignore[misc]
+        params["augment"] = self.augment
         # skorch takes what scikit-learn's searches note on an estimator for parameters.
         return {name: value for name, value in params.items() if not name.startswith("_")}
+
+    def _get_param_names(self) -> list[str]:
+        """Without `augment`: transforms have a ``get_params`` that is no estimator's."""
+        names = super()._get_param_names()  # type: ignore[misc]
+        return [name for name in names if name != "augment"]
+
+    def __sklearn_clone__(self) -> Any:
+        params = {
+            name: copy.deepcopy(value) if name == "augment" else clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+        }
+        twin: Any = type(self)(**params)
+        if hasattr(self, "_metadata_request"):
+            twin._metadata_request = copy.deepcopy(vars(self)["_metadata_request"])
+        return twin
 
     def _validate_params(self) -> None:
         check_attack_arguments(self)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
@@ -18,13 +18,19 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._batches import ArrayDataset, BatchIterator
+from ._batches import BatchIterator
+from ._fresh_rows import FreshRows, labels_of_items, select
 from .attacks import Attack, check_bounds, resolve_attack
 from .utils.inputs import as_batch, as_float_tensor
+from .utils.items import is_dataset, label_of
 from .utils.labels import unknown_labels
 from .utils.modules import untouched
 
 _MAX_WEIGHT = 1e30
+_CHANNELS_FIRST = (
+    "Images have their channels first here, (n, channels, height, width): use "
+    "X.transpose(0, 3, 1, 2), or X.permute(0, 3, 1, 2) of a tensor."
+)
 
 _RECIPE: dict[str, list] = {
     "unlabeled": [StrOptions({"rst", "uat-ft", "uat-kl", "uat++"}), None],
@@ -60,6 +66,11 @@ def check_settings(net: Any) -> None:
     fraction = net.validation_fraction
     if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
         raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
+    if net.augment is not None and (not callable(net.augment) or inspect.isclass(net.augment)):
+        raise ValueError(
+            f"augment must be None or a function of a batch, got {net.augment!r}. An example: "
+            "augment=torchvision.transforms.RandomCrop(28, padding=2)."
+        )
     check_attack_arguments(net)
     _check_recipe(net)
     _check_device(net.device)
@@ -132,20 +143,11 @@ def check_training_data(
     net: Any, X: Any, y: Any, classes: Any, attack: Attack | None, fresh: bool
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Inputs as float32, labels as they are, and all labels there may be."""
-    if y is None:
-        X, y = _split_pairs(X)
-    X, y = validate_data(
-        net,
-        as_batch(X),
-        y,
-        dtype=np.float32,
-        allow_nd=True,
-        reset=fresh,
-    )
-    y = column_or_1d(y, warn=True)
+    X, y = with_labels(X, y)
+    bounds = None if attack is None else attack.bounds
+    read = _fresh_rows if is_dataset(X) else _arrays
+    X, y = read(net, X, y, bounds, fresh)
     check_classification_targets(y)
-    if attack is not None:
-        check_bounds(X, attack.bounds)
     if not fresh:
         check_shape(net, X)
         known = net.classes_
@@ -168,20 +170,71 @@ def check_training_data(
     return X, y, known
 
 
-def check_shape(net: Any, X: NDArray) -> None:
+def _arrays(net: Any, X: Any, y: Any, bounds: Any, fresh: bool) -> tuple[NDArray, NDArray]:
+    X = as_batch(X)
+    if not fresh:
+        refuse_channels_last(net, X)
+    X, y = validate_data(net, X, y, dtype=np.float32, allow_nd=True, reset=fresh)
+    if bounds is not None:
+        check_bounds(X, bounds)
+    return X, column_or_1d(y, warn=True)
+
+
+def _fresh_rows(net: Any, X: Any, y: Any, bounds: Any, fresh: bool) -> tuple[FreshRows, NDArray]:
+    """Rows of a Dataset, of which only the first is read now: others when it is their turn."""
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_consistent_length(X, y)
+    rows = FreshRows(X, bounds=bounds)
+    validate_data(net, rows[:1].numpy(), dtype=np.float32, allow_nd=True, reset=fresh)
+    return rows, y
+
+
+def check_shape(net: Any, X: Any) -> None:
     """Raise unless samples have the shape that the net was trained on."""
-    if tuple(X.shape[1:]) != tuple(net.input_shape_):
+    refuse_channels_last(net, X)
+    shape, expected = _sample_shape(X), tuple(net.input_shape_)
+    if shape != expected:
         raise ValueError(
-            f"X has samples of shape {tuple(X.shape[1:])}, but the net was trained on samples "
-            f"of shape {tuple(net.input_shape_)}."
+            f"X has samples of shape {shape}, but the net was trained on samples of shape "
+            f"{expected}."
         )
 
 
-def check_output(net: Any, X: NDArray) -> None:
+def _sample_shape(X: Any) -> tuple[int, ...]:
+    return X.input_shape if isinstance(X, FreshRows) else tuple(getattr(X, "shape", ()))[1:]
+
+
+def refuse_channels_last(net: Any, X: Any) -> None:
+    """Raise if images have the net's shape, but with their channels last."""
+    shape, expected = _sample_shape(X), tuple(net.input_shape_)
+    if len(shape) == 3 and shape != expected and (shape[2], *shape[:2]) == expected:
+        raise ValueError(
+            f"X has samples of shape {shape}, but the net was trained on samples of shape "
+            f"{expected}. {_CHANNELS_FIRST}"
+        )
+
+
+def _check_channels_first(net: Any) -> None:
+    """Raise if images with channels last meet a module that takes their height for channels."""
+    shape = tuple(net.input_shape_)
+    if len(shape) != 3 or shape[2] not in (1, 3, 4) or min(shape[:2]) <= 4:
+        return
+    convolutions = [sub for sub in net.module_.modules() if isinstance(sub, torch.nn.Conv2d)]
+    guessed = "module__in_channels" not in net.get_params(deep=False)
+    if convolutions and convolutions[0].in_channels == shape[0] and guessed:
+        raise ValueError(
+            f"X has samples of shape {shape}, which look like images with channels last, but "
+            f"the module would read {shape[0]} channels. {_CHANNELS_FIRST}"
+        )
+
+
+def check_output(net: Any, X: Any) -> None:
     """Check, before any training, that the module returns logits, one per class."""
+    _check_channels_first(net)
     inputs = as_float_tensor(X[:8], net.device)
     with torch.no_grad(), untouched(net.module_, freeze=False):
-        output = net.module_(inputs)
+        output = _output(net.module_, inputs)
     n_classes = len(net.classes_)
     shape = tuple(getattr(output, "shape", ()))
     if shape != (len(inputs), n_classes):
@@ -199,6 +252,19 @@ def check_output(net: Any, X: NDArray) -> None:
         )
 
 
+def _output(module: Any, inputs: torch.Tensor) -> Any:
+    """What the module returns; its own error with the shape, and the way out, before it."""
+    try:
+        return module(inputs)
+    except (RuntimeError, ValueError) as error:
+        shape = tuple(inputs.shape[1:])
+        last = len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] not in (1, 3, 4)
+        hint = f" {_CHANNELS_FIRST}" if last else ""
+        raise ValueError(
+            f"The module cannot read samples of shape {shape}: {error}{hint}"
+        ) from error
+
+
 def check_attack_arguments(net: Any) -> None:
     """Raise if parameters of the attack were given to the net's constructor."""
     misplaced = sorted(key for key in net._params_to_validate if key.startswith("attack"))
@@ -212,17 +278,14 @@ def check_attack_arguments(net: Any) -> None:
         )
 
 
-def _split_pairs(X: Any) -> tuple[Any, Any]:
-    """Inputs and labels of a Dataset of pairs."""
-    if isinstance(X, torch.utils.data.Dataset) and len(X) > 0:  # type: ignore[arg-type]
-        items = [X[i] for i in range(len(X))]  # type: ignore[arg-type]
-        if all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items):
-            inputs = ArrayDataset([item[0] for item in items])
-            return inputs, np.asarray([item[1] for item in items])
-    raise ValueError(
-        "AdversarialNetClassifier requires y to be passed, but the target y is None. Pass y, or a "
-        "Dataset whose items are (x, y) pairs."
-    )
+def with_labels(X: Any, y: Any) -> tuple[Any, Any]:
+    """Training data with its labels, which a Dataset of pairs or dicts holds itself."""
+    if y is not None:
+        return X, y
+    if is_dataset(X) and len(X) > 0:
+        return X, labels_of_items(X)
+    label_of(None)  # says what is missing
+    raise AssertionError
 
 
 def check_weights(sample_weight: Any, n: int) -> NDArray | None:
@@ -250,4 +313,4 @@ def without_weightless(X: Any, y: NDArray, weights: NDArray | None) -> tuple:
     if weights is None or weights.all():
         return X, y, weights
     kept = np.flatnonzero(weights)
-    return X[kept], y[kept], weights[kept]
+    return select(X, kept), y[kept], weights[kept]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import Any
 
@@ -12,18 +13,20 @@ from skorch import NeuralNetClassifier
 from torch import Tensor
 
 from ._batches import ArrayDataset
+from ._fresh_rows import FreshRows
 from ._nested_params import NestedParams, sizes_of_data
 from ._net_checks import (
     check_output,
     check_settings,
     check_training_data,
     check_weights,
+    with_labels,
     without_weightless,
 )
 from ._pool import split_unlabeled
 from ._training_run import _INIT, _TRAIN, TrainingRun
 from .attacks import Attack, resolve_attack
-from .utils.random_state import derive_seed, seeded_torch
+from .utils.random_state import derive_seed, seeded_elsewhere, seeded_torch
 
 
 class TrainedNet(NestedParams, NeuralNetClassifier):
@@ -46,10 +49,12 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
     ) -> Any:
         check_settings(self)
         attack = self._resolved_attack()
-        X, y, sample_weight, unlabeled = split_unlabeled(
-            self, X, y, sample_weight, X_unlabeled, classes
-        )
-        X, y, known = check_training_data(self, X, y, classes, attack, fresh)
+        with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+            X, y = with_labels(X, y)
+            X, y, sample_weight, unlabeled = split_unlabeled(
+                self, X, y, sample_weight, X_unlabeled, classes
+            )
+            X, y, known = check_training_data(self, X, y, classes, attack, fresh)
         weights = check_weights(sample_weight, len(y))
         if fresh:
             self._begin(X, known)
@@ -58,7 +63,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         before = None if fresh else self._state()
         try:
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
-            with seeded_torch(seed):
+            with seeded_torch(seed), self._seeded_elsewhere(X, seed):
                 X, encoded, weights = without_weightless(X, encoded, weights)
                 self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed)
                 self._run.train(method, fit_params)
@@ -69,6 +74,11 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             self.__dict__.pop("_run", None)
             self.n_fits_ += 1
         return self
+
+    def _seeded_elsewhere(self, X: Any, seed: int) -> contextlib.AbstractContextManager:
+        """Seed NumPy's and Python's generators where transforms may draw from them."""
+        drawing = self.augment is not None or isinstance(X, FreshRows)
+        return seeded_elsewhere(seed) if drawing else contextlib.nullcontext()
 
     def _state(self) -> dict[str, Any]:
         """What a failed training must leave as it was."""
@@ -94,10 +104,10 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         attack._check_params()
         return attack
 
-    def _begin(self, X: NDArray, classes: NDArray) -> None:
+    def _begin(self, X: Any, classes: NDArray) -> None:
         """Fresh weights, optimiser, history and random numbers."""
         self.classes_fitted_ = classes
-        self.input_shape_ = X.shape[1:]
+        self.input_shape_ = X.input_shape if isinstance(X, FreshRows) else X.shape[1:]
         self.seed_ = derive_seed(self.random_state)
         self.n_fits_ = 0
         if str(self.device).startswith("cuda"):
@@ -105,7 +115,8 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         with seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
         try:
-            check_output(self, X)
+            with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+                check_output(self, X)
         except ValueError:
             self.initialized_ = False  # a module that does not fit is no fitted net
             raise
@@ -124,6 +135,14 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
     def get_dataset(self, X: Any, y: Any = None) -> Any:
         """The arrays as they are; anything else as skorch does."""
         return X if isinstance(X, ArrayDataset) else super().get_dataset(X, y)
+
+    def _check_settable_attr(self, name: str, attr: Any) -> None:
+        if name != "augment":  # transforms are modules, but none that skorch would train
+            super()._check_settable_attr(name, attr)
+
+    def _register_attribute(self, name: str, *args: Any, **kwargs: Any) -> None:
+        if name != "augment":
+            super()._register_attribute(name, *args, **kwargs)
 
     def check_data(self, X: Any, y: Any) -> None:
         """Nothing is left to check here: see `fit`."""

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
+from skorch import NeuralNet
 from torch import Tensor
 
+from ._fresh_rows import FreshRows
 from .utils.indexing import Rows, n_rows, take_rows
 
 UNLABELED = -1  # scikit-learn's mark of a sample without a label
@@ -80,12 +82,14 @@ def _marked(y: Any, declared: Any) -> NDArray | None:
     return y == UNLABELED
 
 
-def train_teacher(net: Any, X: NDArray, y: NDArray, weights: NDArray | None, seed: int) -> Any:
+def train_teacher(net: Any, X: Any, y: NDArray, weights: NDArray | None, seed: int) -> Any:
     """A model trained on the labelled samples without an attack, for pseudo-labels."""
     teacher = clean_twin(net) if net.teacher is None else clone(net.teacher)
     params = teacher.get_params(deep=False)
     if params.get("random_state", 0) is None:
         teacher.set_params(random_state=seed)
+    if isinstance(X, FreshRows) and not isinstance(teacher, NeuralNet):
+        X = X[:].numpy()  # which reads each item once: only nets draw batches from a Dataset
     return teacher.fit(X, y) if weights is None else teacher.fit(X, y, sample_weight=weights)
 
 

@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ._augmentation import augmented
 from ._awp import perturbed_weights
 from ._batches import ArrayDataset
 from ._best_epoch import BestEpoch, TrainingDone, split_off
+from ._fresh_rows import select
 from ._net_checks import check_training_data
 from ._objective import Objective
 from ._overfitting_guard import guard_for
@@ -86,11 +88,11 @@ class TrainingRun:
         else:
             split = derive_seed(self.seed, _SPLIT)
             rows, val, _, y_val = split_off(np.arange(len(y)), y, net.validation_fraction, split)
-            X, X_val, y = X[rows], X[val], y[rows]
+            X, X_val, y = select(X, rows), select(X, val), y[rows]
             weights = None if weights is None else weights[rows]
         net.n_validation_labels_ = len(y_val)
         attack = net.attack_ if net.early_stopping == "robust" else None
-        best = BestEpoch(*self._tensors(X_val, y_val), attack, net.patience, self.seed)
+        best = BestEpoch(*self._tensors(X_val[:], y_val), attack, net.patience, self.seed)
         self.watchers.append(("best_epoch", best))
         return X, y, weights
 
@@ -142,7 +144,7 @@ class TrainingRun:
 
     def _attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
         for batch in self.net.get_iterator(ArrayDataset(*self.data[:2]), training=True):
-            X, y, _, _ = as_device_batch(batch, self.device)
+            X, y, _, _ = self._read(batch)
             yield X if self.attack is None else self.attack(module, X, y, generator=self.generator)
 
     def batches(self, iterator: Any) -> Any:
@@ -159,10 +161,19 @@ class TrainingRun:
 
     # -- a batch -------------------------------------------------------------------------
 
+    def _read(self, batch: Any) -> tuple[Tensor, Tensor, Tensor | None, int]:
+        """Augmented inputs, labels, weights and the number of pool points of a batch."""
+        X, y, weights, n_pool = as_device_batch(batch, self.device)
+        net = self.net
+        if net.augment is not None:
+            free = net.attack_ is None and net.bounds is None
+            X = augmented(net.augment, X, None if free else net.bounds_)
+        return X, y, weights, n_pool
+
     def step(self, batch: Any) -> dict[str, Tensor]:
         """Attack one batch and compute the gradients of the loss on it."""
         net = self.net
-        X, y, weights, n_pool = as_device_batch(batch, self.device)
+        X, y, weights, n_pool = self._read(batch)
         if net.channels_last and X.dim() == 4:
             X = X.contiguous(memory_format=torch.channels_last)
         net._set_training(True)

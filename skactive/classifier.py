@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from ._batches import BatchIterator
-from ._net_checks import check_shape
+from ._net_checks import check_shape, refuse_channels_last
 from ._net_training import TrainedNet
 from .attacks import check_bounds, resolve_attack
 from .kernels.inference import forward_in_batches
@@ -44,6 +44,11 @@ class AdversarialNetClassifier(TrainedNet):
         normalisation inside the module.
     classes : array-like or None, default=None
         All labels that may ever occur, for labelled sets that may miss some.
+    augment : callable or None, default=None
+        Batch of inputs -> such a batch, a tensor of the same shape: applied to training batches
+        (points of the pool included) before the attack, and clipped to `bounds`. Validation,
+        queries and predictions do without. Transforms of torchvision, such as
+        ``torchvision.transforms.RandomCrop(28, padding=2)``, draw anew for each sample.
     unlabeled : {"rst", "uat-ft", "uat-kl", "uat++"} or None, default=None
         Learn from samples without labels too (``X_unlabeled=``, or ``y == -1``). ``"rst"``,
         robust self-training: `loss` on pseudo-labels of a cleanly trained `teacher`.
@@ -81,9 +86,10 @@ class AdversarialNetClassifier(TrainedNet):
         Validation samples to use instead.
     patience : int, default=10
     random_state : None, int, RandomState or Generator, default=None
-        Seeds initial weights, order of the batches, dropout and attacks: two fits with the
-        same integer are equal bit by bit on one machine. Torch's global generators are left
-        as they were.
+        Seeds initial weights, order of the batches, dropout, attacks, `augment` and what a
+        Dataset draws from the global generators of torch, NumPy or Python: two fits with the
+        same integer are equal bit by bit on one machine. These generators are left as they
+        were. A generator of a Dataset's own is its owner's to seed.
     channels_last : bool, default=False
         Keep weights and images in channels-last memory format (for GPUs).
     optimizer : torch optimizer class, default=torch.optim.Adam
@@ -121,11 +127,18 @@ class AdversarialNetClassifier(TrainedNet):
     mode, so that the statistics see each batch once, attacked as it is trained on. Each
     sub-module's mode is restored in between.
 
-    Inputs are arrays or tensors in `bounds`, cast to float32; bytes (uint8) are divided by
-    255. With an attack, inputs outside `bounds` are refused, in fit and in prediction; after a
-    scaler use ``MinMaxScaler(clip=True)``. Ctrl-C leaves a usable net, trained so far, and is
-    passed on, so that a script stops (skorch goes on silently); after any other failure a
-    net that was fitted is as before, and one that was not is not.
+    Inputs are arrays, tensors, lists of PIL images or Datasets in `bounds`, cast to float32;
+    bytes (uint8) are divided by 255. Images have their channels first; PIL images are brought
+    into that form. Of a Dataset, whose items may be ``x``, ``(x, y)`` or dicts such as
+    ``{"image": …, "label": …}``, each training batch is read anew, so that its random transforms
+    differ from epoch to epoch; labels are read once before unless ``y`` is passed, and
+    validation samples are kept. ``iterator_train=torch.utils.data.DataLoader`` and
+    ``iterator_train__num_workers=4`` read in parallel. With an attack, inputs outside `bounds`
+    are refused, in fit and in prediction; after a scaler use ``MinMaxScaler(clip=True)``.
+
+    Ctrl-C leaves a usable net, trained so far, and is passed on, so that a script stops (skorch
+    goes on silently); after any other failure a net that was fitted is as before, and one that
+    was not is not.
 
     References
     ----------
@@ -159,6 +172,7 @@ class AdversarialNetClassifier(TrainedNet):
         beta: float = 6.0,
         bounds: tuple[float, float] | None = None,
         classes: Any = None,
+        augment: Any = None,
         unlabeled: str | None = None,
         unlabeled_fraction: float = 0.5,
         unlabeled_weight: float = 1.0,
@@ -206,6 +220,7 @@ class AdversarialNetClassifier(TrainedNet):
         self.loss = loss
         self.beta = beta
         self.bounds = bounds
+        self.augment = augment
         self.unlabeled = unlabeled
         self.unlabeled_fraction = unlabeled_fraction
         self.unlabeled_weight = unlabeled_weight
@@ -257,7 +272,7 @@ class AdversarialNetClassifier(TrainedNet):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), or Dataset of ``x`` or ``(x, y)``
+        X : array-like of shape (n_samples, ...), list of PIL images, or Dataset
         y : array-like of shape (n_samples,)
             Labels of any kind. With `unlabeled` set, numeric labels of -1 mark samples
             without one, unless -1 is declared in `classes`.
@@ -344,7 +359,9 @@ class AdversarialNetClassifier(TrainedNet):
 
     def as_inputs(self, X: Any) -> Tensor:
         """Rows of any container, checked, as the float32 tensor that the module reads."""
-        X = validate_data(self, as_batch(X), dtype=np.float32, allow_nd=True, reset=False)
+        X = as_batch(X)
+        refuse_channels_last(self, X)
+        X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
         check_shape(self, X)
         if self.attack_ is not None:
             check_bounds(X, self.attack_.bounds)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
-import random
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..utils.random_state import seeded_torch
+from ..utils.random_state import seeded_elsewhere, seeded_torch
 from ._base import Attack, Loss, check_range, is_number
 from ._heads import are_log_probabilities
 
@@ -180,7 +178,7 @@ class TorchAttack(Attack):
         images = ((X - low) / (high - low)).clamp(0, 1)
         images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
         _check_channels(self._class().__name__, images.shape[1])
-        with seeded_torch(seed), _seeded_elsewhere(seed), _quiet():
+        with seeded_torch(seed), seeded_elsewhere(seed), _quiet():
             attack = self._build(wrapped, wrapped.n_classes, seed, X.device)
             attacked = attack(images, y).detach()
         unchanged = attacked == images
@@ -256,19 +254,6 @@ class _Unit(nn.Module):
         output = self.module(inputs.flatten(1).reshape(-1, *self.shape)).float()
         # CW compares scores with 0: log-probabilities, all negative, would never win.
         return output - output.detach().amin(dim=1, keepdim=True) if self._shift else output
-
-
-@contextlib.contextmanager
-def _seeded_elsewhere(seed: int) -> Iterator[None]:
-    """Seed NumPy's and Python's global generators, which Pixle and OnePixel use; restore them."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
-        yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
 
 
 @contextlib.contextmanager

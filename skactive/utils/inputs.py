@@ -8,15 +8,18 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .items import is_dataset, is_list_of_items, stacked
+
 
 def as_batch(X: Any) -> Any:
     """Rows of any container as an array or tensor; bytes as numbers in [0, 1].
 
     Parameters
     ----------
-    X : array-like, DataFrame, tensor or torch Dataset
+    X : array-like, DataFrame, tensor, torch Dataset or list of PIL images
         Bytes (uint8) are taken for pixels and divided by 255. Items of a Dataset may be
-        ``(x, y)`` pairs: the first part counts.
+        ``(x, y)`` pairs, of which the first part counts, or dicts with one input such as
+        ``"image"``. PIL images become arrays with channels first.
 
     Returns
     -------
@@ -27,14 +30,18 @@ def as_batch(X: Any) -> Any:
     ------
     TypeError
         If `X` is a sparse matrix.
+    ValueError
+        If items differ in shape, or it is not clear what of a dict to read.
     """
     if sp.issparse(X):
         raise TypeError(
             "Sparse data was passed, but a net reads dense data. Convert rows with X.toarray(), "
             "or put a dimensionality reduction such as TruncatedSVD before the net in a Pipeline."
         )
-    if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
-        return _stack_items([X[i] for i in range(len(X))])  # type: ignore[arg-type]
+    if is_dataset(X):
+        return as_batch(stacked([X[i] for i in range(len(X))]))
+    if is_list_of_items(X):
+        return as_batch(stacked(X))
     if isinstance(X, torch.Tensor):
         return X.float() / 255 if X.dtype == torch.uint8 else X
     if hasattr(X, "columns"):
@@ -49,10 +56,3 @@ def as_float_tensor(X: Any, device: torch.device | str) -> torch.Tensor:
     if not isinstance(batch, torch.Tensor):
         batch = torch.from_numpy(np.array(batch, dtype=np.float32, order="C"))
     return batch.to(device=device, dtype=torch.float32)
-
-
-def _stack_items(items: list[Any]) -> Any:
-    first = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
-    if first and isinstance(first[0], torch.Tensor):
-        return as_batch(torch.stack(first))
-    return as_batch(np.stack([np.asarray(item) for item in first]) if first else np.empty((0,)))
