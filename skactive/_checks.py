@@ -1,17 +1,19 @@
-"""Labels and rows as a learner takes them: checked, and joined for training."""
+"""Labels and rows as a learner takes them: checked."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from skorch.helper import SliceDataset
+from torch.utils.data import Dataset
 
-from .utils.indexing import n_rows, stack_rows
-from .utils.inputs import as_batch
+from .utils.indexing import n_rows
 from .utils.labels import unknown_labels
+
+_EMPTY = (None, "", b"")
 
 
 def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
@@ -22,11 +24,7 @@ def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
             "is None."
         )
     y = column_or_1d(y, warn=True)
-    if y.dtype == object and any(label is None for label in y):
-        raise ValueError(
-            f"y holds None for {sum(label is None for label in y)} of {len(y)} samples: their "
-            "labels are missing. Have them labelled, or leave these samples out."
-        )
+    _refuse_missing(y)
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     if n_rows(X) != len(y):
@@ -34,6 +32,26 @@ def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
             f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
         )
     return y
+
+
+def _refuse_missing(y: NDArray) -> None:
+    """Raise if samples have None, NaN or an empty text for a label."""
+    if y.dtype.kind in "iub":
+        return
+    missing = [(i, label) for i, label in enumerate(y.tolist()) if _is_missing(label)]
+    if missing:
+        kinds = sorted({repr(label) if label in _EMPTY else "NaN" for _, label in missing})
+        at = ", ".join(str(i) for i, _ in missing[:5]) + (", …" if len(missing) > 5 else "")
+        raise ValueError(
+            f"y holds {' or '.join(kinds)} for {len(missing)} of {len(y)} samples (at {at}): are "
+            "they unlabelled? Have them labelled, or leave these samples out."
+        )
+
+
+def _is_missing(label: Any) -> bool:
+    if type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return label in _EMPTY or (isinstance(label, float) and label != label)
 
 
 def refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
@@ -49,29 +67,11 @@ def refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
 
 def check_row_shape(X: Any, X_labeled: Any, name: str = "X_pool") -> None:
     """Raise if the rows of `X` have another shape than those labelled already."""
+    if any(isinstance(rows, (Dataset, SliceDataset)) for rows in (X, X_labeled)):
+        return  # where they have a shape, it is their length alone
     expected, got = getattr(X_labeled, "shape", None), getattr(X, "shape", None)
     if expected is not None and got is not None and tuple(expected[1:]) != tuple(got[1:]):
         raise ValueError(
             f"{name} has rows of shape {tuple(got[1:])}, but the labelled samples have rows of "
             f"shape {tuple(expected[1:])}. Pass samples of the same kind."
         )
-
-
-def stack_all(base: tuple, *others: tuple | None) -> tuple[Any, NDArray]:
-    """Samples and labels of all parts that there are, one below the other."""
-    X, y = base
-    for extra in others:
-        if extra is not None:
-            X, y = _stacked(X, extra[0]), np.concatenate([y, extra[1]])
-    return X, y
-
-
-def _stacked(X: Any, more: Any) -> Any:
-    """`more` below `X`; perturbed samples are floats, whatever the samples they stem from."""
-    if str(getattr(X, "dtype", "")).endswith("uint8") and "float" in str(
-        getattr(more, "dtype", "")
-    ):
-        X = as_batch(X)
-    if hasattr(X, "iloc") and not hasattr(more, "iloc"):
-        more = type(X)(np.asarray(more), columns=X.columns)
-    return stack_rows(X, more)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 
-from ._pool_memory import row_keys
 from .exceptions import DataLeakageError
 from .utils.indexing import n_rows, take_rows
 from .utils.random_state import numpy_generator
+from .utils.row_keys import row_keys
 
 
 class EvaluationSplit:

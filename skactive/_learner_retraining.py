@@ -11,11 +11,11 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ._adversarial_examples import adversarial_examples
-from ._checks import as_labels, check_row_shape, refuse_unknown_labels, stack_all
+from ._checks import as_labels, check_row_shape, refuse_unknown_labels
+from ._labeled_set import LabeledSet, reads_pixels
 from ._training import check_warm_startable, final_step
-from ._weights import joined_weights, training_weights, weight_params
+from ._weights import weight_params
 from .strategies import resolve_strategy
-from .utils.indexing import stack_rows
 from .utils.random_state import derive_seed
 
 MIXES = ("adversarial", "both", "clean")
@@ -78,10 +78,17 @@ class RetrainingMixin:
         if learner.classes is not None:
             classes = np.union1d(classes, learner.classes)
         refuse_unknown_labels(y, classes)
-        learner.estimator_, learner.classes_ = estimator, classes
-        learner.seed_ = derive_seed(learner.random_state)
-        learner._trained_params = learner.estimator.get_params(deep=True)
-        learner._start_ledger(strategy, X, y, None, 0.0, "given")
+        learner._finish(
+            strategy,
+            LabeledSet.of(X, y, pixels=reads_pixels(estimator)),
+            estimator,
+            0.0,
+            "given",
+            history_=[],
+            classes_=classes,
+            seed_=derive_seed(learner.random_state),
+            _trained_params=learner.estimator.get_params(deep=True),
+        )
         return learner
 
     def select_tests(self: Any, X_test: Any, budget: float = 0.04) -> NDArray:
@@ -108,6 +115,7 @@ class RetrainingMixin:
         """
         check_is_fitted(self)
         check_row_shape(X_test, self.X_labeled_, "X_test")
+        self.labeled_.check_pool(X_test)
         strategy = clone(resolve_strategy(self.query_strategy))
         if strategy.random_state is None:
             strategy.set_params(random_state=derive_seed(self.seed_, _SELECT))
@@ -197,35 +205,25 @@ class RetrainingMixin:
         y = as_labels(self, X, y)
         refuse_unknown_labels(y, self.classes_)
         check_row_shape(X, self.X_labeled_, "X")
-        X_labeled = stack_rows(self.X_labeled_, X)
-        y_labeled = np.concatenate([self.y_labeled_, y])
-        weights = joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
         examples = None
+        labeled = self.labeled_.joined(X, y, sample_weight)
         if mix != "clean":
             seed = derive_seed(self.seed_, _ATTACK, len(self.history_))
             made = adversarial_examples(self.estimator_, X, y, attack, random_state=seed)
             examples = (made, y)
-        twins = self._twins_with(examples)
-
-        base = (X_labeled, y_labeled)
-        if mix == "adversarial":
-            base = (self.X_labeled_, self.y_labeled_)
-        X_train, y_train = stack_all(base, twins)
-        w_train = None if weights is None else weights[: len(base[1])]
-        w_train = training_weights(w_train, len(base[1]), len(y_train))
-        fit_params = {**weight_params(self.estimator, w_train), **fit_params}
+        labeled = labeled.with_twins(examples)
+        trained_on = self.labeled_.with_twins(examples) if mix == "adversarial" else labeled
+        data = trained_on.training_data()
+        fit_params = {**weight_params(self.estimator, data.weights), **fit_params}
+        trained_params = self.estimator.get_params(deep=True)
         started = time.perf_counter()
-        warm = self._trains_warm(warm_start, y_train)
-        fitted = self._train(X_train, y_train, warm, fit_params, overrides)
+        warm = self._trains_warm(warm_start, data.y)
+        fitted = self._train(data.X, data.y, warm, fit_params, overrides)
         fit_time = time.perf_counter() - started
         fitted.set_params(**{name: self.estimator.get_params()[name] for name in overrides})
 
-        self.estimator_ = fitted
-        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
-        if twins is not None:
-            self.X_twins_, self.y_twins_ = twins
-        strategy = resolve_strategy(self.query_strategy)
-        self._start_round(strategy, len(y), 0, fit_time, "warm" if warm else "cold")
+        strategy, training = resolve_strategy(self.query_strategy), "warm" if warm else "cold"
+        self._finish(strategy, labeled, fitted, fit_time, training, _trained_params=trained_params)
         return self
 
     def _check_retraining(

@@ -1,4 +1,4 @@
-"""Sample weights: checked, kept beside the labelled set, handed to the estimator that trains."""
+"""Sample weights: checked, and handed to the estimator that trains."""
 
 from __future__ import annotations
 
@@ -28,23 +28,6 @@ def check_weights(weights: Any, n: int, what: str = "sample") -> NDArray | None:
             f"{checked.shape}."
         )
     return checked
-
-
-def joined_weights(old: NDArray | None, n_old: int, new: Any, n_new: int) -> NDArray | None:
-    """Weights of the old samples, then of the new ones; missing ones are 1."""
-    new = check_weights(new, n_new, "new sample")
-    if old is None and new is None:
-        return None
-    return np.concatenate(
-        [np.ones(n_old) if old is None else old, np.ones(n_new) if new is None else new]
-    )
-
-
-def training_weights(weights: NDArray | None, n_bought: int, n_train: int) -> NDArray | None:
-    """The last `n_bought` weights; then 1 for the twins and pseudo-labelled rows behind them."""
-    if weights is None:
-        return None
-    return np.concatenate([weights[len(weights) - n_bought :], np.ones(n_train - n_bought)])
 
 
 def weight_params(estimator: Any, weights: NDArray | None) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +15,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 
-from ._checks import as_labels, check_row_shape, refuse_unknown_labels, stack_all
+from ._checks import as_labels, check_row_shape, refuse_unknown_labels
 from ._delegation import DelegatedPrediction
 from ._extras import PendingExtras
+from ._labeled_set import LabeledSet, reads_pixels
 from ._learner_retraining import RetrainingMixin
-from ._pool_memory import check_learns_from_pool, n_pseudo_labels, unlabeled_rows, with_pool
+from ._pool_memory import check_learns_from_pool, n_pseudo_labels, with_pool
 from ._training import (
     changed_params,
     check_warm_startable,
@@ -26,10 +29,10 @@ from ._training import (
     seeded_clone,
     trains_warm,
 )
-from ._weights import check_weights, joined_weights, training_weights, weight_params
+from ._weights import weight_params
 from .strategies import resolve_strategy
 from .strategies._base import candidate_positions
-from .utils.indexing import Rows, n_rows, stack_rows, take_rows
+from .utils.indexing import n_rows, take_rows
 from .utils.labels import aligned_proba
 from .utils.random_state import derive_seed
 
@@ -80,9 +83,11 @@ class ActiveLearner(
     estimator_ : fitted clone of `estimator`
     classes_ : ndarray of shape (n_classes,)
         Labels, the columns of `predict_proba`.
-    X_labeled_, y_labeled_ : the labelled set, in the order it was taught
+    X_labeled_, y_labeled_ : the labelled set, a copy in the order it was taught
     sample_weight_ : its weights, or None
     X_twins_, y_twins_ : adversarial twins taught beside it (DFAL), or None
+    excluded_ : ndarray of int
+        Positions of the last pool queried as a whole that were not asked: labelled already.
     history_ : list of dict
         One row a round, the label ledger: ``round``; ``n_taught``, labels bought in this
         round; running totals ``oracle`` (labels bought), ``adversarial`` (twins taught under
@@ -103,6 +108,13 @@ class ActiveLearner(
     A query changes nothing in the model. If teaching fails, or is interrupted, the learner
     is as it was before: nothing taught is lost, and the failed samples may be taught again.
 
+    Samples keep their values when they join the labelled set: numbers of two dtypes become one
+    that holds both. Bytes (uint8) beside floats are divided by 255 where the estimator is a net,
+    which reads them so, and are refused by others if they would fall out of the range.
+
+    A pickle or copy leaves the pool of the last query out; with ``use_pool=True`` it has to be
+    queried again before `teach`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -120,7 +132,9 @@ class ActiveLearner(
 
     _predictor = "estimator_"
     use_pool = False  # for learners that have no such parameter
-    _pool: Rows | None
+    labeled_: LabeledSet
+    history_: list[dict[str, Any]]
+    _pending: PendingExtras
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "query_strategy": [str, HasMethods(["select"]), callable],
@@ -158,8 +172,9 @@ class ActiveLearner(
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
+            Copied, but for a torch Dataset.
         y : array-like of shape (n_samples,)
-            Labels of any kind.
+            Labels of any kind; None, NaN and ``""`` are none.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Kept beside the labelled set; the last step of a Pipeline gets it, or with
             metadata routing switched on, the steps that request it.
@@ -188,14 +203,22 @@ class ActiveLearner(
         classes = np.unique(y) if self.classes is None else np.unique(self.classes)
         refuse_unknown_labels(y, classes)
         seed = derive_seed(self.random_state)
-        weights = check_weights(sample_weight, len(y))
-        params = {**weight_params(self.estimator, weights), **fit_params}
+        labeled = LabeledSet.of(X, y, sample_weight, pixels=reads_pixels(self.estimator))
+        params = {**weight_params(self.estimator, labeled.weights), **fit_params}
+        trained_params = self.estimator.get_params(deep=True)
         started = time.perf_counter()
         fitted = self._train_cold(X, y, classes, seed, params)
         fit_time = time.perf_counter() - started
-
-        self.estimator_, self.classes_, self.seed_ = fitted, classes, seed
-        self._start_ledger(strategy, X, y, weights, fit_time)
+        self._finish(
+            strategy,
+            labeled,
+            fitted,
+            fit_time,
+            history_=[],
+            classes_=classes,
+            seed_=seed,
+            _trained_params=trained_params,
+        )
         return self
 
     def teach(
@@ -248,39 +271,27 @@ class ActiveLearner(
             check_warm_startable(self.estimator)
         y = as_labels(self, X, y)
         refuse_unknown_labels(y, self.classes_)
-        X_labeled = stack_rows(self.X_labeled_, X)
-        y_labeled = np.concatenate([self.y_labeled_, y])
-        weights = joined_weights(self.sample_weight_, len(self.y_labeled_), sample_weight, len(y))
-        new_twins = self._pending.twins_of(X, y)
-        all_twins = self._twins_with(new_twins)
+        labeled = self.labeled_.joined(X, y, sample_weight, self._pending.twins_of(X, y))
         pseudo = self._pending.pseudo_labelled()
-
-        base = (X, y) if only_new else (X_labeled, y_labeled)
-        twins = new_twins if only_new else all_twins
-        X_train, y_train = stack_all(base, twins, pseudo)
-        w_train = training_weights(weights, len(base[1]), len(y_train))
+        data = (labeled.since(self.labeled_) if only_new else labeled).training_data(pseudo)
         if bootstrap:
-            picked = self._bootstrap(len(y_train))
-            X_train, y_train = take_rows(X_train, picked), y_train[picked]
-            w_train = None if w_train is None else w_train[picked]
-        warm = self._trains_warm(self.warm_start, y_train, only_new)
+            data = data.take(self._bootstrap(len(data)))
+        warm = self._trains_warm(self.warm_start, data.y, only_new)
         pool = None
         if self.use_pool:
             check_learns_from_pool(self.estimator)
-            pool = unlabeled_rows(self._pool, X_labeled)
-        X_train, y_train, w_train, pool_params = with_pool(
-            self.estimator, pool, X_train, y_train, w_train
-        )
-        fit_params = {**weight_params(self.estimator, w_train), **pool_params, **fit_params}
+            pool = labeled.left_of(self._pending.known_pool())
+        data, pool_params = with_pool(self.estimator, pool, data, pixels=labeled.pixels)
+        params = {**weight_params(self.estimator, data.weights), **pool_params, **fit_params}
+        trained_params = self.estimator.get_params(deep=True)
         started = time.perf_counter()
-        fitted = self._train(X_train, y_train, warm, fit_params)
+        fitted = self._train(data.X, data.y, warm, params)
         fit_time = time.perf_counter() - started
-
-        self.estimator_ = fitted
-        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X_labeled, y_labeled, weights
-        self.X_twins_, self.y_twins_ = all_twins or (None, None)
         n_pseudo = n_pseudo_labels(fitted, pool) + (0 if pseudo is None else len(pseudo[1]))
-        self._start_round(strategy, len(y), n_pseudo, fit_time, "warm" if warm else "cold")
+        training = "warm" if warm else "cold"
+        self._finish(
+            strategy, labeled, fitted, fit_time, training, n_pseudo, _trained_params=trained_params
+        )
         return self
 
     # -- asking -------------------------------------------------------------------------
@@ -291,6 +302,7 @@ class ActiveLearner(
         n: int | None = None,
         *,
         candidates: Any = None,
+        exclude_labeled: bool = True,
         return_scores: bool = False,
         n_instances: int | None = None,
     ) -> tuple:
@@ -305,6 +317,10 @@ class ActiveLearner(
         candidates : array of int or bool, default=None
             Restrict the query to these positions (or this mask) of `X_pool`, so that one
             large pool can be kept and never copied.
+        exclude_labeled : bool, default=True
+            Without `candidates`, leave out the rows of the pool that are labelled already, told
+            by their content (which has the pool read once more; of a torch Dataset, by their
+            position in it); ``excluded_`` says which. Copies of a labelled row are left out too.
         return_scores : bool, default=False
             Also return the score of each pick (``None`` for strategies without scores).
         n_instances : int
@@ -321,7 +337,8 @@ class ActiveLearner(
         Raises
         ------
         ValueError
-            If `n`, `candidates` or the shape of the rows do not fit.
+            If `n`, `candidates` or the shape of the rows do not fit, fewer than `n` samples are
+            not labelled yet, or bytes meet numbers in [0, 1] that no net divides by 255.
         CapabilityError
             If the estimator lacks what the strategy needs.
         NotFittedError
@@ -334,8 +351,13 @@ class ActiveLearner(
         fitted = self.__sklearn_is_fitted__()
         stage = len(self.history_) - 1 if fitted else 0
         seed = self.seed_ if fitted else derive_seed(self.random_state)
+        excluded = np.empty(0, dtype=np.intp)
         if fitted:
             check_row_shape(X_pool, self.X_labeled_)
+            self.labeled_.check_pool(X_pool)
+            strategy.check_estimator(self.estimator_)
+            if exclude_labeled and candidates is None:
+                excluded, candidates = self._without_labeled(X_pool, n)
         elif strategy._capabilities():
             raise NotFittedError(
                 f"{type(strategy).__name__} asks a fitted model. Call fit with a first labelled "
@@ -353,9 +375,10 @@ class ActiveLearner(
             random_state=derive_seed(seed, _QUERY, stage),
         )
         if fitted:
-            self._query_time += time.perf_counter() - started
-            self._pending.remember(X_pool, found)
-            self._pool = Rows(X_pool, candidate_positions(candidates, n_rows(X_pool)))
+            positions = candidate_positions(candidates, n_rows(X_pool))
+            seconds = time.perf_counter() - started
+            pending = self._pending.after(X_pool, found, positions, seconds)
+            self._swap(_pending=pending, excluded_=excluded)
         rows = take_rows(X_pool, found.indices)
         return (found.indices, rows, found.scores) if return_scores else (found.indices, rows)
 
@@ -385,7 +408,6 @@ class ActiveLearner(
         fit_params: dict[str, Any],
         overrides: dict[str, Any] | None = None,
     ) -> Any:
-        params = self.estimator.get_params(deep=True)
         model_seed = None if self.random_state is None else derive_seed(seed, _MODEL)
         fresh = seeded_clone(self.estimator, model_seed)
         final = final_step(fresh)
@@ -393,7 +415,6 @@ class ActiveLearner(
             final.set_params(classes=classes)
         fresh.set_params(**(overrides or {}))
         fresh.fit(X, y, **fit_params)
-        self._trained_params = params
         return fresh
 
     def _trains_warm(self, warm_start: bool | str, y: NDArray, only_new: bool = False) -> bool:
@@ -422,57 +443,102 @@ class ActiveLearner(
     ) -> Any:
         params = self.estimator.get_params(deep=True)
         changed = {**changed_params(self._trained_params, params), **(overrides or {})}
-        trained = continue_training(self.estimator_, X, y, self.classes_, changed, fit_params)
-        self._trained_params = params
-        return trained
-
-    def _twins_with(self, new: tuple | None) -> tuple | None:
-        """All twins taught so far, and new ones."""
-        if self.X_twins_ is None or new is None:
-            return new if self.X_twins_ is None else (self.X_twins_, self.y_twins_)
-        return stack_rows(self.X_twins_, new[0]), np.concatenate([self.y_twins_, new[1]])
+        return continue_training(self.estimator_, X, y, self.classes_, changed, fit_params)
 
     def _bootstrap(self, n: int) -> NDArray:
         seed = derive_seed(self.seed_, _BOOTSTRAP, len(self.history_))
         return np.random.default_rng(seed).integers(n, size=n)
 
-    def _start_ledger(
+    def _without_labeled(self, X_pool: Any, n: Any) -> tuple[NDArray, NDArray | None]:
+        """Positions of a pool that are labelled, and all others if there are any labelled."""
+        labeled = self.labeled_.found_in(X_pool)
+        if not labeled.any():
+            return np.empty(0, dtype=np.intp), None
+        left = np.flatnonzero(~labeled)
+        if isinstance(n, Integral) and int(n) > len(left):
+            raise ValueError(
+                f"n must be between 1 and the number of candidates in the pool ({len(left)}), got "
+                f"{n}: of its {len(labeled)} rows, {len(labeled) - len(left)} are labelled already "
+                "and left out. Ask for fewer, pass a larger pool, or exclude_labeled=False."
+            )
+        return np.flatnonzero(labeled), left
+
+    def _finish(
         self,
         strategy: Any,
-        X: Any,
-        y: NDArray,
-        weights: NDArray | None,
+        labeled: LabeledSet,
+        fitted: Any,
         fit_time: float,
         training: str = "cold",
+        n_pseudo: int = 0,
+        **state: Any,
     ) -> None:
-        """Round 0: this labelled set, no twins, no pool."""
-        self.X_labeled_, self.y_labeled_, self.sample_weight_ = X, y, weights
-        self.X_twins_: Any = None
-        self.y_twins_: Any = None
-        self.history_: list[dict[str, Any]] = []
-        self._pool = None
-        self._start_round(strategy, len(y), 0, fit_time, training)
+        """Write a round into the ledger and put all that it changes in force, at once.
 
-    def _start_round(
-        self, strategy: Any, n_taught: int, n_pseudo: int, fit_time: float, training: str
-    ) -> None:
-        query_time = getattr(self, "_query_time", 0.0) if self.history_ else 0.0
+        What is printed comes before: whatever fails or interrupts, the round is done as a whole
+        or not at all, and nobody has to teach twice because of a closed terminal.
+        """
+        history = state.pop("history_", None)
+        pending = PendingExtras() if history is not None else self._pending
+        history = self.history_ if history is None else history
         row = {
-            "round": len(self.history_),
-            "n_taught": n_taught,
-            "oracle": len(self.y_labeled_),
+            "round": len(history),
+            "n_taught": len(labeled) - (history[-1]["oracle"] if history else 0),
+            "oracle": len(labeled),
             "pseudo": n_pseudo,
-            "adversarial": 0 if self.y_twins_ is None else len(self.y_twins_),
-            "validation": int(getattr(final_step(self.estimator_), "n_validation_labels_", 0)),
+            "adversarial": labeled.n_twins,
+            "validation": int(getattr(final_step(fitted), "n_validation_labels_", 0)),
             "query_strategy": type(strategy).__name__,
             "training": training,
-            "query_time": query_time,
+            "query_time": pending.query_time,
             "fit_time": fit_time,
         }
-        self.history_.append(row)
-        self._pending, self._query_time = PendingExtras(), 0.0
         if self.verbose:
-            print(
-                f"round {row['round']}: {row['oracle']} labels (+{n_taught}), "
-                f"query {query_time:.1f} s, {training} fit {fit_time:.1f} s"
-            )
+            _say(row)
+        self._swap(
+            estimator_=fitted,
+            labeled_=labeled,
+            history_=[*history, row],
+            _pending=pending.taught(),
+            **state,
+        )
+
+    def _swap(self, **state: Any) -> None:
+        """Replace attributes all at once: no exception can come between two of them."""
+        self.__dict__ = {**vars(self), **state}
+
+    # -- the labelled set -----------------------------------------------------------------
+
+    @property
+    def X_labeled_(self) -> Any:
+        """Samples that are labelled, in the order they were taught."""
+        return self.labeled_.X
+
+    @property
+    def y_labeled_(self) -> NDArray:
+        """Their labels."""
+        return self.labeled_.y
+
+    @property
+    def sample_weight_(self) -> NDArray | None:
+        """Their weights, or None."""
+        return self.labeled_.weights
+
+    @property
+    def X_twins_(self) -> Any:
+        """Adversarial twins taught beside them, or None."""
+        return self.labeled_.X_twins
+
+    @property
+    def y_twins_(self) -> NDArray | None:
+        """Labels of the twins, or None."""
+        return self.labeled_.y_twins
+
+
+def _say(row: dict[str, Any]) -> None:
+    """Print a round; a terminal that is gone is no reason to lose it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(
+            f"round {row['round']}: {row['oracle']} labels (+{row['n_taught']}), "
+            f"query {row['query_time']:.1f} s, {row['training']} fit {row['fit_time']:.1f} s"
+        )

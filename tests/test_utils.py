@@ -7,9 +7,10 @@ import torch
 from numpy.testing import assert_array_equal
 from torch import nn
 
-from skactive.utils.indexing import Rows, n_rows, stack_rows, take_rows
+from skactive.utils.indexing import Rows, n_rows, take_rows
 from skactive.utils.modules import module_device, untouched
 from skactive.utils.random_state import derive_seed, numpy_generator, seeded_torch, torch_generator
+from skactive.utils.stacking import stack_rows
 
 VALUES = np.arange(24, dtype=np.float32).reshape(6, 4)
 

@@ -83,7 +83,6 @@ def optimizer_PI(optimizer: Any, X: Any, tradeoff: float = 0) -> NDArray:
     Returns
     -------
     utility : ndarray of shape (n_samples,)
-        Of shape (n_samples, 1) while the optimizer is not fitted, as in modAL.
     """
     return PI(*_predicted(optimizer, X, "optimizer_PI"), optimizer.y_max, tradeoff)
 
@@ -136,7 +135,7 @@ def _predicted(optimizer: Any, X: Any, caller: str) -> tuple[NDArray, NDArray]:
     try:
         return predict_with_std(optimizer, X, caller)
     except UNFITTED:
-        return np.zeros((n_rows(X), 1)), np.ones((n_rows(X), 1))
+        return np.zeros(n_rows(X)), np.ones(n_rows(X))
 
 
 def _gain(

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from ..exceptions import CapabilityError
 from ..kernels import disagreement as kernels
-from ..kernels.uncertainty import entropy
 from ..utils.indexing import n_rows
 from ._proba import UNFITTED
 from .utils.selection import pick
@@ -45,28 +43,15 @@ def vote_entropy(committee: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray
 
 
 def consensus_entropy(committee: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
-    """Entropy of the committee's ``predict_proba``, the members' mean, in nats.
-
-    Parameters and returns: see `vote_entropy`. A committee of another library needs no more than
-    this method.
-    """
-    single = isinstance(committee, BaseEstimator) and not hasattr(committee, "__len__")
-    _check_committee(committee, "vote_proba" if single else "predict_proba", "consensus_entropy")
-    try:
-        proba = committee.predict_proba(X, **predict_proba_kwargs)
-    except UNFITTED:
-        return np.zeros(n_rows(X))
-    return entropy(np.asarray(proba))
+    """Entropy of the members' mean probabilities in nats; see `vote_entropy`."""
+    proba = _member_proba(committee, X, "consensus_entropy", predict_proba_kwargs)
+    return np.zeros(n_rows(X)) if proba is None else kernels.consensus_entropy(proba)
 
 
 def KL_max_disagreement(committee: Any, X: Any, **predict_proba_kwargs: Any) -> NDArray:
     """Largest KL divergence of a member from the mean of all, in nats; see `vote_entropy`."""
-    _check_committee(committee, "vote_proba", "KL_max_disagreement")
-    try:
-        proba = committee.vote_proba(X, **predict_proba_kwargs)
-    except UNFITTED:
-        return np.zeros(n_rows(X))
-    return kernels.max_disagreement(proba.transpose(1, 0, 2))
+    proba = _member_proba(committee, X, "KL_max_disagreement", predict_proba_kwargs)
+    return np.zeros(n_rows(X)) if proba is None else kernels.max_disagreement(proba)
 
 
 def vote_entropy_sampling(
@@ -176,6 +161,15 @@ def predict_with_std(
         )
     mean, std = regressor.predict(X, return_std=True, **predict_kwargs)
     return np.asarray(mean).reshape(-1), np.asarray(std).reshape(-1)
+
+
+def _member_proba(committee: Any, X: Any, caller: str, kwargs: dict[str, Any]) -> NDArray | None:
+    """Probabilities of each member, (n_members, n, n_classes); None if one is not fitted."""
+    _check_committee(committee, "vote_proba", caller)
+    try:
+        return committee.vote_proba(X, **kwargs).transpose(1, 0, 2)
+    except UNFITTED:
+        return None
 
 
 def _check_committee(committee: Any, method: str, caller: str) -> None:

@@ -21,8 +21,6 @@ from ._errors import InvalidValue
 from .utils.data import is_dict, retrieve_rows
 from .utils.selection import pick
 
-_ALL_LAYERS: list[int] = []  # modAL's default; never written to
-
 
 def default_logits_adaptor(input_tensor: Tensor, samples: Any) -> Tensor:
     """The output of the net as it is.
@@ -41,7 +39,7 @@ def mc_dropout_bald(
     X: Any,
     n_instances: int = 1,
     random_tie_break: bool = False,
-    dropout_layer_indexes: Sequence[int] = _ALL_LAYERS,
+    dropout_layer_indexes: Sequence[int] = (),
     num_cycles: int = 50,
     sample_per_forward_pass: int = 1000,
     logits_adaptor: Callable[[Tensor, Any], Tensor] = default_logits_adaptor,
@@ -61,7 +59,7 @@ def mc_dropout_bald(
     n_instances : int, default=1
     random_tie_break : bool, default=False
         Equal utilities in random order, the best last; else the first first.
-    dropout_layer_indexes : sequence of int, default=[]
+    dropout_layer_indexes : sequence of int, default=()
         Positions in ``list(module.modules())`` of the dropout layers to use; all if empty.
     num_cycles : int, default=50
         Sampled networks.
@@ -101,7 +99,7 @@ def mc_dropout_mean_st(
     X: Any,
     n_instances: int = 1,
     random_tie_break: bool = False,
-    dropout_layer_indexes: Sequence[int] = _ALL_LAYERS,
+    dropout_layer_indexes: Sequence[int] = (),
     num_cycles: int = 50,
     sample_per_forward_pass: int = 1000,
     logits_adaptor: Callable[[Tensor, Any], Tensor] = default_logits_adaptor,
@@ -131,7 +129,7 @@ def mc_dropout_max_entropy(
     X: Any,
     n_instances: int = 1,
     random_tie_break: bool = False,
-    dropout_layer_indexes: Sequence[int] = _ALL_LAYERS,
+    dropout_layer_indexes: Sequence[int] = (),
     num_cycles: int = 50,
     sample_per_forward_pass: int = 1000,
     logits_adaptor: Callable[[Tensor, Any], Tensor] = default_logits_adaptor,
@@ -162,7 +160,7 @@ def mc_dropout_max_variationRatios(
     X: Any,
     n_instances: int = 1,
     random_tie_break: bool = False,
-    dropout_layer_indexes: Sequence[int] = _ALL_LAYERS,
+    dropout_layer_indexes: Sequence[int] = (),
     num_cycles: int = 50,
     sample_per_forward_pass: int = 1000,
     logits_adaptor: Callable[[Tensor, Any], Tensor] = default_logits_adaptor,
@@ -190,7 +188,7 @@ def mc_dropout_max_variationRatios(
 def get_predictions(
     classifier: Any,
     X: Any,
-    dropout_layer_indexes: Sequence[int] = _ALL_LAYERS,
+    dropout_layer_indexes: Sequence[int] = (),
     num_predictions: int = 50,
     sample_per_forward_pass: int = 1000,
     logits_adaptor: Callable[[Tensor, Any], Tensor] = default_logits_adaptor,

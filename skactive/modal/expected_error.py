@@ -47,7 +47,7 @@ def expected_error_reduction(
     loss : {"binary", "log"}, default="binary"
         1 − max p, or the entropy.
     p_subsample : float in [0, 1], default=1.0
-        Share of the samples that are tried, drawn at random; never fewer than `n_instances`.
+        Share of the samples that are tried, drawn at random.
     n_instances : int, default=1
     random_tie_break : bool, default=False
         Equal errors in random order, the best last; else the first first.
@@ -94,9 +94,7 @@ def expected_error_reduction(
     rng = check_random_state(random_state)
     tried = np.zeros(n_rows(X), dtype=bool)
     tried[slice(None) if candidates is None else candidates] = True
-    # Those with the smallest numbers, so that a small share of a small pool is not empty.
-    drawn = np.where(tried, rng.uniform(size=len(tried)), np.inf)
-    tried &= (drawn <= p_subsample) | (drawn.argsort().argsort() < n_instances)
+    tried &= rng.uniform(size=len(tried)) <= p_subsample
     tried_positions = np.flatnonzero(tried)
     errors = np.full(len(tried), np.inf)
     errors[tried] = Parallel(n_jobs=n_jobs, verbose=verbose)(
@@ -106,7 +104,7 @@ def expected_error_reduction(
     if n_instances > len(tried_positions):
         raise InvalidValue(
             f"n_instances must not exceed the number of samples tried, {len(tried_positions)} of "
-            f"{len(tried)}, got {n_instances}. Pass more candidates."
+            f"{len(tried)}, got {n_instances}. Raise p_subsample, or pass more candidates."
         )
     return pick(errors, n_instances, random_tie_break, rng, smallest=True)
 

@@ -15,6 +15,7 @@ import pickle
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,8 @@ class TaskStore:
                 found = read_state(self._state_path(stage), digests[stage])
                 if found is not None:
                     learner = found
-                    learner.X_labeled_, learner.y_labeled_ = rows_of(labelled)
+                    X, y = rows_of(labelled)
+                    learner.labeled_ = replace(learner.labeled_, X=X, y=y)
                     break
             if stage < len(rows) - 1:
                 connection.execute("DELETE FROM stages WHERE stage > ?", [stage])
@@ -232,7 +234,7 @@ def count_rows(path: Path) -> int:
 def write_state(path: Path, learner: ActiveLearner) -> str:
     """Write a learner without the images it was taught; returns the digest of the file."""
     light = copy.copy(learner)
-    light.__dict__.update(X_labeled_=None, y_labeled_=None)
+    light.labeled_ = replace(light.labeled_, X=None, y=light.labeled_.y[:0])
     content = pickle.dumps(light)
     write_atomically(path, content)
     return hashlib.sha256(content).hexdigest()

@@ -1,14 +1,16 @@
-"""Rows of any pool: counted, taken, walked in batches and stacked, never copied whole."""
+"""Rows of any pool: counted, taken and walked in batches, never copied whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.utils import _safe_indexing
+
+from .items import is_dataset
 
 
 def n_rows(X: Any) -> int:
@@ -38,7 +40,7 @@ def take_rows(X: Any, indices: Any) -> Any:
         return X.take(indices)
     if isinstance(X, torch.Tensor):
         return X[torch.as_tensor(indices)] if not isinstance(indices, slice) else X[indices]
-    if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
+    if is_dataset(X):
         return torch.utils.data.Subset(X, np.arange(n_rows(X))[indices].tolist())
     if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):
         X = np.asarray(X)
@@ -47,52 +49,6 @@ def take_rows(X: Any, indices: Any) -> Any:
     if sp.issparse(X) and X.format not in ("csr", "csc"):
         return _safe_indexing(X.tocsr(), indices).asformat(X.format)
     return _safe_indexing(X, indices)
-
-
-def stack_rows(first: Any, second: Any) -> Any:
-    """`first` on top of `second`, in the type of `first`; neither is modified.
-
-    Raises
-    ------
-    ValueError
-        If the rows have different shapes or columns.
-    """
-    if isinstance(first, torch.Tensor):
-        second = torch.as_tensor(second)
-        _check_trailing(first.shape[1:], second.shape[1:])
-        return torch.cat([first, second.to(first)])
-    if sp.issparse(first) or sp.issparse(second):
-        _check_trailing(first.shape[1:], second.shape[1:])
-        return sp.vstack([first, second], format=getattr(first, "format", "csr"))
-    if isinstance(first, torch.utils.data.Dataset) and not hasattr(first, "shape"):
-        return torch.utils.data.ConcatDataset([first, second])
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        if isinstance(first, pd.Series):
-            new = second if isinstance(second, pd.Series) else pd.Series(np.asarray(second))
-            return pd.concat([first, new])
-        if list(getattr(second, "columns", ())) != list(getattr(first, "columns", ())):
-            raise ValueError(
-                f"The new rows have columns {list(getattr(second, 'columns', []))}, the rows "
-                f"already there {list(first.columns)}. Pass a DataFrame with the same columns."
-            )
-        return pd.concat([first, second])
-    if hasattr(first, "vstack") and hasattr(first, "columns"):
-        return first.vstack(second)
-    if isinstance(first, list):
-        return [*first, *second]
-    first, second = np.asarray(first), np.asarray(second)
-    _check_trailing(first.shape[1:], second.shape[1:])
-    return np.concatenate([first, second])
-
-
-def _check_trailing(expected: Sequence[int], got: Sequence[int]) -> None:
-    if tuple(expected) != tuple(got):
-        raise ValueError(
-            f"X must have rows of shape {tuple(expected)}, as the data already labelled; "
-            f"got rows of shape {tuple(got)}."
-        )
 
 
 class Rows:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from .items import is_dataset, is_list_of_items, stacked
+from .items import is_dataset, is_list_of_items, stacked_items
 
 
 def as_batch(X: Any) -> Any:
@@ -38,10 +38,8 @@ def as_batch(X: Any) -> Any:
             "Sparse data was passed, but a net reads dense data. Convert rows with X.toarray(), "
             "or put a dimensionality reduction such as TruncatedSVD before the net in a Pipeline."
         )
-    if is_dataset(X):
-        return as_batch(stacked([X[i] for i in range(len(X))]))
-    if is_list_of_items(X):
-        return as_batch(stacked(X))
+    if is_dataset(X) or is_list_of_items(X):
+        return as_batch(stacked_items(X))
     if isinstance(X, torch.Tensor):
         return X.float() / 255 if X.dtype == torch.uint8 else X
     if hasattr(X, "columns"):

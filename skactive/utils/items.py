@@ -75,9 +75,14 @@ def stacked(items: list[Any]) -> Any:
             f"The items have different shapes: {sorted(shapes)[:5]}. A net reads one: resize or "
             "crop them, for instance with torchvision.transforms.Resize((32, 32))."
         )
-    if first and isinstance(first[0], torch.Tensor):
-        return torch.stack(first)
+    if any(isinstance(part, torch.Tensor) for part in first):
+        return torch.stack([torch.as_tensor(part) for part in first])
     return np.stack([np.asarray(part) for part in first]) if first else np.empty((0,))
+
+
+def stacked_items(X: Any) -> Any:
+    """Inputs of all items of a Dataset, or of a list of items, as one array or tensor."""
+    return stacked([X[i] for i in range(len(X))])
 
 
 def _key(item: dict, wanted: frozenset[str], what: str) -> Any:

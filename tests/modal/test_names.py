@@ -8,7 +8,7 @@ import sys
 import pytest
 
 STRATEGY = "n_instances=1, random_tie_break=False"
-MC = f"{STRATEGY}, dropout_layer_indexes=[], num_cycles=50, sample_per_forward_pass=1000"
+MC = f"{STRATEGY}, dropout_layer_indexes, num_cycles=50, sample_per_forward_pass=1000"
 LEARNERS = [
     "ActiveLearner",
     "DeepActiveLearner",
@@ -84,7 +84,7 @@ SIGNATURES = {
             f"mc_dropout_{name}": f"classifier, X, {MC}, logits_adaptor"
             for name in ["bald", "mean_st", "max_entropy", "max_variationRatios"]
         },
-        "get_predictions": "classifier, X, dropout_layer_indexes=[], num_predictions=50, "
+        "get_predictions": "classifier, X, dropout_layer_indexes, num_predictions=50, "
         "sample_per_forward_pass=1000, logits_adaptor",
         "set_dropout_mode": "model, dropout_layer_indexes, train_mode",
         "default_logits_adaptor": "input_tensor, samples",
@@ -185,9 +185,8 @@ def test_constructors_by_position(name):
 
 
 METHODS = {
-    "BaseLearner": "fit teach query predict predict_proba score transform_without_estimating",
     "ActiveLearner": "fit teach query predict predict_proba score transform_without_estimating",
-    "BayesianOptimizer": "fit teach query predict score get_max _set_max",
+    "BayesianOptimizer": "fit teach query predict score get_max",
     "DeepActiveLearner": "fit teach query predict predict_proba score num_epochs batch_size",
     "Committee": "fit teach query predict predict_proba score vote vote_proba rebag "
     "transform_without_estimating __len__ __iter__",
@@ -199,9 +198,9 @@ METHODS = {
     ("name", "method"), [(n, m) for n, methods in METHODS.items() for m in methods.split()]
 )
 def test_methods(name, method):
-    from skactive.modal.models import learners
+    from skactive.modal import models
 
-    assert method in dir(getattr(learners, name))
+    assert method in dir(getattr(models, name))
 
 
 def test_importing_the_package_reaches_the_modules_modal_reaches():

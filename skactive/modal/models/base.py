@@ -59,7 +59,7 @@ class BaseLearner(Querying, BaseEstimator, abc.ABC):
         if not callable(query_strategy):
             raise InvalidType(
                 f"query_strategy must be callable, got {query_strategy!r}. Pass a function of "
-                "skactive.modal, or a strategy object such as skactive.strategies.MaxEntropy()."
+                "skactive.modal, or a strategy object such as skactive.strategies.Entropy()."
             )
         if not isinstance(force_all_finite, bool):
             raise InvalidType(f"force_all_finite must be True or False, got {force_all_finite!r}.")
@@ -68,10 +68,6 @@ class BaseLearner(Querying, BaseEstimator, abc.ABC):
         self.on_transformed = on_transformed
         self.force_all_finite = force_all_finite
         self.random_state = random_state
-
-    @abc.abstractmethod
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Forget what was taught, and learn from these samples."""
 
     @abc.abstractmethod
     def teach(self, *args: Any, **kwargs: Any) -> None:

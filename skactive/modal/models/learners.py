@@ -213,7 +213,7 @@ class BayesianOptimizer(ActiveLearner):
     >>> X = np.linspace(0, 6, 61).reshape(-1, 1)
     >>> y = np.sin(X).ravel()
     >>> optimizer = BayesianOptimizer(
-    ...     GaussianProcessRegressor(alpha=1e-6), X_training=X[[0, 60]], y_training=y[[0, 60]])
+    ...     GaussianProcessRegressor(), X_training=X[[0, 60]], y_training=y[[0, 60]])
     >>> for _ in range(6):
     ...     query_idx, query_instance = optimizer.query(X)
     ...     optimizer.teach(X[query_idx], y[query_idx])
@@ -247,7 +247,7 @@ class BayesianOptimizer(ActiveLearner):
         )
         self._cloned()
         if X_training is not None:
-            self._set_max(X_training, y_training)
+            self._note_max(X_training, y_training)
 
     def _cloned(self) -> None:
         self.X_max: Any = None
@@ -257,7 +257,7 @@ class BayesianOptimizer(ActiveLearner):
         """Forget what was taught, learn from these samples and find their maximum."""
         super().fit(X, y, bootstrap, **fit_kwargs)
         self._cloned()
-        self._set_max(X, y)
+        self._note_max(X, y)
         return self
 
     def teach(
@@ -276,13 +276,13 @@ class BayesianOptimizer(ActiveLearner):
         trained_on = (X, y) if only_new else (X_all, y_all)
         self._fit_estimator(*trained_on, bootstrap, fit_kwargs)
         self._store(X_all, y_all)
-        self._set_max(X, y)
+        self._note_max(X, y)
 
     def get_max(self) -> tuple[Any, Any]:
         """Where the best value was found, and this value."""
         return self.X_max, self.y_max
 
-    def _set_max(self, X: Any, y: Any) -> None:
+    def _note_max(self, X: Any, y: Any) -> None:
         values = np.asarray(y)
         best = int(values.reshape(len(values), -1).max(axis=1).argmax())
         if np.max(values[best]) > np.max(self.y_max):
@@ -373,7 +373,7 @@ class DeepActiveLearner(BaseLearner):
 
     @num_epochs.setter
     def num_epochs(self, value: int) -> None:
-        self._set_on_net("max_epochs", _positive_count(value, "num_epochs"))
+        self.estimator.set_params(max_epochs=_positive_count(value, "num_epochs"))
 
     @property
     def batch_size(self) -> int:
@@ -382,13 +382,7 @@ class DeepActiveLearner(BaseLearner):
 
     @batch_size.setter
     def batch_size(self, value: int) -> None:
-        self._set_on_net("batch_size", _positive_count(value, "batch_size"))
-
-    def _set_on_net(self, name: str, value: int) -> None:
-        if hasattr(self.estimator, "set_params"):
-            self.estimator.set_params(**{name: value})
-        else:
-            setattr(self.estimator, name, value)
+        self.estimator.set_params(batch_size=_positive_count(value, "batch_size"))
 
 
 def _positive_count(value: Any, name: str) -> int:

@@ -30,7 +30,7 @@ class LinearCombination(_Combination):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Value of the combination for a classifier and a pool."""
         pairs = zip(self.numbers, self.functions, strict=True)
-        return sum(weight * _flat(function(*args, **kwargs)) for weight, function in pairs)
+        return sum(weight * function(*args, **kwargs) for weight, function in pairs)
 
 
 class Product(_Combination):
@@ -40,7 +40,7 @@ class Product(_Combination):
         """Value of the combination for a classifier and a pool."""
         product: Any = 1
         for exponent, function in zip(self.numbers, self.functions, strict=True):
-            product = product * _flat(function(*args, **kwargs)) ** exponent
+            product = product * function(*args, **kwargs) ** exponent
         return product
 
 
@@ -69,11 +69,6 @@ class UtilityQuery:
             f"The selector {name} takes no n_instances and cannot pick {n_instances} at once. "
             "Give it such a parameter, or use multi_argmax."
         )
-
-
-def _flat(utility: Any) -> Any:
-    """A column as one dimension: beside an array of shape (n,) it would make (n, n)."""
-    return utility[:, 0] if getattr(utility, "shape", ())[1:] == (1,) else utility
 
 
 def make_linear_combination(

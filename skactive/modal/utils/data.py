@@ -11,7 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from ...utils.indexing import n_rows, stack_rows, take_rows
+from ...utils.indexing import n_rows, take_rows
+from ...utils.stacking import stack_rows
 
 modALinput = Union[np.ndarray, sp.spmatrix, sp.sparray, list, torch.Tensor, Any]  # noqa: UP007
 
