@@ -21,6 +21,7 @@ from sklearn.utils.validation import validate_data
 from ._batches import BatchIterator
 from ._fresh_rows import FreshRows, labels_of_items, select
 from .attacks import Attack, check_bounds, resolve_attack
+from .utils.indexing import n_rows
 from .utils.inputs import as_batch, as_float_tensor
 from .utils.items import is_dataset, label_of
 from .utils.labels import unknown_labels
@@ -314,3 +315,16 @@ def without_weightless(X: Any, y: NDArray, weights: NDArray | None) -> tuple:
         return X, y, weights
     kept = np.flatnonzero(weights)
     return select(X, kept), y[kept], weights[kept]
+
+
+def check_mask(as_is: Any, X: Any) -> NDArray | None:
+    """Which samples are trained on as they are; None for none, raise unless one flag a sample."""
+    if as_is is None:
+        return None
+    mask = np.asarray(as_is)
+    if mask.dtype != bool or mask.shape != (n_rows(X),):
+        raise ValueError(
+            f"as_is must hold one True or False per sample, shape ({n_rows(X)},), got "
+            f"{mask.dtype} of shape {mask.shape}."
+        )
+    return mask if mask.any() else None

@@ -16,6 +16,7 @@ from ._batches import ArrayDataset
 from ._fresh_rows import FreshRows
 from ._nested_params import NestedParams, sizes_of_data
 from ._net_checks import (
+    check_mask,
     check_output,
     check_settings,
     check_training_data,
@@ -23,7 +24,7 @@ from ._net_checks import (
     with_labels,
     without_weightless,
 )
-from ._pool import split_unlabeled
+from ._pool import of_labelled, split_unlabeled
 from ._training_run import _INIT, _TRAIN, TrainingRun
 from .attacks import Attack, resolve_attack
 from .utils.random_state import derive_seed, seeded_elsewhere, seeded_torch
@@ -43,6 +44,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         sample_weight: Any,
         X_unlabeled: Any,
         classes: Any,
+        as_is: Any,
         fresh: bool,
         method: str,
         fit_params: dict[str, Any],
@@ -51,6 +53,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         attack = self._resolved_attack()
         with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
             X, y = with_labels(X, y)
+            as_is = of_labelled(self, y, check_mask(as_is, X), classes)
             X, y, sample_weight, unlabeled = split_unlabeled(
                 self, X, y, sample_weight, X_unlabeled, classes
             )
@@ -64,8 +67,10 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         try:
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
             with seeded_torch(seed), self._seeded_elsewhere(X, seed):
+                if as_is is not None and weights is not None:
+                    as_is = as_is[weights != 0]
                 X, encoded, weights = without_weightless(X, encoded, weights)
-                self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed)
+                self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed, as_is)
                 self._run.train(method, fit_params)
         except Exception:
             self._back_to(before)

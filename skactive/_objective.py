@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,21 +24,31 @@ _POOL_LOSS = {"uat-ft": "ft", "uat-kl": "kl", "uat++": "both"}
 class Objective:
     """The loss of `net` on a batch whose last `n_pool` points come from the pool.
 
+    Points marked in `as_is` are not attacked and take the criterion on themselves.
+
     Labelled points take ``net.loss``. Points of the pool take the same, to their pseudo-labels
     (``"rst"``), or cross-entropy to them (``"ft"``), β · KL to the net's own clean prediction
     (``"kl"``), or the sum of the two (``"both"``).
     """
 
-    def __init__(self, net: Any, n_pool: int) -> None:
+    def __init__(self, net: Any, n_pool: int, as_is: Tensor | None = None) -> None:
         self.net = net
         self.n_pool = n_pool
+        self.as_is = as_is
         self.labelled = net.loss
         self.pooled = _POOL_LOSS.get(net.unlabeled, net.loss) if n_pool else net.loss
 
     def attacked(self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        """The attacked counterpart of each point."""
+        """The attacked counterpart of each point; points to train on as they are themselves."""
         if attack is None:
             return X
+
+        def move(X: Tensor, y: Tensor) -> Tensor:
+            return self._moved(attack, X, y, generator)
+
+        return moved_but(self.as_is, move, X, y)
+
+    def _moved(self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         cut = len(X) - self.n_pool
         parts = [(slice(0, cut), self.labelled), (slice(cut, None), self.pooled)]
         if _BY_DIVERGENCE[self.labelled] == _BY_DIVERGENCE[self.pooled]:
@@ -83,13 +94,21 @@ class Objective:
         output = self.net.infer(inputs)
         clean, adv = output[:n_clean], output[n_clean:]
         if self.n_pool == 0 or self.pooled == self.labelled:
-            return (clean if n_clean else adv), self._of(self.labelled, clean, adv, y)
+            losses = self._of(self.labelled, clean, adv, y)
+            return (clean if n_clean else adv), self._with_as_is(losses, adv, y)
         n_first = cut - first  # clean logits that belong to labelled points
-        losses = [
+        parts = [
             self._of(self.labelled, clean[:n_first], adv[:cut], y[:cut]),
             self._of(self.pooled, clean[n_first:], adv[cut:], y[cut:]),
         ]
-        return adv, torch.cat(losses)
+        return adv, self._with_as_is(torch.cat(parts), adv, y)
+
+    def _with_as_is(self, losses: Tensor, adv: Tensor, y: Tensor) -> Tensor:
+        if self.as_is is None or self.labelled == "adversarial":
+            return losses
+        smoothing = float(getattr(self.net.criterion_, "label_smoothing", 0.0))
+        own = F.cross_entropy(adv, y, reduction="none", label_smoothing=smoothing)
+        return torch.where(self.as_is, own, losses)
 
     def _of(self, kind: str, clean: Tensor, adv: Tensor, y: Tensor) -> Tensor:
         beta = float(self.net.beta)
@@ -111,3 +130,15 @@ class Objective:
         if type(criterion) is torch.nn.CrossEntropyLoss and criterion.weight is None:
             return F.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
         return self.net.get_loss(logits, y, training=True)
+
+
+def moved_but(
+    as_is: Tensor | None, move: Callable[[Tensor, Tensor], Tensor], X: Tensor, y: Tensor
+) -> Tensor:
+    """What `move` makes of each point, but for those that stay as they are."""
+    if as_is is None:
+        return move(X, y)
+    moved, others = X.clone(), ~as_is
+    if others.any():
+        moved[others] = move(X[others], y[others])
+    return moved

@@ -99,7 +99,7 @@ def is_single_step(attack: Attack | None) -> bool:
 
 def guard_for(net: Any, X: NDArray, y: NDArray, seed: int) -> OverfittingGuard | None:
     """The guard that `net` asks for, or None where its attack cannot collapse."""
-    if net.overfitting_guard is None or not is_single_step(net.attack_):
+    if net.overfitting_guard is None or not is_single_step(net.attack_) or len(X) == 0:
         return None
     picked = np.random.default_rng(seed).permutation(len(X))[:_SAMPLES]
     device = next(iter(net.module_.parameters())).device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -58,6 +58,14 @@ def split_unlabeled(
     weights = None if weights is None else np.asarray(weights)[kept]
     labels = np.asarray(np.asarray(y)[kept].tolist())
     return take_rows(X, kept), labels, weights, Rows(X, np.flatnonzero(marked))
+
+
+def of_labelled(net: Any, y: Any, mask: NDArray | None, classes: Any) -> NDArray | None:
+    """The part of a mask over all samples that is about those that have a label."""
+    if mask is None or net.unlabeled is None:
+        return mask
+    marked = _marked(y, _declared(net, classes))
+    return mask if marked is None else mask[~marked]
 
 
 def _rows_of(X: Any) -> Rows | None:
@@ -159,17 +167,18 @@ class PoolBatches:
         return max(1, round(size * (1 - self.net.unlabeled_fraction)))
 
     def join(self, batches: Any) -> Iterator[list]:
-        """Batches as ``[X, y, weights, how many at the end are from the pool]``."""
+        """Batches as ``[X, y, weights(, as_is), how many at the end are from the pool]``."""
         fraction = float(self.net.unlabeled_fraction)
-        for X, y, *weights in batches:
+        for X, y, *more in batches:
             picked = self._next(max(1, round(len(X) * fraction / (1 - fraction))))
             X_pool = self.net.as_inputs(self.rows.take(picked))
-            weight = weights[0] if weights else torch.ones(len(X))
+            weight = more[0] if more else torch.ones(len(X))
             extra = torch.full((len(picked),), float(self.net.unlabeled_weight))
             yield [
                 torch.cat([torch.as_tensor(X).to(X_pool), X_pool]),
                 torch.cat([y, torch.from_numpy(self.labels[picked])]),
                 torch.cat([weight, extra.to(weight)]),
+                *(torch.cat([as_is, as_is.new_zeros(len(picked))]) for as_is in more[1:]),
                 len(picked),
             ]
 
@@ -187,10 +196,19 @@ def check_pool(net: Any, rows: Rows) -> None:
         net.as_inputs(batch)
 
 
-def as_device_batch(batch: Any, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None, int]:
-    """Inputs, labels, weights and the number of pool points of a batch of any kind."""
-    if len(batch) == 4:
-        X, y, weights, n_pool = batch
-        return X.to(device), y.to(device), weights.to(device), int(n_pool)
-    X, y, *rest = (part.to(device) for part in batch)
-    return X, y, (rest[0] if rest else None), 0
+class DeviceBatch(NamedTuple):
+    """A batch of any kind: weights and `as_is` may be None, the last `n_pool` are of the pool."""
+
+    X: Tensor
+    y: Tensor
+    weights: Tensor | None
+    as_is: Tensor | None
+    n_pool: int
+
+
+def as_device_batch(batch: Any, device: torch.device) -> DeviceBatch:
+    """A batch as a training iterator yields it, on `device`."""
+    n_pool = batch[-1] if isinstance(batch[-1], int) else 0
+    X, y, *more = (part.to(device) for part in batch if not isinstance(part, int))
+    weights, as_is = (*more, None, None)[:2]
+    return DeviceBatch(X, y, weights, as_is, n_pool)

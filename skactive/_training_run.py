@@ -17,9 +17,16 @@ from ._batches import ArrayDataset
 from ._best_epoch import BestEpoch, TrainingDone, split_off
 from ._fresh_rows import select
 from ._net_checks import check_training_data
-from ._objective import Objective
+from ._objective import Objective, moved_but
 from ._overfitting_guard import guard_for
-from ._pool import PoolBatches, as_device_batch, check_pool, pseudo_labels, train_teacher
+from ._pool import (
+    DeviceBatch,
+    PoolBatches,
+    as_device_batch,
+    check_pool,
+    pseudo_labels,
+    train_teacher,
+)
 from ._weight_averaging import WeightAverage
 from .utils.indexing import Rows
 from .utils.inputs import as_float_tensor
@@ -41,6 +48,8 @@ class TrainingRun:
     unlabeled : Rows or None
         Points of the pool.
     seed : int
+    as_is : ndarray of bool or None
+        Samples that are not attacked.
     """
 
     def __init__(
@@ -51,12 +60,14 @@ class TrainingRun:
         weights: NDArray | None,
         unlabeled: Rows | None,
         seed: int,
+        as_is: NDArray | None = None,
     ) -> None:
         self.net = net
         self.seed = seed
         self.device = next(iter(net.module_.parameters())).device
         self.generator = torch_generator(seed, _ATTACK, device=self.device)
         self.watchers: list[tuple[str, Any]] = []
+        self.as_is = as_is
         self.data = self._hold_out(X, y, weights)
         self.pool = self._labelled_pool(unlabeled)
         self.attack = copy.copy(net.attack_)
@@ -68,7 +79,7 @@ class TrainingRun:
             if net.averaging is None
             else WeightAverage(net.module_, net.averaging, float(net.averaging_decay), start)
         )
-        guard = guard_for(net, self.data[0], self.data[1], seed)
+        guard = guard_for(net, *self._to_attack(), seed)
         if guard is not None:
             self.watchers.append(("overfitting_guard", guard))
 
@@ -87,14 +98,37 @@ class TrainingRun:
             y_val = np.searchsorted(net.classes_, y_val).astype(np.int64)
         else:
             split = derive_seed(self.seed, _SPLIT)
-            rows, val, _, y_val = split_off(np.arange(len(y)), y, net.validation_fraction, split)
+            # Samples that were made from others validate nothing, unless there are no others.
+            made = self.as_is
+            if made is None or made.all():
+                made = np.zeros(len(y), dtype=bool)
+            own = np.flatnonzero(~made)
+            rows, val, _, y_val = split_off(own, y[own], net.validation_fraction, split)
+            rows = np.concatenate([rows, np.flatnonzero(made)])
             X, X_val, y = select(X, rows), select(X, val), y[rows]
             weights = None if weights is None else weights[rows]
+            self.as_is = None if self.as_is is None else self.as_is[rows]
         net.n_validation_labels_ = len(y_val)
         attack = net.attack_ if net.early_stopping == "robust" else None
         best = BestEpoch(*self._tensors(X_val[:], y_val), attack, net.patience, self.seed)
         self.watchers.append(("best_epoch", best))
         return X, y, weights
+
+    def _to_attack(self) -> tuple[NDArray, NDArray]:
+        """Training samples that are attacked, and their labels."""
+        X, y, _ = self.data
+        return (
+            (X, y)
+            if self.as_is is None
+            else (select(X, np.flatnonzero(~self.as_is)), y[~self.as_is])
+        )
+
+    def _dataset(self) -> ArrayDataset:
+        X, y, weights = self.data
+        if self.as_is is None:
+            return ArrayDataset(X, y) if weights is None else ArrayDataset(X, y, weights)
+        weights = np.ones(len(y), dtype=np.float32) if weights is None else weights
+        return ArrayDataset(X, y, weights, self.as_is)
 
     def _labelled_pool(self, rows: Rows | None) -> PoolBatches | None:
         """The pool, with labels from a teacher that never saw the validation samples."""
@@ -120,9 +154,8 @@ class TrainingRun:
         net = self.net
         net.callbacks_.extend(self.watchers)
         net.notify("on_train_begin", X=X, y=y)
-        dataset = ArrayDataset(*(array for array in self.data if array is not None))
         try:
-            net.fit_loop(dataset, None, _routing_method=method, **fit_params)
+            net.fit_loop(self._dataset(), None, _routing_method=method, **fit_params)
         except TrainingDone:
             pass
         except KeyboardInterrupt as error:
@@ -143,9 +176,12 @@ class TrainingRun:
             watcher.restore(self.net)
 
     def _attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
-        for batch in self.net.get_iterator(ArrayDataset(*self.data[:2]), training=True):
-            X, y, _, _ = self._read(batch)
-            yield X if self.attack is None else self.attack(module, X, y, generator=self.generator)
+        def move(X: Tensor, y: Tensor) -> Tensor:
+            return self.attack(module, X, y, generator=self.generator)
+
+        for batch in self.net.get_iterator(self._dataset(), training=True):
+            X, y, _, as_is, _ = self._read(batch)
+            yield X if self.attack is None else moved_but(as_is, move, X, y)
 
     def batches(self, iterator: Any) -> Any:
         """Batches of labelled data, with points of the pool if there is one."""
@@ -161,23 +197,27 @@ class TrainingRun:
 
     # -- a batch -------------------------------------------------------------------------
 
-    def _read(self, batch: Any) -> tuple[Tensor, Tensor, Tensor | None, int]:
-        """Augmented inputs, labels, weights and the number of pool points of a batch."""
-        X, y, weights, n_pool = as_device_batch(batch, self.device)
+    def _read(self, batch: Any) -> DeviceBatch:
+        """A batch on the device, augmented but for the samples to train on as they are."""
+        read = as_device_batch(batch, self.device)
         net = self.net
-        if net.augment is not None:
-            free = net.attack_ is None and net.bounds is None
-            X = augmented(net.augment, X, None if free else net.bounds_)
-        return X, y, weights, n_pool
+        if net.augment is None:
+            return read
+        bounds = None if net.attack_ is None and net.bounds is None else net.bounds_
+
+        def move(X: Tensor, y: Tensor) -> Tensor:
+            return augmented(net.augment, X, bounds)
+
+        return read._replace(X=moved_but(read.as_is, move, read.X, read.y))
 
     def step(self, batch: Any) -> dict[str, Tensor]:
         """Attack one batch and compute the gradients of the loss on it."""
         net = self.net
-        X, y, weights, n_pool = self._read(batch)
+        X, y, weights, as_is, n_pool = self._read(batch)
         if net.channels_last and X.dim() == 4:
             X = X.contiguous(memory_format=torch.channels_last)
         net._set_training(True)
-        objective = Objective(net, n_pool)
+        objective = Objective(net, n_pool, as_is)
         attacked = objective.attacked(self.attack, X, y, self.generator)
 
         def evaluate() -> tuple[Tensor, Tensor]:

@@ -266,6 +266,7 @@ class AdversarialNetClassifier(TrainedNet):
         y: Any = None,
         sample_weight: Any = None,
         X_unlabeled: Any = None,
+        as_is: Any = None,
         **fit_params: Any,
     ) -> Any:
         """Train from fresh weights (or go on, with ``warm_start=True``).
@@ -280,6 +281,11 @@ class AdversarialNetClassifier(TrainedNet):
             Those of samples without a label are not used.
         X_unlabeled : container of shape (n_unlabeled, ...) or None, default=None
             Samples without labels, in any container with rows; read batch by batch.
+        as_is : array-like of bool of shape (n_samples,) or None, default=None
+            Samples that are not attacked in training, because they are adversarial examples
+            already: another attack would move them to twice the radius. Whatever `loss` is, they
+            take `criterion` (cross-entropy with TRADES and MART) on themselves, and they are not
+            held out for validation. ``None`` attacks all.
         **fit_params
             Passed on to skorch.
 
@@ -293,7 +299,7 @@ class AdversarialNetClassifier(TrainedNet):
             Before any training, if the data, the module's output or a parameter is wrong.
         """
         fresh = not (self.warm_start and self.initialized_)
-        return self._learn(X, y, sample_weight, X_unlabeled, None, fresh, "fit", fit_params)
+        return self._learn(X, y, sample_weight, X_unlabeled, None, as_is, fresh, "fit", fit_params)
 
     def partial_fit(
         self,
@@ -302,13 +308,14 @@ class AdversarialNetClassifier(TrainedNet):
         classes: Any = None,
         sample_weight: Any = None,
         X_unlabeled: Any = None,
+        as_is: Any = None,
         **fit_params: Any,
     ) -> Any:
         """Train for ``max_epochs`` more, from the present weights and optimiser state.
 
         Parameters
         ----------
-        X, y, sample_weight, X_unlabeled, **fit_params
+        X, y, sample_weight, X_unlabeled, as_is, **fit_params
             As in `fit`.
         classes : array-like or None, default=None
             All labels there are, for the first call.
@@ -324,7 +331,7 @@ class AdversarialNetClassifier(TrainedNet):
         """
         fresh = not self.__sklearn_is_fitted__()
         return self._learn(
-            X, y, sample_weight, X_unlabeled, classes, fresh, "partial_fit", fit_params
+            X, y, sample_weight, X_unlabeled, classes, as_is, fresh, "partial_fit", fit_params
         )
 
     # -- predicting ---------------------------------------------------------------------
