@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .attacks import Attack
 from .utils.modules import untouched
+from .utils.precision import float32_door
 from .utils.random_state import torch_generator
 
 
@@ -70,7 +71,7 @@ def accuracy_under(
 ) -> float:
     """Accuracy of a module on attacked samples (clean ones without an attack)."""
     generator = torch_generator(seed, device=X.device)
-    correct = 0
+    module, correct = float32_door(module), 0
     for inputs, labels in zip(X.split(256), y.split(256), strict=True):
         if attack is not None:
             inputs = attack(module, inputs, labels, generator=generator)

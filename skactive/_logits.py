@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .utils.precision import float32_door
+
 
 def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
     """Module of a fitted skorch net, or a wrapper of it, that returns one logit per class.
@@ -23,6 +25,7 @@ def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
     module = net.module_
     if eager:
         module = getattr(module, "_orig_mod", module)
+    module = float32_door(module)
     for criterion, wrapper in _WRAPPERS.items():
         if isinstance(net.criterion_, criterion):
             return wrapper(module)

@@ -26,6 +26,7 @@ from .utils.inputs import as_batch, as_float_tensor
 from .utils.items import is_dataset, label_of
 from .utils.labels import unknown_labels
 from .utils.modules import untouched
+from .utils.precision import float32_door
 
 _MAX_WEIGHT = 1e30
 _CHANNELS_FIRST = (
@@ -235,7 +236,7 @@ def check_output(net: Any, X: Any) -> None:
     _check_channels_first(net)
     inputs = as_float_tensor(X[:8], net.device)
     with torch.no_grad(), untouched(net.module_, freeze=False):
-        output = _output(net.module_, inputs)
+        output = _output(float32_door(net.module_), inputs)
     n_classes = len(net.classes_)
     shape = tuple(getattr(output, "shape", ()))
     if shape != (len(inputs), n_classes):

@@ -27,6 +27,7 @@ from ._net_checks import (
 from ._pool import of_labelled, split_unlabeled
 from ._training_run import _INIT, _TRAIN, TrainingRun
 from .attacks import Attack, resolve_attack
+from .utils.precision import float32_door
 from .utils.random_state import derive_seed, seeded_elsewhere, seeded_torch
 
 
@@ -164,6 +165,11 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         iterator = super().get_iterator(dataset, training=training)
         run = getattr(self, "_run", None)
         return run.batches(iterator) if training and run is not None else iterator
+
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """The module's output; one of half precision is given what it reads."""
+        door = float32_door(self.module_)
+        return super().infer(x, **fit_params) if door is self.module_ else door(x)
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """One update of the weights."""

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .losses import divergence, mart_loss, trades_loss
 from .utils.modules import untouched
+from .utils.precision import float32_door
 
 _TRADES_NOISE = 1e-3  # standard deviation of the start of TRADES' attack, from its paper
 
@@ -68,7 +69,7 @@ class Objective:
         self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator
     ) -> Tensor:
         """TRADES' attack: as far as possible from the clean prediction, labels aside."""
-        module = self.net.module_
+        module = float32_door(self.net.module_)
         with torch.no_grad(), untouched(module, freeze=False):
             clean = module(X)
         noise = torch.randn(X.shape, generator=generator, device=X.device, dtype=X.dtype)

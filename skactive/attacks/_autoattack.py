@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..utils.modules import untouched
+from ..utils.precision import in_float32
 from ..utils.random_state import torch_generator
 from ._base import Attack, Loss, check_batch
 from ._heads import logits_head
@@ -130,6 +131,7 @@ class AutoAttack(Attack):
         warn_if_masked(survivors, zero_share)
         return AutoAttackReport(attacked, survivors, zero_share)
 
+    @in_float32(position=1)
     def run(
         self,
         module: nn.Module,

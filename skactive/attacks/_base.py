@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from ..utils.modules import untouched
+from ..utils.precision import at_least_float32, in_float32
 from ..utils.random_state import torch_generator
 from ._heads import logits_head
 
@@ -30,7 +31,8 @@ class Attack(BaseEstimator):
     statistics and does not update them from adversarial batches, dropout is off, and the
     perturbation of one sample does not depend on its neighbours in the batch. Training flags
     (of each sub-module), ``requires_grad`` and ``.grad`` are as before afterwards, also when
-    the attack raises.
+    the attack raises. A module of half precision, or under ``torch.autocast``, is run as it is;
+    steps, losses and distances are computed in float32.
     """
 
     eps: float
@@ -39,6 +41,7 @@ class Attack(BaseEstimator):
     norm: str = "Linf"
     _norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
 
+    @in_float32(position=1)
     def __call__(
         self,
         module: nn.Module,
@@ -68,7 +71,8 @@ class Attack(BaseEstimator):
         Returns
         -------
         X_adv : Tensor like `X`
-            Within ``bounds`` and within ``eps`` of `X`; detached.
+            Within ``bounds`` and within ``eps`` of `X`; detached. Inputs of half precision come
+            back as float32: they are too coarse for a radius.
 
         Raises
         ------
@@ -223,6 +227,6 @@ def check_batch(X: Tensor, y: Tensor, bounds: tuple[float, float]) -> tuple[Tens
     check_bounds(X, bounds)
     # Tensors made in inference mode cannot take part in a backward pass: copies can.
     with torch.inference_mode(False):
-        X = X.clone() if X.is_inference() else X.detach()
+        X = at_least_float32(X.clone() if X.is_inference() else X.detach())
         y = y.clone() if y.is_inference() else y
         return X, y.long()

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from ..utils.modules import untouched
+from ..utils.precision import at_least_float32, in_float32
 from ._base import check_bounds, check_range, is_number
 from ._heads import logits_head
 from ._race import Race
@@ -100,6 +101,7 @@ class DeepFool(BaseEstimator):
         self.exhaustive = exhaustive
         self.batch_size = batch_size
 
+    @in_float32(position=1)
     def __call__(self, module: nn.Module, X: Tensor, *, race: Race | None = None) -> DeepFoolResult:
         """Find the nearest boundary of each sample.
 
@@ -127,6 +129,7 @@ class DeepFool(BaseEstimator):
         if not torch.is_tensor(X) or not X.is_floating_point():
             raise ValueError(f"X must be a floating point tensor, got {type(X).__name__}.")
         check_bounds(X, self.bounds)
+        X = at_least_float32(X)
         with torch.inference_mode(False), torch.enable_grad(), untouched(module):
             X = X.clone() if X.is_inference() else X.detach()
             return self._run(logits_head(module, X) if len(X) else module, X, race)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..utils.modules import untouched
+from ..utils.precision import in_float32
 from ._base import Attack, Loss, check_width, is_number
 
 _TINY = 1e-10  # torchattacks' eps_for_division
@@ -94,6 +95,7 @@ class PGD(Attack):
         start = random_point(X, self.eps, self.norm, generator) if self.random_start else X
         return self._descend(module, X, y, start.clamp(*self.bounds), loss)
 
+    @in_float32(position=1)
     def from_start(
         self,
         module: nn.Module,

@@ -12,6 +12,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from ..utils.modules import untouched
+from ..utils.precision import at_least_float32, in_float32
 from .inference import last_linear_input
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -72,6 +73,7 @@ def expected_gradient_length(module: nn.Module, X: Tensor, wrt: str = "parameter
     return (proba * norms).sum(dim=1)
 
 
+@in_float32()
 def norms_by_class(module: nn.Module, X: Tensor, wrt: str = "parameters") -> tuple[Tensor, Tensor]:
     """Class probabilities p and gradient norms ‖∇J(x, c)‖₂, both of shape (n, n_classes).
 
@@ -104,6 +106,7 @@ def _wrt_input(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     return logits.detach().softmax(dim=1), torch.stack(norms, dim=1)
 
 
+@in_float32()
 def lengths_and_slopes(module: nn.Module, X: Tensor, wrt: str) -> tuple[Tensor, Tensor]:
     """Expected gradient lengths, and the largest ‖∇z_k − ∇z_c‖ over the samples.
 
@@ -176,7 +179,7 @@ class _GhostNorms:
             target, list(parameters.values()), retain_graph=True, allow_unused=True
         )
         squared = {
-            key: gradient.square().sum()
+            key: at_least_float32(gradient).square().sum()
             for key, gradient in zip(parameters, gradients, strict=True)
             if gradient is not None
         }
@@ -186,7 +189,7 @@ class _GhostNorms:
         for layer, found in zip(layers, self._squared_norms(layers, target), strict=True):
             owned = [squared.pop(id(p)) for p in layer.module.parameters() if id(p) in squared]
             expected = sum(owned, torch.zeros_like(target))
-            if not torch.allclose(found[0], expected, rtol=1e-3, atol=rounding):
+            if not torch.allclose(found[0], expected, rtol=_tolerance(layers), atol=rounding):
                 return False
         self.max_rows = max(1, _MAX_FLOATS // sum(layer.floats for layer in layers))
         return not squared  # nothing is left to layers that are not covered
@@ -236,7 +239,7 @@ class _Layer:
     def __init__(self, module: nn.Module, inputs: Tensor, output: Tensor) -> None:
         self.module: Any = module
         self.output = output
-        self.inputs = _positions(self.module, inputs)
+        self.inputs = _positions(self.module, at_least_float32(inputs))
         n_inputs, n_positions = self.inputs.shape[2:]
         self.floats = self.inputs[0].numel()
         # ‖Σ_t δ_t ⊗ a_t‖² = Σ_st ⟨a_s, a_t⟩⟨δ_s, δ_t⟩, cheaper where positions are few.
@@ -246,7 +249,7 @@ class _Layer:
 
     def squared_norm(self, delta: Tensor, wanted: set[int]) -> Tensor:
         """Squared norm of the gradient in the layer's wanted parameters, shape (n,)."""
-        delta = _output_positions(self.module, delta)
+        delta = _output_positions(self.module, at_least_float32(delta))
         squared = torch.zeros_like(delta[:, 0, 0, 0])
         if self.module.weight is not None and id(self.module.weight) in wanted:
             if self.by_gram:
@@ -259,6 +262,11 @@ class _Layer:
         if self.module.bias is not None and id(self.module.bias) in wanted:
             squared = squared + delta.sum(dim=3).square().flatten(1).sum(dim=1)
         return squared
+
+
+def _tolerance(layers: list[_Layer]) -> float:
+    """Relative difference that rounding explains: bfloat16 keeps three digits."""
+    return 1e-3 if all(layer.output.dtype.itemsize >= 4 for layer in layers) else 5e-2
 
 
 def _supported(sub: nn.Module) -> bool:
@@ -287,7 +295,9 @@ def _positions(sub: Any, inputs: Tensor) -> Tensor:
     elif isinstance(sub, nn.GroupNorm):
         normed = F.group_norm(inputs, sub.num_groups, eps=sub.eps)
     else:
-        normed = F.batch_norm(inputs, sub.running_mean, sub.running_var, eps=sub.eps)
+        normed = F.batch_norm(
+            inputs, sub.running_mean.to(inputs), sub.running_var.to(inputs), eps=sub.eps
+        )
     return _output_positions(sub, normed)
 
 
@@ -327,7 +337,10 @@ def _by_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> tuple[Tensor, 
 
 def _total_norm(gradients: dict[str, Tensor], batch_dims: int) -> Tensor:
     """Norm over all parameters, one per sample if there is a batch dimension."""
-    flat = [g.unsqueeze(-1).flatten(batch_dims).square().sum(dim=-1) for g in gradients.values()]
+    flat = [
+        at_least_float32(g).unsqueeze(-1).flatten(batch_dims).square().sum(dim=-1)
+        for g in gradients.values()
+    ]
     return torch.stack(flat).sum(dim=0).sqrt()
 
 

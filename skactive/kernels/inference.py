@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from ..utils.indexing import Rows
 from ..utils.modules import untouched
+from ..utils.precision import in_float32
 from .folding import optimized_for_inference
 
 _MANY_ROWS = 1024  # from here on a faster twin pays for itself
 _EXAMPLES = 8
 
 
+@in_float32()
 def forward_in_batches(
     module: nn.Module,
     X: Any,

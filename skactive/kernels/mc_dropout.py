@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..utils.indexing import Rows
 from ..utils.modules import untouched
+from ..utils.precision import in_float32
 from .folding import optimize_copy, private_copy, same_outputs
 from .inference import NoSuchLayer, check_not_diverged
 from .replay import Replay
@@ -29,6 +30,7 @@ _EXAMPLES = 2
 _MAX_FLOATS = 1 << 26
 
 
+@in_float32()
 def mc_dropout_proba(
     module: nn.Module,
     X: Any,

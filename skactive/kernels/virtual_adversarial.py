@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 from ..losses import divergence
 from ..utils.modules import untouched
+from ..utils.precision import in_float32
 
 _TINY = 1e-20
 
 
+@in_float32()
 def virtual_adversarial_divergence(
     module: nn.Module,
     X: Tensor,
