@@ -1,0 +1,96 @@
+"""Lines that enclose an activation between its bounds: slope and offset, below and above."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ._box import Box
+
+
+class Lines(NamedTuple):
+    """``low_slope x + low_offset <= f(x) <= high_slope x + high_offset`` on the box."""
+
+    low_slope: Tensor
+    low_offset: Tensor
+    high_slope: Tensor
+    high_offset: Tensor
+
+
+def lines_of(func: Any, box: Box, made: Box, args: tuple, kwargs: dict[str, Any]) -> Lines | None:
+    """Lines around an element-wise activation; None where only constants are known."""
+    if func in (torch.relu, Tensor.relu, F.relu):
+        return _kinked(box, 0.0)
+    if func is F.leaky_relu:
+        slope = args[0] if args else kwargs.get("negative_slope", 0.01)
+        return _kinked(box, float(slope))
+    if func in (torch.sigmoid, Tensor.sigmoid, F.sigmoid):
+        return _parallel(box, made, lambda value: value * (1 - value))
+    if func in (torch.tanh, Tensor.tanh, F.tanh):
+        return _parallel(box, made, lambda value: 1 - value**2)
+    return None
+
+
+def _kinked(box: Box, slope: float) -> Lines:
+    """ReLU and leaky ReLU: the chord above, the steeper of the two sides that fits better below.
+
+    Zhang et al., "Efficient neural network robustness certification with general activation
+    functions", NeurIPS 2018 (CROWN), with its adaptive lower slope.
+    """
+    low, high = box.lower, box.upper
+    crossing = (low < 0) & (high > 0)
+    side = torch.where(high <= 0, slope, 1.0).to(low)
+    width = torch.where(crossing, high - low, torch.ones_like(low))
+    chord = torch.where(crossing, (high - slope * low) / width, side)
+    offset = torch.where(crossing, high * (1 - chord), torch.zeros_like(low))
+    below = torch.where(crossing, torch.where(high > -low, 1.0, slope).to(low), side)
+    return Lines(below, torch.zeros_like(low), chord, offset)
+
+
+def _parallel(box: Box, made: Box, derivative: Any) -> Lines:
+    """Sigmoid and tanh: the smaller slope of the two ends bounds the derivative in between."""
+    slope = torch.minimum(derivative(made.lower), derivative(made.upper))
+    return Lines(
+        slope, made.lower - slope * box.lower, slope, made.upper - slope * box.upper
+    )  # fmt: skip
+
+
+def is_plain(box: Box) -> bool:
+    """Whether windows of a max-pooling lie side by side or overlap, without padding or gaps."""
+    given = box.kwargs
+    return (
+        given.get("padding", 0) in (0, (0, 0))
+        and given.get("dilation", 1) in (1, (1, 1))
+        and not given.get("ceil_mode", False)
+    )
+
+
+def winners(box: Box) -> tuple[Tensor, Tensor]:
+    """In each window of a max-pooling: the entry with the largest lower bound, and if it must win.
+
+    Returns
+    -------
+    pick : int64 Tensor of shape (n, channels, 1, n_windows)
+    decided : bool Tensor of the pooled shape
+    """
+    low, high = _windows(box, box.args[0].lower), _windows(box, box.args[0].upper)
+    pick = low.argmax(dim=2, keepdim=True)
+    rivals = high.scatter(2, pick, -torch.inf).amax(dim=2, keepdim=True)
+    decided = low.gather(2, pick) >= rivals
+    return pick, decided.reshape(box.shape)
+
+
+def picked(box: Box, X: Tensor, pick: Tensor) -> Tensor:
+    """The picked entry of each window: a linear function of `X`."""
+    return _windows(box, X).gather(2, pick).reshape(box.shape)
+
+
+def _windows(box: Box, X: Tensor) -> Tensor:
+    """Entries of each window, shape (n, channels, window size, n_windows)."""
+    size = box.args[1]
+    stride = box.kwargs.get("stride") or (box.args[2] if len(box.args) > 2 else None) or size
+    columns = F.unfold(X, size, stride=stride)
+    return columns.reshape(len(X), X.shape[1], -1, columns.shape[-1])

@@ -1,0 +1,184 @@
+"""Interval rules of torch's functions (interval bound propagation).
+
+Each is exact for its function taken alone. Sources: Gowal et al., "On the effectiveness of
+interval bound propagation for training verifiably robust models", arXiv 1810.12715.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..exceptions import UnsupportedOperationError
+from ._box import RULES, Box
+
+# f(lower) <= f(x) <= f(upper), and linear: shapes, means, padding.
+LINEAR = (
+    torch.flatten, Tensor.flatten, torch.reshape, Tensor.reshape, Tensor.view, torch.squeeze,
+    Tensor.squeeze, torch.unsqueeze, Tensor.unsqueeze, torch.permute, Tensor.permute,
+    torch.transpose, Tensor.transpose, Tensor.contiguous, Tensor.__getitem__, Tensor.mean,
+    torch.mean, torch.sum, Tensor.sum, F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
+    F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, Tensor.expand,
+    torch.repeat_interleave, Tensor.repeat_interleave, Tensor.repeat, torch.unflatten,
+    Tensor.unflatten, Tensor.float, Tensor.double, Tensor.to,
+)  # fmt: skip
+# Monotone, element by element or over windows, not linear.
+MONOTONE = (
+    torch.relu, Tensor.relu, F.relu, F.relu6, torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.tanh,
+    Tensor.tanh, F.tanh, F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool2d,
+    F.hardtanh, F.softplus, F.elu, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
+)  # fmt: skip
+WEIGHTED = (F.linear, F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d)
+
+
+def rule(*functions: Any) -> Any:
+    """Register the interval rule of some torch functions."""
+
+    def register(made: Any) -> Any:
+        RULES.update(dict.fromkeys(functions, made))
+        return made
+
+    return register
+
+
+@rule(*LINEAR, *MONOTONE)
+def _monotone(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
+    return box.map(lambda value: func(value, *args, **kwargs))
+
+
+@rule(*WEIGHTED)
+def _weighted(func: Any, box: Any, weight: Any, bias: Any = None, *args: Any, **kwargs: Any) -> Box:
+    """W m + b ± |W| r around the centre m with radius r."""
+    if isinstance(weight, Box) or isinstance(bias, Box) or not isinstance(box, Box):
+        raise UnsupportedOperationError(f"{func.__name__} with weights that depend on the input")
+    centre = func((box.lower + box.upper) / 2, weight, bias, *args, **kwargs)
+    radius = func((box.upper - box.lower) / 2, weight.abs(), None, *args, **kwargs)
+    nominal = func(box.nominal, weight, bias, *args, **kwargs)
+    return Box(centre - radius, centre + radius, nominal)
+
+
+@rule(F.batch_norm)
+def _batch_norm(
+    func: Any,
+    box: Box,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Box:
+    """An affine map per channel; in training its statistics are those of the clean batch."""
+    nominal = func(
+        box.nominal, running_mean, running_var, weight, bias, training, momentum, eps
+    )  # fmt: skip
+    scale, shift = batch_norm_map(
+        box.nominal, running_mean, running_var, weight, bias, training, eps
+    )  # fmt: skip
+    first, second = scale * box.lower + shift, scale * box.upper + shift
+    return Box(torch.minimum(first, second), torch.maximum(first, second), nominal)
+
+
+def batch_norm_map(
+    nominal: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    eps: float,
+) -> tuple[Tensor, Tensor]:
+    """Scale and shift of each channel, shaped to fit `nominal`."""
+    if training or running_mean is None or running_var is None:
+        over = [dim for dim in range(nominal.ndim) if dim != 1]
+        mean, var = nominal.mean(over), nominal.var(over, unbiased=False)
+    else:
+        mean, var = running_mean, running_var
+    scale = (var + eps).rsqrt() * (1.0 if weight is None else weight)
+    shift = (0.0 if bias is None else bias) - mean * scale
+    shape = (1, -1, *[1] * (nominal.ndim - 2))
+    return scale.reshape(shape), shift.reshape(shape)
+
+
+@rule(F.leaky_relu)
+def _leaky_relu(func: Any, box: Box, negative_slope: float = 0.01) -> Box:
+    if negative_slope < 0:
+        raise UnsupportedOperationError("leaky_relu with a negative slope")
+    return box.map(lambda value: F.leaky_relu(value, negative_slope))
+
+
+@rule(F.pad)
+def _pad(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
+    return box.map(lambda value: F.pad(value, *args, **kwargs))
+
+
+@rule(F.interpolate)
+def _interpolate(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
+    """Nearest and (bi)linear interpolation: averages with weights that are not negative."""
+    if kwargs.get("mode", "nearest") == "bicubic":
+        raise UnsupportedOperationError("interpolate(mode='bicubic')")
+    return box.map(lambda value: func(value, *args, **kwargs))
+
+
+@rule(F.dropout, F.dropout1d, F.dropout2d, F.dropout3d)
+def _dropout(func: Any, box: Box, p: float = 0.5, training: bool = True) -> Box:
+    """One mask for all three: what is dropped is dropped for every point of the box."""
+    if not training or p == 0:
+        return box
+    return box * func(torch.ones_like(box.nominal), p, True)
+
+
+@rule(torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub)
+def _sum(func: Any, first: Any, second: Any, *, alpha: float = 1) -> Box:
+    if func is torch.rsub:
+        first, second = second, first
+    sign = -1.0 if func in (torch.sub, Tensor.sub, torch.rsub) else 1.0
+    one, two = as_box(first), _scaled(as_box(second), sign * float(alpha))
+    return Box(one.lower + two.lower, one.upper + two.upper, one.nominal + two.nominal)
+
+
+@rule(torch.neg, Tensor.neg)
+def _neg(func: Any, box: Box) -> Box:
+    return _scaled(box, -1.0)
+
+
+@rule(torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
+def _scale(func: Any, first: Any, second: Any) -> Box:
+    if isinstance(first, Box) and isinstance(second, Box):
+        raise UnsupportedOperationError(f"{func.__name__} of two values that depend on the input")
+    dividing = func in (torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
+    if dividing and isinstance(second, Box):
+        raise UnsupportedOperationError("division by a value that depends on the input")
+    box, factor = (first, second) if isinstance(first, Box) else (second, first)
+    return _scaled(box, 1 / factor if dividing else factor)
+
+
+@rule(torch.cat, torch.concat)
+def _cat(func: Any, boxes: Any, dim: int = 0) -> Box:
+    parts = [as_box(box) for box in boxes]
+    return Box(
+        torch.cat([part.lower for part in parts], dim),
+        torch.cat([part.upper for part in parts], dim),
+        torch.cat([part.nominal for part in parts], dim),
+    )
+
+
+def as_box(value: Any) -> Box:
+    """A box as it is; a constant as a box without width."""
+    if isinstance(value, Box):
+        return value
+    value = torch.as_tensor(value)
+    return Box(value, value, value)
+
+
+def _scaled(box: Box, factor: Any) -> Box:
+    one, two = factor * box.lower, factor * box.upper
+    if not isinstance(factor, Tensor):
+        low, high = (one, two) if factor >= 0 else (two, one)
+    else:
+        low, high = torch.minimum(one, two), torch.maximum(one, two)
+    return Box(low, high, factor * box.nominal)
