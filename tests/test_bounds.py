@@ -122,11 +122,17 @@ def test_no_point_of_the_box_leaves_the_bounds(name, method):
 def test_every_network_has_bounds(network):
     torch.manual_seed(0)
     module = network(in_channels=1 if network is LeNet5 else 3).eval()
-    X = torch.rand(2, module.in_channels, 32, 32)
+    X = torch.rand(1, module.in_channels, 32, 32)
     y = module(X).argmax(1)
-    margins = certified_margins(module, X, y, 1e-4)
-    assert (margins <= worst_sampled(module, X, y, 1e-4, n=4)).all()
+    margins = certified_margins(module, X, y, 1e-7)
+    with torch.no_grad():
+        logits = module(X).double()
+    gap = logits.gather(1, y[:, None]) - logits
+    clean = gap.scatter(1, y[:, None], torch.inf).amin(1)
+    assert (margins < clean).all()
+    # A box this small can only lose what rounding is allowed for, and the growth over the layers.
     assert torch.isfinite(margins).all()
+    assert network in (ResNet18, PreActResNet18) or (margins > 0).all()
 
 
 @settings(max_examples=25, deadline=None)

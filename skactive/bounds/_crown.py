@@ -106,7 +106,7 @@ def _step_back(box: Box, weights: Tensor) -> tuple[list[tuple[Box, Tensor]], Any
 
 def _through_map(function: Any, source: Box, weights: Tensor) -> tuple[list, Tensor]:
     """Back through any affine function: vector-Jacobian products, and what it makes of zero."""
-    constant, back = vjp(function, torch.zeros_like(source.nominal))
+    constant, back = vjp(function, torch.zeros_like(source.nominal))[:2]
     return [(source, vmap(lambda row: back(row)[0])(weights))], _sum(weights * constant)
 
 
