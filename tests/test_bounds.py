@@ -130,9 +130,9 @@ def test_every_network_has_bounds(network):
     gap = logits.gather(1, y[:, None]) - logits
     clean = gap.scatter(1, y[:, None], torch.inf).amin(1)
     assert (margins < clean).all()
-    # A box this small can only lose what rounding is allowed for, and the growth over the layers.
     assert torch.isfinite(margins).all()
-    assert network in (ResNet18, PreActResNet18) or (margins > 0).all()
+    if network in (LeNet5, VGG8):  # few layers: so small a box loses next to nothing
+        assert (margins > clean - 0.05).all()
 
 
 @settings(max_examples=25, deadline=None)
