@@ -28,11 +28,14 @@ class TrainingData:
     X : container of shape (n_samples, ...)
     y : ndarray of shape (n_samples,)
     weights : ndarray of shape (n_samples,) or None
+    as_is : ndarray of bool of shape (n_samples,) or None
+        Samples that are adversarial examples already, not to be attacked again.
     """
 
     X: Any
     y: NDArray
     weights: NDArray | None = None
+    as_is: NDArray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -40,15 +43,21 @@ class TrainingData:
     def take(self, rows: NDArray) -> TrainingData:
         """Some of the samples, or some of them several times."""
         weights = None if self.weights is None else self.weights[rows]
-        return TrainingData(take_rows(self.X, rows), self.y[rows], weights)
+        as_is = None if self.as_is is None else self.as_is[rows]
+        return TrainingData(take_rows(self.X, rows), self.y[rows], weights, as_is)
 
-    def below(self, X: Any, y: NDArray, *, pixels: bool) -> TrainingData:
-        """Put others below these samples, counting 1."""
+    def below(self, X: Any, y: NDArray, *, pixels: bool, as_is: bool = False) -> TrainingData:
+        """Put others below these samples, counting 1; all of them `as_is` or none."""
         above, below = bytes_as_numbers(self.X, X, pixels=pixels)
         weights = self.weights
         if weights is not None:
             weights = np.concatenate([weights, np.ones(len(y))])
-        return TrainingData(_stacked(above, below), np.concatenate([self.y, y]), weights)
+        masks = self.as_is
+        if masks is not None or as_is:
+            masks = np.zeros(len(self), dtype=bool) if masks is None else masks
+            masks = np.concatenate([masks, np.full(len(y), as_is)])
+        rows, labels = _stacked(above, below), np.concatenate([self.y, y])
+        return TrainingData(rows, labels, weights, masks)
 
 
 @dataclass(frozen=True)
@@ -134,10 +143,9 @@ class LabeledSet:
     def training_data(self, pseudo: tuple | None = None) -> TrainingData:
         """Samples, twins, and for this once pseudo-labelled samples ``(X, y)``."""
         data = TrainingData(self.X, self.y, self.weights)
-        for more in ((self.X_twins, self.y_twins), pseudo or (None, None)):
-            if more[0] is not None:
-                data = data.below(*more, pixels=self.pixels)
-        return data
+        if self.X_twins is not None and self.y_twins is not None:
+            data = data.below(self.X_twins, self.y_twins, pixels=self.pixels, as_is=True)
+        return data if pseudo is None else data.below(*pseudo, pixels=self.pixels)
 
     def found_in(self, pool: Any) -> NDArray[np.bool_]:
         """Which rows of a pool are labelled: by content, or in a Dataset, by position.

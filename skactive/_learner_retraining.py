@@ -14,7 +14,7 @@ from ._adversarial_examples import adversarial_examples
 from ._checks import as_labels, check_row_shape, refuse_unknown_labels
 from ._labeled_set import LabeledSet, reads_pixels
 from ._training import check_warm_startable, final_step
-from ._weights import weight_params
+from ._weights import as_is_params, weight_params
 from .strategies import resolve_strategy
 from .utils.random_state import derive_seed
 
@@ -147,7 +147,8 @@ class RetrainingMixin:
         mix : {"adversarial", "both", "clean"}, default="adversarial"
             What of the selected samples is added to the training data: their adversarial
             examples (as the DRE paper does), those and the samples themselves, or the samples
-            alone, which needs no net.
+            alone, which needs no net. Adversarial examples are trained on as they were made: the
+            net's training attack, which moves all other samples, leaves them alone.
         epochs : int or None, default=None
             Epochs of this training; ``None`` is the net's ``max_epochs``.
         warm_start : {"auto"} or bool, default="auto"
@@ -214,7 +215,8 @@ class RetrainingMixin:
         labeled = labeled.with_twins(examples)
         trained_on = self.labeled_.with_twins(examples) if mix == "adversarial" else labeled
         data = trained_on.training_data()
-        fit_params = {**weight_params(self.estimator, data.weights), **fit_params}
+        weights = weight_params(self.estimator, data.weights)
+        fit_params = {**weights, **as_is_params(self.estimator, data.as_is), **fit_params}
         trained_params = self.estimator.get_params(deep=True)
         started = time.perf_counter()
         warm = self._trains_warm(warm_start, data.y)

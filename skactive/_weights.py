@@ -30,6 +30,14 @@ def check_weights(weights: Any, n: int, what: str = "sample") -> NDArray | None:
     return checked
 
 
+def as_is_params(estimator: Any, as_is: NDArray | None) -> dict[str, Any]:
+    """Fit parameters that tell a net which samples not to attack; none for those that never do."""
+    final = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if as_is is None or not has_fit_parameter(final, "as_is"):
+        return {}
+    return _for_last_step(estimator, "as_is", as_is)
+
+
 def weight_params(estimator: Any, weights: NDArray | None) -> dict[str, Any]:
     """Fit parameters that hand weights to the final step; none for ``None``.
 
@@ -43,13 +51,16 @@ def weight_params(estimator: Any, weights: NDArray | None) -> dict[str, Any]:
     """
     if weights is None:
         return {}
-    in_pipeline = isinstance(estimator, Pipeline)
-    name, final = estimator.steps[-1] if in_pipeline else ("", estimator)
+    final = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not has_fit_parameter(final, "sample_weight"):
         raise TypeError(
             f"sample_weight was passed, but {type(final).__name__}.fit does not take it. Leave it "
             "out, or use a classifier that does."
         )
-    if in_pipeline and not get_config()["enable_metadata_routing"]:
-        return {f"{name}__sample_weight": weights}
-    return {"sample_weight": weights}
+    return _for_last_step(estimator, "sample_weight", weights)
+
+
+def _for_last_step(estimator: Any, name: str, value: NDArray) -> dict[str, Any]:
+    if isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]:
+        return {f"{estimator.steps[-1][0]}__{name}": value}
+    return {name: value}

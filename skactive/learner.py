@@ -29,7 +29,7 @@ from ._training import (
     seeded_clone,
     trains_warm,
 )
-from ._weights import weight_params
+from ._weights import as_is_params, weight_params
 from .strategies import resolve_strategy
 from .strategies._base import candidate_positions
 from .utils.indexing import n_rows, take_rows
@@ -282,7 +282,9 @@ class ActiveLearner(
             check_learns_from_pool(self.estimator)
             pool = labeled.left_of(self._pending.known_pool())
         data, pool_params = with_pool(self.estimator, pool, data, pixels=labeled.pixels)
-        params = {**weight_params(self.estimator, data.weights), **pool_params, **fit_params}
+        weights = weight_params(self.estimator, data.weights)
+        made = as_is_params(self.estimator, data.as_is)
+        params = {**weights, **made, **pool_params, **fit_params}
         trained_params = self.estimator.get_params(deep=True)
         started = time.perf_counter()
         fitted = self._train(data.X, data.y, warm, params)

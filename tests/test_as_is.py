@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import make_pipeline
 from torch.nn import functional as F
 
-from skactive import AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive._objective import Objective
 from skactive.attacks import PGD
 from skactive.datasets import load_digits
+from skactive.retraining import adversarial_examples
+from skactive.strategies import DFAL
 from tests.models import SmallCNN, SmallMLP
 
 ATTACK = PGD(eps=0.3, alpha=0.15, steps=2)
@@ -148,6 +151,75 @@ def test_a_mask_that_is_none_is_refused_before_training(digits, bad):
     assert all(
         torch.equal(a, b) for a, b in zip(before.values(), net.module_.state_dict().values())
     )
+
+
+# -- what learners make --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+@pytest.mark.parametrize("mix", ["adversarial", "both"])
+def test_what_reaches_the_loss_is_within_the_radius_of_the_original(digits, seen, mix, warm_start):
+    learner = ActiveLearner(cnn(max_epochs=2), "random", random_state=0)
+    learner.fit(digits.X_train[:100], digits.y_train[:100])
+    X, y = digits.X_test[:30], digits.y_test[:30]
+    del seen[:]
+    learner.retrain(X, y, mix=mix, epochs=1, warm_start=warm_start)
+    made = dict(zip(keys(learner.X_twins_), X, strict=True))
+    found = [
+        np.abs(trained - made[key]).max()
+        for batch, batch_adv in seen
+        for key, trained in zip(keys(batch), batch_adv, strict=True)
+        if key in made
+    ]
+    assert len(found) == 30
+    assert 0.2 < max(found) <= 0.3 + 1e-6
+    del seen[:]
+    learner.teach(digits.X_test[30:40], digits.y_test[30:40], bootstrap=True)
+    twins, others = moved(seen, learner.X_twins_)
+    assert len(twins) > 0
+    assert (twins == 0).all()
+    assert (others > 0).all()
+
+
+@pytest.mark.parametrize("params", [{}, {"use_pool": True}, {"warm_start": True}], ids=str)
+def test_twins_of_dfal_are_trained_on_as_they_were_found(digits, seen, params):
+    net = cnn(unlabeled="rst") if "use_pool" in params else cnn()
+    learner = ActiveLearner(
+        net, DFAL(n_candidates=10, adversarial_twins=True), random_state=0, **params
+    )
+    learner.fit(digits.X_train[:60], digits.y_train[:60])
+    idx, rows = learner.query(digits.X_train[60:160], n=6)
+    del seen[:]
+    learner.teach(rows, digits.y_train[60:160][idx])
+    twins, _ = moved(seen, learner.X_twins_)
+    assert len(twins) >= len(learner.X_twins_) > 0
+    assert (twins == 0).all()
+
+
+def test_a_pipeline_of_one_step_hands_the_mask_on(digits, seen):
+    learner = ActiveLearner(make_pipeline(cnn()), "random", random_state=0)
+    learner.fit(digits.X_train[:60], digits.y_train[:60])
+    for warm_start in (True, False):
+        learner.retrain(digits.X_test[:9], digits.y_test[:9], warm_start=warm_start)
+        del seen[:-1]
+        twins, _ = moved(seen, learner.X_twins_)
+        assert len(twins) > 0
+        assert (twins == 0).all()
+
+
+def test_examples_as_made_serve_better_than_attacked_again(digits):
+    X, y = digits.X_train[:300], digits.y_train[:300]
+    tests, labels = digits.X_test[:300], digits.y_test[:300]
+    scores = {}
+    for again in (False, True):
+        for seed in range(2):
+            net = cnn(max_epochs=15, random_state=seed).fit(X, y)
+            made = adversarial_examples(net, tests, labels)
+            mask = None if again else np.arange(600) >= 300
+            net.set_params(max_epochs=4)
+            net.partial_fit(np.concatenate([X, made]), np.concatenate([y, labels]), as_is=mask)
+            scores[again, seed] = net.score(digits.X_test[300:], digits.y_test[300:])
+    assert all(scores[False, seed] > scores[True, seed] for seed in range(2))
 
 
 def test_any_table_net_takes_a_mask():
