@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 
@@ -32,6 +31,7 @@ from ._training import (
 from ._weights import as_is_params, weight_params
 from .strategies import resolve_strategy
 from .strategies._base import candidate_positions
+from .strategies._registry import check_cold_start
 from .utils.indexing import n_rows, take_rows
 from .utils.labels import aligned_proba
 from .utils.random_state import derive_seed
@@ -360,11 +360,8 @@ class ActiveLearner(
             strategy.check_estimator(self.estimator_)
             if exclude_labeled and candidates is None:
                 excluded, candidates = self._without_labeled(X_pool, n)
-        elif strategy._capabilities():
-            raise NotFittedError(
-                f"{type(strategy).__name__} asks a fitted model. Call fit with a first labelled "
-                "set, or start with a strategy that needs no model, such as RandomSampling."
-            )
+        else:
+            check_cold_start(strategy)
         started = time.perf_counter()
         found = strategy.select(
             self.estimator_ if fitted else None,

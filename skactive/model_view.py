@@ -10,8 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from torch import Tensor, nn
@@ -30,12 +32,15 @@ from .utils.inputs import as_batch, as_float_tensor
 from .utils.modules import module_device, untouched
 from .utils.random_state import derive_seed
 
-_NET_CAPABILITIES = frozenset({"predict_proba", "embed", "dropout", "gradients", "boundary"})
+_NET_CAPABILITIES = frozenset(
+    {"predict_proba", "logits", "embed", "dropout", "gradients", "boundary"}
+)
 _PLAIN_BATCH = 1 << 14  # rows a scikit-learn estimator predicts at once
 _MAX_PROBA = 1 << 20  # probabilities kept at once while they are scored
 _MAX_DENSE = 1 << 28  # numbers of a sparse matrix made dense (1 GB)
 _WHO_HAS = {
     "predict_proba": "A classifier with predict_proba",
+    "logits": "A net, or a classifier with decision_function",
     "embed": "A net, or a classifier of numeric features",
     "dropout": "A skorch net such as AdversarialNetClassifier",
     "gradients": "A skorch net such as AdversarialNetClassifier",
@@ -56,8 +61,8 @@ class ModelView:
     estimator : the final estimator
     classes_ : ndarray of shape (n_classes,)
     capabilities : frozenset of str
-        Some of ``"predict_proba"``, ``"embed"``, ``"dropout"``, ``"gradients"``,
-        ``"boundary"``.
+        Some of ``"predict_proba"``, ``"logits"``, ``"embed"``, ``"dropout"``,
+        ``"gradients"``, ``"boundary"``, ``"votes"``.
 
     Examples
     --------
@@ -88,6 +93,7 @@ class ModelView:
         self._before = before
         self._caller = caller
         self._batch_size = batch_size
+        self._imputer: SimpleImputer | None = None
 
     @staticmethod
     def of(estimator: Any, *, caller: str | None = None, batch_size: int = 512) -> ModelView:
@@ -142,6 +148,10 @@ class ModelView:
         """Class probabilities, shape (n, n_classes)."""
         raise NotImplementedError
 
+    def logits(self, X: Any) -> NDArray:
+        """Output of the last linear layer, or the decision function, shape (n, d)."""
+        raise self._lacks("logits")
+
     def score_proba(self, X: Any, score: Callable[[NDArray], NDArray]) -> NDArray:
         """`score` of the class probabilities, one number per row, without keeping those of all."""
         rows = Rows.of(X)
@@ -159,7 +169,11 @@ class ModelView:
         return scores
 
     def embed(self, X: Any) -> NDArray:
-        """Embedding, shape (n, d): the last linear layer's input, or the features themselves."""
+        """Embedding, shape (n, d): the last linear layer's input, or the features themselves.
+
+        Of features, a missing value (NaN) counts as the median of its column in the rows that
+        are embedded first, if the estimator takes missing values.
+        """
         return self.predict_proba_and_embed(X)[1]
 
     def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
@@ -217,8 +231,8 @@ def capabilities_of(estimator: Any) -> frozenset[str]:
         return _NET_CAPABILITIES
     if hasattr(estimator, "vote_proba"):
         return frozenset({"embed", "predict_proba", "votes", "dropout"})
-    has_proba = hasattr(estimator, "predict_proba")
-    return frozenset({"embed", "predict_proba"} if has_proba else {"embed"})
+    methods = {"predict_proba": "predict_proba", "logits": "decision_function"}
+    return frozenset({"embed", *(name for name, of in methods.items() if hasattr(estimator, of))})
 
 
 def require_of(estimator: Any, *capabilities: str, caller: str | None = None) -> None:
@@ -275,17 +289,48 @@ class _PlainView(ModelView):
     def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
         return self.predict_proba(X), self.embed(X)
 
+    def logits(self, X: Any) -> NDArray:
+        self.require("logits")
+        rows = Rows.of(X)
+        values = np.concatenate(
+            [
+                self.estimator.decision_function(self.transform(_unlazy(batch)))
+                for _, batch in rows.batches(_PLAIN_BATCH)
+            ]
+        )
+        return values.reshape(len(rows), -1)
+
     def embed(self, X: Any) -> NDArray:
         rows = Rows.of(X)
         features: NDArray | None = None
         for window, batch in rows.batches(_PLAIN_BATCH):
             block = self._flat_features(self.transform(_unlazy(batch)), len(rows))
-            if not np.isfinite(block).all():
-                raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
+            if np.isinf(block).any():
+                raise ValueError("X holds infinite values. Remove or replace them first.")
             if features is None:
                 features = np.empty((len(rows), block.shape[1]), block.dtype)
             features[window] = block
-        return np.empty((0, 0)) if features is None else features
+        return np.empty((0, 0)) if features is None else self._complete(features)
+
+    def _complete(self, features: NDArray) -> NDArray:
+        """Missing values replaced by medians, the same ones for all rows of a query."""
+        if not np.isnan(features).any():
+            return features
+        if not self._takes_nan():
+            raise ValueError(
+                f"X holds NaN, which {type(self.estimator).__name__} does not take. Put a "
+                "SimpleImputer before the classifier in a Pipeline."
+            )
+        if self._imputer is None:
+            self._imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+            self._imputer.fit(features)
+        return self._imputer.transform(features)
+
+    def _takes_nan(self) -> bool:
+        try:
+            return get_tags(self.estimator).input_tags.allow_nan
+        except AttributeError:  # of another library
+            return False
 
     def _flat_features(self, X: Any, n_rows: int) -> NDArray:
         """Features of a block as a dense matrix; sparse ones only if all rows fit in memory."""
@@ -303,11 +348,23 @@ class _PlainView(ModelView):
         X = np.asarray(X)
         if X.dtype.kind not in "fiub":
             raise CapabilityError(
-                f"The embedding of a plain estimator is its numeric features, got dtype {X.dtype}. "
-                "Put the preprocessing into a Pipeline before the classifier."
+                f"{self._caller or 'This'} measures distances between numeric features, got dtype "
+                f"{X.dtype}. Put the preprocessing into a Pipeline before the classifier; without "
+                "a fitted one, start with another strategy, such as 'random'."
             )
-        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        exact = X.dtype == np.float32 or X.dtype.itemsize <= 2
+        dtype = np.float32 if exact else np.float64
         return X.reshape(len(X), -1).astype(dtype, copy=False)
+
+
+class InputView(_PlainView):
+    """The rows themselves, where there is no model: numbers, flattened."""
+
+    def __init__(self, *, caller: str | None = None) -> None:
+        super().__init__(None, caller=caller)
+
+    def _takes_nan(self) -> bool:
+        return True
 
 
 class _CommitteeView(_PlainView):
@@ -387,6 +444,9 @@ class NetView(ModelView):
     def predict_proba(self, X: Any) -> NDArray:
         logits, _ = forward_in_batches(self._eager, X, self.net_inputs, batch_size=self._batch_size)
         return _softmax(logits, len(self.classes_))
+
+    def logits(self, X: Any) -> NDArray:
+        return forward_in_batches(self._eager, X, self.net_inputs, batch_size=self._batch_size)[0]
 
     def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
         with self._layers_needed("embed"):

@@ -212,7 +212,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
 
     def _first_samples(self, X: Any, y: NDArray, n: int, budget: int, seed: int) -> NDArray:
         strategy = resolve_strategy(self.initial_strategy)
-        if strategy._capabilities():
+        if strategy.needs_model():
             raise ValueError(
                 f"initial_strategy must need no model, but {type(strategy).__name__} does. Use "
                 "'random', or CoreSet(embedding='input')."

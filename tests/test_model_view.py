@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from numpy.testing import assert_allclose
+from scipy.special import softmax
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -39,8 +40,10 @@ def pool(digits):
 
 def test_a_net_tells_everything(net, pool):
     view = ModelView.of(net)
-    assert view.capabilities == {"predict_proba", "embed", "dropout", "gradients", "boundary"}
+    known = {"predict_proba", "logits", "embed", "dropout", "gradients", "boundary"}
+    assert view.capabilities == known
     assert_allclose(view.predict_proba(pool), net.predict_proba(pool), atol=1e-6)
+    assert_allclose(softmax(view.logits(pool), axis=1), net.predict_proba(pool), atol=1e-6)
     with torch.no_grad():
         expected = nn.Sequential(*list(net.module_)[:-1]).eval()(torch.as_tensor(pool)).numpy()
     assert_allclose(view.embed(pool), expected, atol=1e-5)
@@ -103,7 +106,8 @@ def test_plain_estimators_tell_probabilities_and_features(digits):
         flat[:300], y[:300]
     )
     view = ModelView.of(pipe, caller="Somebody")
-    assert view.capabilities == {"predict_proba", "embed"}
+    assert view.capabilities == {"predict_proba", "logits", "embed"}
+    assert_allclose(view.logits(flat), pipe.decision_function(flat))
     assert_allclose(view.predict_proba(flat), pipe.predict_proba(flat))
     assert_allclose(view.embed(flat), pipe[0].transform(flat), rtol=1e-5)
     for method, capability in (

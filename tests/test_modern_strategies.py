@@ -9,8 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import rel_entr
 from scipy.stats import chisquare
 from sklearn.datasets import load_iris, make_blobs
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from skactive.exceptions import CapabilityError
 from skactive.kernels import badge, batch_bald, coverage
 from skactive.kernels.badge import badge_select
 from skactive.kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
@@ -23,6 +25,7 @@ from skactive.strategies import (
     CoreSet,
     MaxEntropy,
     ProbCover,
+    RobustCoreSet,
     Subsample,
     TypiClust,
     UHerding,
@@ -280,6 +283,47 @@ def test_cluster_margin_goes_round_the_clusters():
     assert_array_equal(cluster[picks], [1, 2, 0, 1, 2, 0, 2])
     labels = coverage.cluster_labels(make_blobs(500, centers=3, random_state=0)[0], 3, 100, rng())
     assert len(np.unique(labels)) == 3
+
+
+# -- robust core-set ------------------------------------------------------------------------------
+
+
+def smallest_radius(X, n, n_outliers):
+    def radius(subset):
+        nearest = np.linalg.norm(X[:, None] - X[list(subset)], axis=2).min(axis=1)
+        return np.sort(nearest)[-1 - n_outliers]
+
+    return min(radius(subset) for subset in itertools.combinations(range(len(X)), n))
+
+
+@pytest.mark.parametrize(("outliers", "left_out"), [(1e-4, 1), (0, 0), (0.0, 0), (2, 2), (0.2, 2)])
+def test_a_robust_core_set_leaves_outliers_out(outliers, left_out):
+    for seed in range(5):
+        X = rng(seed).normal(size=(10, 2))
+        X[[2, 7]] += [[40.0, 0.0], [0.0, 90.0]]
+        strategy = RobustCoreSet(embedding="input", outliers=outliers, random_state=seed)
+        picks = strategy.query(None, X, n=2)
+        nearest = np.linalg.norm(X[:, None] - X[picks], axis=2).min(axis=1)
+        reached = np.sort(nearest)[-1 - left_out]
+        assert reached == pytest.approx(smallest_radius(X, 2, left_out), rel=1e-3)
+
+
+def test_a_robust_core_set_is_robust_by_default():
+    X = np.r_[rng().normal(size=(60, 2)), [[500.0, 500.0]]]
+    assert 60 not in RobustCoreSet(embedding="input", random_state=0).query(None, X, n=3)
+    assert 60 in CoreSet(embedding="input", random_state=0).query(None, X, n=3)
+
+
+@pytest.mark.parametrize("strategy", [CoreSet, RobustCoreSet, TypiClust])
+def test_distances_in_the_logits_are_those_of_the_decision_function(strategy, iris):
+    model, X, _ = iris
+    logits = strategy("logits", random_state=0).query(model, X, 5, X_labeled=X[:9])
+    assert_array_equal(
+        logits,
+        strategy(model.decision_function, random_state=0).query(model, X, 5, X_labeled=X[:9]),
+    )
+    with pytest.raises(CapabilityError, match="needs 'logits', which RandomForest.* does not"):
+        strategy("logits").query(RandomForestClassifier().fit(X[:60], X[:60, 0] > 5), X, 3)
 
 
 # -- wrappers -------------------------------------------------------------------------------------

@@ -3,20 +3,25 @@
 import copy
 import inspect
 import pickle
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skactive.strategies as strategies_module
-from skactive import AdversarialNetClassifier, Committee
+from skactive import ActiveLearner, AdversarialNetClassifier, Committee
 from skactive.exceptions import CapabilityError
 from skactive.strategies import (
     FunctionStrategy,
@@ -255,6 +260,80 @@ def test_a_pool_of_the_wrong_shape_or_with_nan_is_refused(fitted, name):
     holed[:, 0, 2, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         make(name).query(model, holed, 3)
+
+
+COLD = {"random", "coreset", "robust_coreset", "typiclust", "probcover", "uherding"}
+
+
+@pytest.mark.parametrize("name", all_strategies())
+def test_an_unfitted_learner_starts_with_a_strategy_or_says_with_which(name, digits):
+    images = digits[0][:60]
+    learner = ActiveLearner(
+        LogisticRegression() if name not in NET_ONLY | COMMITTEE_ONLY else small_net(), name
+    )
+    if name not in COLD:
+        with pytest.raises(NotFittedError, match="asks a fitted model") as caught:
+            learner.query(images, n=5)
+        assert set(re.findall(r"'(\w+)'", str(caught.value))) == COLD
+        return
+    flat = images.reshape(60, -1)
+    picks, _ = learner.set_params(random_state=0).query(flat, n=5)
+    assert len(set(picks)) == 5
+    pools = [images, torch.from_numpy(images), csr_matrix(flat), pd.DataFrame(flat)]
+    for pool in pools:
+        assert_array_equal(learner.query(pool, n=5)[0], picks)
+    learner.teach(flat[picks], digits[1][picks])
+    assert len(learner.query(flat, n=5)[0]) == 5
+
+
+def test_a_cold_start_among_strings_names_a_way_out():
+    learner = ActiveLearner(LogisticRegression(), "typiclust")
+    with pytest.raises(CapabilityError, match="TypiClust .* numeric features, got .*'random'"):
+        learner.query(["one", "two", "three"], n=1)
+
+
+def test_wrappers_start_as_what_they_wrap(digits):
+    images = digits[0][:60]
+    learner = ActiveLearner(LogisticRegression(), strategies_module.Subsample("typiclust", 30))
+    assert len(learner.query(images, n=5)[0]) == 5
+    for strategy in (WRAPPERS["combined"](), WRAPPERS["balanced"](), WRAPPERS["subsample"]()):
+        with pytest.raises(NotFittedError, match="'typiclust'"):
+            ActiveLearner(LogisticRegression(), strategy).query(images, n=5)
+
+
+EMBEDDED = ["coreset", "robust_coreset", "typiclust", "probcover", "uherding"]
+EMBEDDED += ["badge", "clustermargin", "dre_diverse"]
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_missing_values_stop_no_classifier_that_takes_them(name):
+    X, y = load_iris(return_X_y=True)
+    X = X[np.random.default_rng(0).permutation(150)]
+    X[np.random.default_rng(1).random(X.shape) < 0.1] = np.nan
+    X[50:, 3] = np.nan  # a column of nothing else
+    model = HistGradientBoostingClassifier(max_iter=5).fit(X[:50], y[:50])
+    picks = make(name).query(model, X[50:], 8, X_labeled=X[:50])
+    assert len(set(picks)) == 8
+    # The same as if the median had stood there, for the pool and the labelled rows.
+    medians = [*np.nanmedian(X[50:, :3], axis=0), 0.0]
+    filled = np.where(np.isnan(X), medians, X)
+
+    class Same(HistGradientBoostingClassifier):
+        def predict_proba(self, X_filled):
+            rows = [np.flatnonzero((filled == row).all(axis=1))[0] for row in X_filled]
+            return model.predict_proba(X[rows])
+
+    same = Same(max_iter=5).fit(filled[:50], y[:50])
+    assert_array_equal(picks, make(name).query(same, filled[50:], 8, X_labeled=filled[:50]))
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_missing_values_are_refused_where_the_classifier_takes_none(name, fitted):
+    model, pool = fitted["logistic regression"]
+    holed = pool.copy()
+    holed[3, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN.*LogisticRegression|LogisticRegression.*NaN"):
+        make(name).query(model, holed, 5)
 
 
 SCORING = [name for name in NAMES if isinstance(make(name), ScoringStrategy)]

@@ -49,7 +49,7 @@ class Query:
     Attributes
     ----------
     model : ModelView or None
-        What the estimator can tell; ``None`` for strategies that need no model.
+        What the estimator can tell; ``None`` where there is none, or no need of it.
     X : Rows
         The candidates. Model view methods take it as it is; ``X.batches`` walks it.
     n : int
@@ -103,7 +103,7 @@ class QueryStrategy(BaseEstimator):
         Parameters
         ----------
         estimator : fitted estimator, Pipeline or learner
-            ``None`` is enough for strategies that need no model.
+            ``None`` is enough for strategies that need no model (see `needs_model`).
         X_pool : array-like of shape (n_pool, ...)
             Unlabelled samples: array of any dimension, sparse matrix, DataFrame, tensor,
             memmap, list or torch Dataset. Neither copied nor modified.
@@ -229,9 +229,20 @@ class QueryStrategy(BaseEstimator):
         """Capabilities needed with the present parameters."""
         return self._requires
 
+    def needs_model(self) -> bool:
+        """Whether a query needs a fitted model; ``False`` if it can start a learner.
+
+        Returns
+        -------
+        needed : bool
+            With the present parameters. A strategy that has a use for a model, but can do
+            without, overrides this, and is then given ``query.model = None``.
+        """
+        return bool(self._capabilities())
+
     def _view(self, estimator: Any) -> Any:
         needs = self._capabilities()
-        if not needs:
+        if not needs or (estimator is None and not self.needs_model()):
             return None
         view = ModelView.of(estimator, caller=type(self).__name__)
         view.require(*needs)

@@ -12,10 +12,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..kernels.k_center import k_center_greedy
 from ..kernels.robust_k_center import robust_k_center
+from ..model_view import InputView
 from ..utils.indexing import Rows, n_rows
 from ._base import Query, QueryStrategy, Selection
 
-_CAPABILITY = {"penultimate": "embed", "proba": "predict_proba", "input": "embed"}
+_CAPABILITIES = {
+    "penultimate": ("embed",),
+    "logits": ("logits",),
+    "proba": ("predict_proba",),
+    "input": (),
+}
 
 
 class _CoverStrategy(QueryStrategy):
@@ -23,33 +29,35 @@ class _CoverStrategy(QueryStrategy):
 
     _parameter_constraints: ClassVar[dict] = {
         **QueryStrategy._parameter_constraints,
-        "embedding": [StrOptions(set(_CAPABILITY)), callable],
+        "embedding": [StrOptions(set(_CAPABILITIES)), callable],
     }
 
     embedding: str | Callable
 
     def _capabilities(self) -> tuple[str, ...]:
-        if self.embedding in ("penultimate", "proba"):
-            return (_CAPABILITY[self.embedding],)
-        return ()
+        return () if callable(self.embedding) else _CAPABILITIES[self.embedding]
+
+    def needs_model(self) -> bool:
+        return self.embedding in ("logits", "proba")
 
     def _embed(self, model: Any, X: Any) -> NDArray:
         rows = Rows.of(X)
-        if self.embedding == "penultimate":
-            return model.embed(rows)
-        if self.embedding == "proba":
-            return model.predict_proba(rows)
-        values = rows.materialise()
         if callable(self.embedding):
-            values = self.embedding(values)
-        values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
-        return values.reshape(len(rows), -1)
+            values = self.embedding(rows.materialise())
+            values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+            return values.reshape(len(rows), -1)
+        if self.embedding == "logits":
+            return model.logits(rows)
+        return model.predict_proba(rows) if self.embedding == "proba" else model.embed(rows)
 
     def _points_and_centers(self, query: Query) -> tuple[NDArray, NDArray | None]:
-        points = self._embed(query.model, query.X)
+        model = query.model
+        if model is None or self.embedding == "input":
+            model = InputView(caller=type(self).__name__)
+        points = self._embed(model, query.X)
         if query.X_labeled is None or n_rows(query.X_labeled) == 0:
             return points, None
-        return points, self._embed(query.model, query.X_labeled)
+        return points, self._embed(model, query.X_labeled)
 
 
 class CoreSet(_CoverStrategy):
@@ -60,10 +68,19 @@ class CoreSet(_CoverStrategy):
 
     Parameters
     ----------
-    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
-        Where distances are measured: the input of the net's last linear layer (the input
-        itself for other estimators), the class probabilities (what the DRE paper's released
-        code uses), the raw input, or a function of the raw rows giving ``(n, d)``.
+    embedding : {"penultimate", "logits", "proba", "input"} or callable, default="penultimate"
+        Where distances are measured:
+
+        - ``"penultimate"``: the input of the net's last linear layer; for other estimators
+          the features that reach them; without a fitted model, as in the first query of an
+          unfitted learner, the raw input.
+        - ``"logits"``: that layer's output (the decision function of other estimators), which
+          the DFAL paper uses.
+        - ``"proba"``: the class probabilities, which the DRE paper's released code uses.
+        - ``"input"``: the raw input, flattened. Steps of a Pipeline are not applied.
+        - A function of the raw rows giving ``(n, d)``.
+
+        Among raw input and features a missing value (NaN) counts as the median of its column.
     random_state : None, int, RandomState or Generator, default=None
         Draws the first sample when nothing is labelled.
 
@@ -101,10 +118,12 @@ class RobustCoreSet(_CoverStrategy):
 
     Parameters
     ----------
-    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
-        See `CoreSet`.
-    outliers : float in [0, 1), default=1e-4
-        Share of the pool that need not be covered (Ξ = share · pool size, rounded).
+    embedding : {"penultimate", "logits", "proba", "input"} or callable, default="penultimate"
+        See `CoreSet`; the DFAL paper's core-set is this strategy with ``"logits"``.
+    outliers : int or float, default=1e-4
+        How many samples of the pool need not be covered (int >= 0), or which share of it
+        (float in [0, 1); rounded, at least one sample unless it is 0). The default is the
+        paper's, where it is 5 of 50,000; of any pool up to `max_points` it is one.
     time_limit : float, default=60.0
         Seconds for the whole search. When they are over, the best cover so far (the greedy
         one at worst) is used, and the ``skactive`` logger says so.
@@ -122,14 +141,17 @@ class RobustCoreSet(_CoverStrategy):
     --------
     >>> import numpy as np
     >>> from skactive.strategies import RobustCoreSet
-    >>> X = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
-    >>> RobustCoreSet(embedding="input").query(None, X, n=1)
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [99.0]])
+    >>> RobustCoreSet(embedding="input").query(None, X, n=1)  # 99 is left out
     array([2])
     """
 
     _parameter_constraints: ClassVar[dict] = {
         **_CoverStrategy._parameter_constraints,
-        "outliers": [Interval(Real, 0, 1, closed="left")],
+        "outliers": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(Real, 0, 1, closed="left"),
+        ],
         "time_limit": [Interval(Real, 0, None, closed="neither")],
         "max_points": [Interval(Integral, 1, None, closed="left")],
     }
@@ -137,7 +159,7 @@ class RobustCoreSet(_CoverStrategy):
     def __init__(
         self,
         embedding: str | Callable = "penultimate",
-        outliers: float = 1e-4,
+        outliers: int | float = 1e-4,
         time_limit: float = 60.0,
         max_points: int = 5000,
         *,
@@ -155,9 +177,14 @@ class RobustCoreSet(_CoverStrategy):
             points,
             query.n,
             centers,
-            n_outliers=round(self.outliers * len(points)),
+            n_outliers=self._n_outliers(len(points)),
             time_limit=self.time_limit,
             max_points=self.max_points,
             rng=query.rng,
         )
         return Selection(result.indices)
+
+    def _n_outliers(self, n_points: int) -> int:
+        if isinstance(self.outliers, Integral) or self.outliers == 0:
+            return int(self.outliers)
+        return max(1, round(self.outliers * n_points))

@@ -23,9 +23,9 @@ class TypiClust(_CoverStrategy):
 
     Parameters
     ----------
-    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
-        Where clusters are looked for (see `CoreSet`); ``"input"`` or a function need no model,
-        for a cold start.
+    embedding : {"penultimate", "logits", "proba", "input"} or callable, default="penultimate"
+        Where clusters are looked for (see `CoreSet`). Without a fitted model, for a cold
+        start, ``"penultimate"`` is the raw input too.
     max_clusters : int, default=500
     n_neighbors : int, default=20
         Typicality is 1 / mean distance to that many neighbours in the cluster (half of the
@@ -98,7 +98,7 @@ class ProbCover(_CoverStrategy):
     purity : float in (0, 1), default=0.95
     n_classes : int, default=10
         Clusters for the estimate of the radius.
-    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
+    embedding : {"penultimate", "logits", "proba", "input"} or callable, default="penultimate"
         See `TypiClust`.
     random_state : None, int, RandomState or Generator, default=None
 
@@ -163,8 +163,8 @@ class UHerding(_CoverStrategy):
     Parameters
     ----------
     weighted : bool, default=True
-        ``False`` weighs all samples alike: MaxHerding, which needs no model with
-        ``embedding="input"``.
+        ``False`` weighs all samples alike (MaxHerding), as does a cold start without a fitted
+        model.
     width : float or None, default=None
         Of the kernel; ``None`` takes the smallest distance between labelled samples (1 if
         there are none), which shrinks as labels are added.
@@ -172,7 +172,7 @@ class UHerding(_CoverStrategy):
         Divides the logits before the margin is taken.
     max_points : int, default=5000
         Larger pools are represented by a random part of that size.
-    embedding : {"penultimate", "proba", "input"} or callable, default="penultimate"
+    embedding : {"penultimate", "logits", "proba", "input"} or callable, default="penultimate"
         See `TypiClust`.
     random_state : None, int, RandomState or Generator, default=None
 
@@ -228,11 +228,13 @@ class UHerding(_CoverStrategy):
         points = _normalised(points[rows])
         centers = points[:0] if centers is None else _normalised(centers)
         width = self.width or _smallest_distance(centers)
-        weights = self._weights(query)[rows] if self.weighted else np.ones(len(rows))
+        weights = self._weights(query)[rows]
         picks, gains = coverage.herding_select(points, centers, weights, query.n, width)
         return Selection(rows[picks], gains)
 
     def _weights(self, query: Query) -> NDArray:
+        if query.model is None or not self.weighted:
+            return np.ones(len(query.X))
         proba = query.model.predict_proba(query.X).astype(np.float64)
         powered = proba ** (1 / self.temperature)
         return 1 + uncertainty.negative_margin(powered / powered.sum(axis=1, keepdims=True))

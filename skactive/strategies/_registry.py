@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from sklearn.exceptions import NotFittedError
+
 from ._base import FunctionStrategy, QueryStrategy
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
@@ -74,6 +76,16 @@ def all_strategies() -> dict[str, type[QueryStrategy]]:
     'DRE'
     """
     return dict(_STRATEGIES)
+
+
+def check_cold_start(strategy: QueryStrategy) -> None:
+    """Raise a `NotFittedError` naming others if a strategy cannot start without a model."""
+    if strategy.needs_model():
+        others = [name for name, cls in _STRATEGIES.items() if not cls().needs_model()]
+        raise NotFittedError(
+            f"{type(strategy).__name__} asks a fitted model. Call fit with a first labelled set, "
+            f"or start with a strategy that needs no model: {', '.join(map(repr, others))}."
+        )
 
 
 def resolve_strategy(strategy: Any) -> QueryStrategy:

@@ -85,6 +85,9 @@ class _Wrapper(QueryStrategy):
     def _capabilities(self) -> tuple[str, ...]:
         return resolve_strategy(self.strategy)._capabilities()
 
+    def needs_model(self) -> bool:
+        return resolve_strategy(self.strategy).needs_model()
+
     def _inner(self, query: Query, X: Rows, n: int) -> Selection:
         """What the wrapped strategy picks from a part of the candidates."""
         return resolve_strategy(self.strategy)._select(
@@ -159,6 +162,9 @@ class ClassBalanced(_Wrapper):
 
     def _capabilities(self) -> tuple[str, ...]:
         return tuple({*super()._capabilities(), "predict_proba"})
+
+    def needs_model(self) -> bool:
+        return True
 
     def _select(self, query: Query) -> Selection:
         predicted = query.model.predict_proba(query.X).argmax(axis=1)
