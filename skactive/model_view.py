@@ -492,7 +492,7 @@ class NetView(ModelView):
         )
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
-        attack = self._deepfool(deepfool)
+        attack = self.deepfool(deepfool)
         # Larger batches than the attack's own keep its working set full.
         return self._by_batch(
             X, lambda inputs: (attack(self.logits_module, inputs).distance,), 16 * self._batch_size
@@ -510,14 +510,14 @@ class NetView(ModelView):
             logits,
             lambda positions: self.net_inputs(rows.take(positions)),
             n,
-            self._deepfool(deepfool),
+            self.deepfool(deepfool),
             rng,
         )
 
     def adversarial_twins(
         self, X: Any, deepfool: DeepFool | None = None
     ) -> tuple[NDArray, NDArray]:
-        attack = self._deepfool(deepfool)
+        attack = self.deepfool(deepfool)
         if self._before is not None:
             raise CapabilityError(
                 f"{self._caller or 'This'} makes adversarial twins of the net's own input, "
@@ -531,7 +531,8 @@ class NetView(ModelView):
         moved, distance = self._by_batch(X, twins, 16 * self._batch_size)
         return moved, distance
 
-    def _deepfool(self, deepfool: DeepFool | None) -> DeepFool:
+    def deepfool(self, deepfool: DeepFool | None = None) -> DeepFool:
+        """The attack that is given, or the default one within the net's range of inputs."""
         if deepfool is not None:
             return deepfool
         return DeepFool(bounds=getattr(self.estimator, "bounds_", (0, 1)))

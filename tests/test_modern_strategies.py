@@ -344,6 +344,11 @@ def test_combined_ranks_are_weighted_means(iris):
         (["mcp"], None, "picks a set"),
         ([], None, "nothing to combine"),
         (["margin"], [1, 2], "one number for each"),
+        (["margin"], [-1], "none negative"),
+        (["margin", "entropy"], [2, -1], "none negative"),
+        (["margin"], [np.nan], "finite"),
+        (["batchbald"], None, "BatchBALD picks a set. These do: entropy, gini"),
+        (["margin", "powerbald"], None, "PowerBALD picks a set"),
     ):
         with pytest.raises(ValueError, match=message):
             Combine(strategies, weights).query(model, X, 3)

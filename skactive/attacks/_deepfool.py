@@ -57,7 +57,8 @@ class DeepFool(BaseEstimator):
     exhaustive : bool, default=False
         Linearise the boundaries to all classes in each step. By default only the two nearest
         by logit gap, and a further one only where its gap is small enough for its boundary to
-        be nearer, if its gradient is at most twice the largest seen.
+        be nearer, if its gradient is at most twice the largest seen. Where it is larger, the
+        distance found is too long, which occurs in adversarially trained nets.
     batch_size : int, default=256
         Samples worked on at once. One that is finished leaves and the next one takes its place.
 

@@ -284,6 +284,9 @@ class ScoringStrategy(QueryStrategy):
     **larger = ask first, always**.
     """
 
+    # Whether the picks are the highest scores; not where they are chosen together or drawn.
+    _ranks_by_score: ClassVar[bool] = True
+
     def score_samples(self, estimator: Any, X: Any) -> NDArray:
         """Score samples; the larger, the sooner asked.
 

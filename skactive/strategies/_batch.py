@@ -72,6 +72,7 @@ class BatchBALD(BALD):
     active learning", NeurIPS 2019.
     """
 
+    _ranks_by_score: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict] = {
         **_DropoutStrategy._parameter_constraints,
         "n_configurations": [Interval(Integral, 1, None, closed="left")],
@@ -113,6 +114,7 @@ class PowerBALD(BALD):
     TMLR 2023.
     """
 
+    _ranks_by_score: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict] = {
         **_DropoutStrategy._parameter_constraints,
         "kind": [StrOptions({"power", "softmax", "softrank"})],

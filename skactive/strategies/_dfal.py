@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..attacks import DeepFool
@@ -32,10 +33,13 @@ class DFAL(ScoringStrategy):
     deepfool : DeepFool or None, default=None
         The attack; ``None`` is ``DeepFool()``.
     exhaustive : bool, default=False
-        Attack every candidate to the end. By default only those whose gap between the two
-        largest logits is small enough for them to be among the `n` nearest, and none of them
-        further than that (see `skactive.kernels.nearest_boundary`): the same picks, unless the
-        network is somewhere much steeper than anywhere the attack has been.
+        Exact distances: every candidate is attacked to the end, and each step of the attack
+        linearises the boundaries to all classes (`DeepFool`'s own ``exhaustive``). By default
+        only those candidates whose gap between the two largest logits is small enough for them
+        to be among the `n` nearest are attacked, none of them further than that (see
+        `skactive.kernels.nearest_boundary`), and towards the classes that look nearest: the
+        same picks, unless the network is somewhere much steeper than anywhere the attack has
+        been.
     random_state : None, int, RandomState or Generator, default=None
         Draws the candidates and orders ties.
 
@@ -74,7 +78,7 @@ class DFAL(ScoringStrategy):
         self.exhaustive = exhaustive
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
-        return -model.boundary_distances(X, deepfool=self.deepfool)
+        return -model.boundary_distances(X, deepfool=self._attack(model))
 
     def _select(self, query: Query) -> Selection:
         attacked = self._draw_candidates(query)
@@ -86,8 +90,13 @@ class DFAL(ScoringStrategy):
         best = top_k(scores, query.n, query.rng)
         twins = None
         if self.adversarial_twins:
-            twins, _ = query.model.adversarial_twins(rows.subset(best), deepfool=self.deepfool)
+            attack = self._attack(query.model)
+            twins, _ = query.model.adversarial_twins(rows.subset(best), deepfool=attack)
         return Selection(attacked[best], scores[best], twins=twins)
+
+    def _attack(self, model: Any) -> DeepFool:
+        attack = model.deepfool(self.deepfool)
+        return clone(attack).set_params(exhaustive=True) if self.exhaustive else attack
 
     def _draw_candidates(self, query: Query) -> NDArray:
         n_pool = len(query.X)

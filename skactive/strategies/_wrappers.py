@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 
 from ..utils.indexing import Rows
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
-from ._registry import resolve_strategy
+from ._registry import all_strategies, resolve_strategy
 
 
 class Combine(ScoringStrategy):
@@ -21,8 +21,11 @@ class Combine(ScoringStrategy):
     Parameters
     ----------
     strategies : list of str or ScoringStrategy
+        Such as rank the samples by their scores: none that picks a set, as `MCP` does, a batch
+        together (`BatchBALD`), or by drawing lots (`PowerBALD`). `CEAL` counts by its entropy,
+        without its pseudo-labels, and `DFAL` by its distances, without a draw of candidates.
     weights : list of float or None, default=None
-        One for each, not all zero; ``None`` weighs them alike.
+        One for each, none negative, not all zero; ``None`` weighs them alike.
     random_state : None, int, RandomState or Generator, default=None
 
     Examples
@@ -50,10 +53,11 @@ class Combine(ScoringStrategy):
     def _parts(self) -> list[ScoringStrategy]:
         parts = [resolve_strategy(strategy) for strategy in self.strategies]
         for part in parts:
-            if not isinstance(part, ScoringStrategy):
+            if not _ranks_by_score(part):
+                ranking = [name for name, cls in all_strategies().items() if _ranks_by_score(cls())]
                 raise ValueError(
-                    f"Combine needs strategies that score each sample; {type(part).__name__} picks "
-                    "a set."
+                    "Combine needs strategies that rank each sample by its score; "
+                    f"{type(part).__name__} picks a set. These do: {', '.join(ranking)}."
                 )
         if not parts:
             raise ValueError("strategies is empty: there is nothing to combine.")
@@ -64,14 +68,29 @@ class Combine(ScoringStrategy):
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
         parts = self._parts()
-        weights = np.ones(len(parts)) if self.weights is None else np.asarray(self.weights, float)
-        if weights.shape != (len(parts),) or not weights.any():
-            raise ValueError(
-                f"weights must hold one number for each of the {len(parts)} strategies, not all "
-                f"zero, got {self.weights!r}."
-            )
+        weights = self._checked_weights(len(parts))
         ranks = [rankdata(part._score_checked(model, X, rng)) for part in parts]
         return np.average(ranks, axis=0, weights=weights) / len(X)
+
+    def _checked_weights(self, n_parts: int) -> NDArray:
+        if self.weights is None:
+            return np.ones(n_parts)
+        weights = np.asarray(self.weights, float)
+        if (
+            weights.shape != (n_parts,)
+            or not (np.isfinite(weights) & (weights >= 0)).all()
+            or not weights.any()
+        ):
+            raise ValueError(
+                f"weights must hold one number for each of the {n_parts} strategies, finite, none "
+                f"negative and not all zero, got {self.weights!r}. To ask for the opposite of a "
+                "score, write a ScoringStrategy that negates it."
+            )
+        return weights
+
+
+def _ranks_by_score(strategy: QueryStrategy) -> bool:
+    return isinstance(strategy, ScoringStrategy) and strategy._ranks_by_score
 
 
 class _Wrapper(QueryStrategy):
