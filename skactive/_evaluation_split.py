@@ -10,6 +10,7 @@ from sklearn.metrics import check_scoring
 
 from .exceptions import DataLeakageError
 from .utils.indexing import n_rows, take_rows
+from .utils.labels import refuse_missing_labels, unknown_labels
 from .utils.random_state import numpy_generator
 from .utils.row_keys import row_keys
 
@@ -45,7 +46,7 @@ class EvaluationSplit:
     Raises
     ------
     ValueError
-        If `X` and `y` do not fit together, or a part would be empty.
+        If `X` and `y` do not fit together, labels are missing, or a part would be empty.
 
     Examples
     --------
@@ -83,6 +84,7 @@ class EvaluationSplit:
                 f"X and y must have the same number of samples: X has {n_rows(X)}, y has shape "
                 f"{y.shape}."
             )
+        refuse_missing_labels(y.tolist())
         if not 0 < share < 1:
             raise ValueError(f"share must be between 0 and 1, got {share}.")
         self._X, self._y = X, y
@@ -194,8 +196,16 @@ class EvaluationSplit:
         ------
         DataLeakageError
             See `check`.
+        ValueError
+            If the learner knows none of the labels.
         """
         self.check(learner)
+        unknown = unknown_labels(self.y_evaluation, getattr(learner, "classes_", self._y))
+        if len(unknown) == len(np.unique(self.y_evaluation)):
+            raise ValueError(
+                f"The learner knows none of the labels {unknown} that are to measure it: it knows "
+                f"{np.asarray(learner.classes_).tolist()}. Pass labels as they were in fit."
+            )
         scorer = check_scoring(learner, scoring=scoring)
         return float(scorer(learner, self.X_evaluation, self.y_evaluation))
 

@@ -7,18 +7,24 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import check_scalar, column_or_1d
 from torch import Tensor
 
+from ._black_box import BlackBoxTarget, NetTarget
 from .attacks import Attack, AutoAttack, resolve_attack
 from .attacks._autoattack import warn_if_masked
+from .attacks._tabular_square import for_rows
+from .exceptions import CapabilityError
 from .model_view import ModelView, NetView
 from .utils.indexing import Rows
+from .utils.labels import encode_labels, unknown_labels
 from .utils.progress import shown
 from .utils.random_state import derive_seed, torch_generator
 
@@ -66,24 +72,37 @@ class Evaluation:
         batch_size: int = 256,
         random_state: Any = 0,
     ) -> None:
-        self.rows = Rows.of(X)
-        y = np.asarray(y)
+        check_scalar(batch_size, "batch_size", Integral, min_val=1)
+        self.rows, y = Rows.of(X), column_or_1d(y, warn=True)
         if len(self.rows) != len(y) or len(y) == 0:
             raise ValueError(
                 f"X and y must have the same, non-zero number of samples: X has {len(self.rows)}, "
                 f"y has {len(y)}."
             )
         view = ModelView.of(estimator, caller="robust_accuracy_score", batch_size=batch_size)
-        view.require("gradients")
-        assert isinstance(view, NetView)
-        self.view = view
         if bounds is None and not isinstance(attack, Attack):
             bounds = getattr(view.estimator, "bounds_", None)
         self.attack = resolve_attack(attack, eps=eps, bounds=bounds)
         self.attack._check_params()
-        self.y = _encode(y, view.classes_)
+        self.classes = _classes(view)
+        self.y = _encoded(y, self.classes, estimator)
+        self.target = self._targeted(view)
         self.batch_size = batch_size
         self.seed = derive_seed(random_state)
+
+    def _targeted(self, view: ModelView) -> NetTarget | BlackBoxTarget:
+        if isinstance(view, NetView):
+            return NetTarget(view)
+        if self.attack.needs_gradients:
+            raise CapabilityError(
+                f"robust_accuracy_score with {self._name()!r} needs 'gradients', which "
+                f"{type(view.estimator).__name__} does not have. A skorch net such as "
+                "AdversarialNetClassifier has them; attack='square' asks for predictions only and "
+                "serves any classifier."
+            )
+        if len(np.shape(self.rows.take(slice(0, 1)))) == 2:
+            self.attack = for_rows(self.attack)
+        return BlackBoxTarget(view, self.rows)
 
     def run(self, checkpoint: Path | None = None, progress: bool = False) -> RobustnessReport:
         """Attack every batch that the checkpoint does not hold yet."""
@@ -107,17 +126,16 @@ class Evaluation:
         """Which samples are classified correctly, without an attack."""
         return np.concatenate(
             [
-                self.view.net_logits(self.view.net_inputs(batch)).argmax(dim=1).cpu().numpy()
-                == self.y[window]
+                self.target.predicted(self.target.inputs(batch)).cpu().numpy() == self.y[window]
                 for window, batch in self.rows.batches(self.batch_size)
             ]
         )
 
     def _batch(self, batch: Any, y: NDArray, seed: int) -> dict[str, NDArray]:
         """Who is left after each part, for one batch."""
-        inputs = self.view.net_inputs(batch)
+        inputs = self.target.inputs(batch)
         target = torch.as_tensor(y, device=inputs.device)
-        correct = self.view.net_logits(inputs).argmax(dim=1) == target
+        correct = self.target.predicted(inputs) == target
         left = {"clean": correct.clone()}
         if correct.any():
             generator = torch_generator(seed, device=inputs.device)
@@ -130,18 +148,18 @@ class Evaluation:
         return {name: mask.cpu().numpy() for name, mask in left.items()}
 
     def _attacked(self, X: Tensor, y: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        module = self.view.logits_module
+        module = self.target.module
         if isinstance(self.attack, AutoAttack):
             attacked, left, zero = self.attack.run(module, X, y, generator=generator)
-            survived = self.view.net_logits(attacked).argmax(dim=1) == y
+            survived = self.target.predicted(attacked) == y
             parts = {name: left[name] & survived for name in list(left)[-1:]}
             return {**{name: left[name] for name in list(left)[1:]}, **parts, _ZERO: zero}
         attacked = self.attack(module, X, y, generator=generator)
-        return {self._name(): self.view.net_logits(attacked).argmax(dim=1) == y}
+        return {self._name(): self.target.predicted(attacked) == y}
 
     def _part_names(self) -> list[str]:
         if isinstance(self.attack, AutoAttack):
-            return [*self.attack._parts(len(self.view.classes_)), _ZERO]
+            return [*self.attack._parts(len(self.classes)), _ZERO]
         return [self._name()]
 
     def _name(self) -> str:
@@ -161,11 +179,10 @@ class Evaluation:
     def _key(self) -> str:
         """What must be the same for a checkpoint to be continued."""
         digest = hashlib.blake2b(digest_size=16)
-        for name, tensor in self.view.logits_module.state_dict().items():
-            digest.update(name.encode() + np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+        digest.update(self.target.fingerprint().encode())
         digest.update(self.y.tobytes())
         for _, batch in self.rows.batches(self.batch_size):
-            digest.update(self.view.net_inputs(batch).cpu().numpy().tobytes())
+            digest.update(self.target.inputs(batch).cpu().numpy().tobytes())
         return json.dumps(
             {
                 "attack": repr(self.attack.get_params()),
@@ -213,8 +230,18 @@ def _load(path: Path, key: str) -> list[dict[str, NDArray]]:
     return found
 
 
-def _encode(y: NDArray, classes: NDArray) -> NDArray:
-    """Column of each label; -1 for labels the model does not know (never classified right)."""
-    position = np.searchsorted(classes, y)
-    position = np.clip(position, 0, len(classes) - 1)
-    return np.where(np.asarray(classes)[position] == y, position, -1)
+def _classes(view: ModelView) -> NDArray:
+    found = getattr(view.estimator, "classes_", None)
+    if found is None or len(found) == 0 or np.ndim(found[0]) > 0:
+        raise CapabilityError(
+            "robust_accuracy_score needs a classifier with one label a sample, got "
+            f"{type(view.estimator).__name__}."
+        )
+    return view.classes_
+
+
+def _encoded(y: NDArray, classes: NDArray, estimator: Any) -> NDArray:
+    """Column of each label; -1, never right, for those a learner was told of and has not seen."""
+    told = unknown_labels(np.asarray(getattr(estimator, "classes_", classes)), classes)
+    columns = encode_labels(y, [*np.asarray(classes).tolist(), *told])
+    return np.where(columns < len(classes), columns, -1)

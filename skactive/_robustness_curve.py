@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
+from sklearn.utils import column_or_1d
 
 from ._robustness import Evaluation
 from .utils.indexing import Rows
@@ -67,7 +68,7 @@ def robustness_curve(
     radii = np.sort(np.atleast_1d(np.asarray(eps, dtype=float)))
     if radii.ndim != 1 or len(radii) == 0 or not np.isfinite(radii).all() or radii[0] < 0:
         raise ValueError(f"eps must be one or more finite radii >= 0, got {eps!r}.")
-    rows, y = Rows.of(X), np.asarray(y)
+    rows, y = Rows.of(X), column_or_1d(y, warn=True)
     left = np.arange(len(y))
     accuracy = np.zeros(len(radii))
     for i, radius in enumerate(radii):

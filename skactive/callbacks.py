@@ -80,7 +80,7 @@ class RobustScoring(Callback):
     def on_epoch_end(self, net: Any, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Score this epoch."""
         if self.last_ is None or (len(net.history) - 1) % self.every == 0:
-            X, y = self._samples(dataset_valid)
+            X, y = self._samples(net, dataset_valid)
             self.last_ = robust_accuracy_score(
                 net, X, y, self.attack, eps=self.eps, random_state=self.random_state
             )
@@ -88,7 +88,7 @@ class RobustScoring(Callback):
         net.history.record(f"{self.name}_best", bool(self.last_ > self.best_))
         self.best_ = max(self.best_, self.last_)
 
-    def _samples(self, dataset_valid: Any) -> tuple[Any, np.ndarray]:
+    def _samples(self, net: Any, dataset_valid: Any) -> tuple[Any, np.ndarray]:
         if self.data is not None:
             X, y = self.data
             y = np.asarray(y)
@@ -96,6 +96,8 @@ class RobustScoring(Callback):
             items = [dataset_valid[i] for i in range(len(dataset_valid))]
             X = torch.stack([torch.as_tensor(item[0]) for item in items])
             y = np.asarray([int(item[1]) for item in items])
+            if hasattr(net, "as_inputs"):  # it encodes labels before they become a data set
+                y = net.classes_[y]
         else:
             raise ValueError(
                 "RobustScoring has nothing to attack: pass data=(X, y), or give the net a "

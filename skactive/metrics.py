@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_scalar
 
 from ._robustness import Evaluation, RobustnessReport
 from ._robustness_curve import RobustnessCurveDisplay, robustness_curve
@@ -131,10 +133,12 @@ def robust_accuracy_score(
     ----------
     estimator : fitted estimator
         An `AdversarialNetClassifier` or another skorch classifier, a Pipeline that ends in
-        one (the net's input is attacked, after the earlier steps), or a learner over one.
+        one (the net's input is attacked, after the earlier steps), or a learner over one. Under
+        a black-box attack (``"square"``, `TabularSquare`) any classifier with ``predict_proba``
+        or ``decision_function``: what is attacked is then `X` itself, before all steps.
     X : array-like of shape (n_samples, ...)
     y : array-like of shape (n_samples,)
-        True labels.
+        True labels, of the type of ``estimator.classes_``.
     attack : Attack, str or torchattacks class, default="pgd"
         An attack object, a name (``"pgd"``, ``"fgsm"``, ``"square"``, ``"autoattack"``,
         ``"autoattack-fast"``) or one of the papers' settings (``"dre-mnist-pgd"``, …; see
@@ -143,7 +147,8 @@ def robust_accuracy_score(
         Radius in the net's input units (8/255 for images in [0, 1]); ``None`` keeps the
         attack's own.
     bounds : (float, float) or None, default=None
-        Range of the inputs; ``None`` takes the attack's, or the net's for named attacks.
+        Range of the inputs; ``None`` takes the attack's, or the net's for named attacks:
+        (0, 1) where neither says otherwise. Tables on other scales need theirs.
     batch_size : int, default=256
         Samples attacked at once.
     random_state : None, int, RandomState or Generator, default=0
@@ -158,9 +163,11 @@ def robust_accuracy_score(
     Raises
     ------
     ValueError
-        If `X` and `y` differ in length, `X` leaves `bounds`, or `attack` is not known.
+        If `X` and `y` differ in length, `y` holds missing labels or any that the estimator does
+        not know (``"3"`` for 3), `X` leaves `bounds`, `batch_size` is below 1, or `attack` is not
+        known.
     CapabilityError
-        If the estimator is no net: attacks need its gradients.
+        If the estimator is no net and the attack needs gradients, or it has no scores.
 
     Examples
     --------
@@ -242,5 +249,7 @@ def make_robust_scorer(attack: Any = "pgd", **params: Any) -> RobustScorer:
             f"{', '.join(sorted(allowed))}. Settings of the attack go into an attack object, "
             "such as PGD(eps=0.3, steps=50)."
         )
+    if "batch_size" in params:
+        check_scalar(params["batch_size"], "batch_size", Integral, min_val=1)
     resolve_attack(attack, eps=params.get("eps"))  # fails now rather than inside a search
     return RobustScorer(attack, params)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .strategies import resolve_strategy
 from .strategies._base import budget_to_count
 from .utils.indexing import n_rows
-from .utils.labels import unknown_labels
+from .utils.labels import encode_labels
 
 __all__ = ["apfd_score", "fault_detection_rate", "prioritization_report", "prioritize"]
 
@@ -173,11 +173,12 @@ def prioritization_report(
     >>> rows[1]["apfd"] > rows[0]["apfd"]
     True
     """
-    y = np.asarray(y)
-    unknown = unknown_labels(y, estimator.classes_)
-    if unknown:
-        raise ValueError(f"y holds labels the estimator does not know: {unknown}.")
-    is_fault = np.asarray(estimator.predict(X)) != y
+    truth = encode_labels(y, estimator.classes_)
+    if len(truth) != n_rows(X):
+        raise ValueError(
+            f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(truth)}."
+        )
+    is_fault = encode_labels(estimator.predict(X), estimator.classes_) != truth
     rows = []
     for strategy in strategies:
         started = time.perf_counter()

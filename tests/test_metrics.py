@@ -4,21 +4,32 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_validate
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.exceptions import DataConversionWarning
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cross_validate
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
 from torch import nn
 
-from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier, Committee
 from skactive._robustness import Evaluation
-from skactive.attacks import FGSM, PGD, Attack, AutoAttack, TorchAttack
+from skactive.attacks import FGSM, PGD, Attack, AutoAttack, TabularSquare, TorchAttack
 from skactive.attacks._autoattack import warn_if_masked
 from skactive.callbacks import RobustScoring
 from skactive.exceptions import CapabilityError
@@ -30,6 +41,8 @@ from skactive.metrics import (
     robustness_curve,
     robustness_report,
 )
+from skactive.prioritization import prioritization_report
+from skactive.retraining import EvaluationSplit
 from tests.models import SmallCNN, SmallMLP
 
 
@@ -123,9 +136,203 @@ def test_string_labels_pipelines_and_learners(digits):
     assert 0 < robust_accuracy_score(learner, flat[300:400], names[300:400], eps=0.05) <= 1
 
 
-def test_a_label_the_model_does_not_know_is_never_right(affine):
-    net, X, _ = affine
-    assert robust_accuracy_score(net, X, np.full(len(X), 7), eps=0.01) == 0.0
+LABELS_THAT_CANNOT_BE_RIGHT = [
+    (lambda y: y.astype(str), r"does not know: \['0', '1'\]; it knows \[0, 1\]"),
+    (lambda y: y + 6, r"does not know: \[6, 7\]"),
+    (lambda y: np.where(np.arange(len(y)) == 3, 9, y), r"does not know: \[9\]"),
+    (lambda y: np.where(np.arange(len(y)) < 2, np.nan, y), "NaN for 2 of 400"),
+    (lambda y: np.where(np.arange(len(y)) < 1, None, y), "None or NaN for 1 of 400"),
+    (lambda y: np.where(np.arange(len(y)) < 1, "0", y.astype(object)), r"\['0'\]"),
+    (lambda y: np.eye(2)[y], "1d array"),
+    (lambda y: None, "1d array"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), LABELS_THAT_CANNOT_BE_RIGHT)
+def test_labels_that_cannot_be_right_are_named(affine, change, message):
+    net, X, y = affine
+    plain = LogisticRegression().fit(X, y)
+    calls = [
+        lambda y: robust_accuracy_score(net, X, y, eps=0.01),
+        lambda y: make_robust_scorer("pgd", eps=0.01)(net, X, y),
+        lambda y: robustness_report(net, X, y, "pgd", eps=0.01),
+        lambda y: robustness_curve(net, X, y, [0, 0.01]),
+        lambda y: prioritization_report(plain, X, y, strategies=["random"]),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=message):
+            call(change(y))
+
+
+def test_labels_of_an_equal_type_and_columns_are_taken(affine):
+    net, X, y = affine
+    expected = robust_accuracy_score(net, X, y, eps=0.01)
+    for same in (y.astype(float), y.tolist(), torch.from_numpy(y), y.astype(bool), y.astype("O")):
+        assert robust_accuracy_score(net, X, same, eps=0.01) == expected
+    for function in (
+        lambda y: robust_accuracy_score(net, X, y, eps=0.01),
+        lambda y: robustness_curve(net, X, y, [0.01])[1][0],
+    ):
+        with pytest.warns(DataConversionWarning, match="column-vector y"):
+            assert function(y[:, None]) == expected
+    wrong = LogisticRegression(C=1e-3).fit(X[:, :1], y)
+    (flat,) = prioritization_report(wrong, X[:, :1], y, strategies=["random"])
+    with pytest.warns(DataConversionWarning, match="column-vector y"):
+        (column,) = prioritization_report(wrong, X[:, :1], y[:, None], strategies=["random"])
+    assert column["apfd"] == flat["apfd"]
+
+
+def test_a_class_that_a_learner_was_told_of_and_never_saw_is_never_right(affine):
+    _, X, y = affine
+    few = np.concatenate([np.flatnonzero(y == 0)[:20], np.flatnonzero(y == 1)[:20]])
+    learner = ActiveLearner(LogisticRegression(), classes=[0, 1, 2], random_state=0)
+    learner.fit(X[few], y[few])
+    attack = TabularSquare(eps=1e-9, n_queries=2)
+    found = robust_correct(learner, X, np.where(np.arange(len(y)) < 50, 2, y), attack)
+    assert not found[:50].any()
+    assert found[50:].any()
+
+
+def test_an_evaluation_split_refuses_labels_that_cannot_be_right(affine):
+    _, X, y = affine
+    learner = ActiveLearner(LogisticRegression(), random_state=0).fit(X[:40], y[:40])
+    with pytest.raises(ValueError, match=r"knows none of the labels \[7, 8\]"):
+        EvaluationSplit(X[40:], y[40:] + 7, random_state=0).score(learner)
+    for missing in (None, np.nan):
+        with pytest.raises(ValueError, match="None or NaN for 1 of 360"):
+            EvaluationSplit(X[40:], np.where(np.arange(360) == 0, missing, y[40:]))
+
+
+@pytest.mark.parametrize("labels", [lambda y: np.array(list("abcdefghij"))[y], lambda y: y + 5])
+def test_robust_scoring_of_a_validation_part_with_labels_of_any_kind(digits, labels):
+    X, y = digits
+    X, y = X[:200].reshape(200, -1), y[:200]
+
+    def history(y):
+        net = AdversarialNetClassifier(
+            SmallMLP,
+            attack=None,
+            max_epochs=3,
+            random_state=0,
+            train_split=ValidSplit(4),
+            callbacks=[RobustScoring(PGD(eps=0.01, steps=2))],
+        )
+        return net.fit(X, y).history[:, "robust_acc"]
+
+    assert history(labels(y)) == history(y)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, None])
+def test_batch_sizes_that_are_none(affine, batch_size):
+    net, X, y = affine
+    for call in (
+        lambda: robust_accuracy_score(net, X, y, batch_size=batch_size),
+        lambda: make_robust_scorer(batch_size=batch_size),
+        lambda: robustness_curve(net, X, y, [0.1], batch_size=batch_size),
+    ):
+        with pytest.raises((ValueError, TypeError), match="batch_size"):
+            call()
+
+
+# -- any classifier --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "attack"),
+    [(np.float64, "square"), (np.float32, TabularSquare(n_queries=300)), (np.float64, "window")],
+)
+def test_a_black_box_attack_of_a_linear_model_is_exact(affine, dtype, attack):
+    _, X, y = affine
+    X = X.astype(dtype)
+    if attack == "window":
+        attack = TorchAttack("Square", n_queries=300)  # its windows mean nothing in a table
+    model = LogisticRegression().fit(X, y)
+    margin = model.decision_function(X) * np.where(y == 1, 1, -1)
+    expected = (margin > 0.05 * np.abs(model.coef_).sum()).mean()
+    before = X.copy()
+    assert 0 < expected < model.score(X, y)
+    assert robust_accuracy_score(model, X, y, attack, eps=0.05) == pytest.approx(
+        expected, abs=1 / 400
+    )
+    assert_array_equal(X, before)
+
+
+def test_black_box_attacks_serve_any_classifier(affine, tmp_path):
+    _, X, y = affine
+    names = np.array(["no", "yes"])[y]
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    attack = TabularSquare(eps=0.1, n_queries=30)
+    models = [
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        RandomForestClassifier(10, random_state=0),
+        HistGradientBoostingClassifier(max_iter=10),
+        SVC(),
+        GaussianNB(),
+        ActiveLearner(RandomForestClassifier(10), random_state=0),
+        Committee([LogisticRegression(), GaussianNB()], random_state=0),
+        GridSearchCV(SVC(), {"C": [1, 10]}, cv=2),
+    ]
+    for model in models:
+        data = X if hasattr(model, "query") else frame
+        model = model.fit(data, names)
+        clean = (model.predict(data) == names).mean()
+        robust = robust_accuracy_score(model, data, names, attack)
+        assert 0 <= robust < clean
+        assert robust == robust_accuracy_score(model, data, names, attack)
+        by_scorer = make_robust_scorer(TabularSquare(n_queries=2), eps=1e-9)(
+            model, data[:20], names[:20]
+        )
+        assert by_scorer == (model.predict(data[:20]) == names[:20]).mean()
+    found = robustness_report(model, frame, names, attack, checkpoint=tmp_path / "run.npz")
+    again = robustness_report(model, frame, names, attack, checkpoint=tmp_path / "run.npz")
+    assert found.survivors == again.survivors
+    assert list(found.survivors) == ["clean", "tabularsquare"]
+    with pytest.raises(ValueError, match="model and data differ"):
+        robustness_report(models[3], frame, names, attack, checkpoint=tmp_path / "run.npz")
+    _, accuracy = robustness_curve(models[0], frame, names, [0, 0.05, 0.2], attack)
+    assert accuracy[0] > accuracy[1] > accuracy[2]
+
+
+def test_what_predict_says_decides_also_with_a_threshold_of_its_own(affine):
+    _, X, y = affine
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.8).fit(X, y)
+    inner = model.estimator_
+    cut = np.log(0.8 / 0.2)
+    margin = (inner.decision_function(X) - cut) * np.where(y == 1, 1, -1)
+    expected = (margin > 0.05 * np.abs(inner.coef_).sum()).mean()
+    found = robust_accuracy_score(model, X, y, TabularSquare(0.05, n_queries=500))
+    assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_what_a_black_box_cannot_do_is_said(affine, digits):
+    _, X, y = affine
+    model = LogisticRegression().fit(X, y)
+    for attack in ("pgd", "autoattack", PGD(eps=0.1)):
+        with pytest.raises(CapabilityError, match=r"LogisticRegression .* attack='square'"):
+            robust_accuracy_score(model, X, y, attack)
+    with pytest.raises(ValueError, match="pass bounds"):
+        robust_accuracy_score(model, X * 3, y, "square", eps=0.1)
+    few = TabularSquare(eps=0.01, n_queries=20)
+    assert robust_accuracy_score(model, X * 2 - 0.5, y, few, bounds=(-1, 2)) > 0
+    with pytest.raises(TypeError, match="toarray"):
+        robust_accuracy_score(model, sp.csr_matrix(X), y, "square")
+    with pytest.raises(CapabilityError, match="classifier with one label"):
+        robust_accuracy_score(LinearRegression().fit(X, y), X, y, "square")
+    votes = VotingClassifier([("a", GaussianNB())]).fit(X, y)
+    with pytest.raises(CapabilityError, match="needs predict_proba"):
+        robust_accuracy_score(votes, X, y, "square")
+    for bad in ({"n_queries": 0}, {"p_init": 2}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            robust_accuracy_score(model, X, y, TabularSquare(**bad))
+    images, labels = digits
+    flat = make_pipeline(FunctionTransformer(flattened), LogisticRegression(max_iter=200))
+    flat.fit(images[:200], labels[:200])
+    window = TorchAttack("Square", eps=0.1, n_queries=20)
+    assert robust_accuracy_score(flat, images[:50], labels[:50], window) < 1
+
+
+def flattened(X):
+    return X.reshape(len(X), -1)
 
 
 def test_scorer_in_cross_validation_and_pickled(affine):

@@ -5,6 +5,7 @@ from ._base import Attack, check_bounds
 from ._deepfool import DeepFool, DeepFoolResult
 from ._pgd import FGSM, PGD
 from ._resolve import PRESETS, resolve_attack
+from ._tabular_square import TabularSquare
 from ._torchattacks import TorchAttack
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "AutoAttackReport",
     "DeepFool",
     "DeepFoolResult",
+    "TabularSquare",
     "TorchAttack",
     "check_bounds",
     "resolve_attack",

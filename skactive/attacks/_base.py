@@ -23,7 +23,8 @@ class Attack(BaseEstimator):
     """Base class of attacks of a fixed radius: ``attack(module, X, y)`` -> attacked X.
 
     A subclass has the parameters ``eps``, ``bounds`` and ``random_state`` and implements
-    ``_perturb(module, X, y, loss, generator)``.
+    ``_perturb(module, X, y, loss, generator)``. One that only asks for the module's outputs says
+    ``needs_gradients = False``: it then attacks any classifier.
 
     Notes
     -----
@@ -39,6 +40,7 @@ class Attack(BaseEstimator):
     bounds: tuple[float, float]
     random_state: Any
     norm: str = "Linf"
+    needs_gradients: bool = True
     _norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
 
     @in_float32(position=1)

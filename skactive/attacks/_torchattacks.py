@@ -22,6 +22,7 @@ _MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4, "JSMA": 10}
 _COLOR_ONLY = ("TIFGSM", "PIFGSM", "PIFGSMPP")
 _COLOR_ONLY_IN_3_3 = ("Pixle",)
 _NOT_IN_3_3 = ("EADEN", "EADL1", "JSMA", "PIFGSM", "PIFGSMPP", "SPSA")
+_BLACK_BOX = ("Square", "OnePixel", "Pixle")
 _NO_CALL_ALONE = {
     "MultiAttack": "it takes other attacks instead of a module. Use skactive.attacks.AutoAttack, "
     "or call attacks one after another",
@@ -106,6 +107,16 @@ class TorchAttack(Attack):
         if default is None and "eps" not in self.settings:
             return float("inf")
         return self.settings.get("eps", (default or 0.0) * (high - low))
+
+    @property
+    def name(self) -> str:
+        """Name of the torchattacks class."""
+        return str(self._class().__name__)
+
+    @property
+    def needs_gradients(self) -> bool:  # type: ignore[override]
+        """Whether it asks for more than outputs."""
+        return self.name not in _BLACK_BOX
 
     @property
     def norm(self) -> str:  # type: ignore[override]

@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
 
 
 def unknown_labels(y: NDArray, classes: NDArray) -> list:
     """Labels in `y` that are not among `classes`, sorted; ``1`` and ``"1"`` are different."""
     known = set(np.asarray(classes).tolist())
-    return [label for label in np.unique(y).tolist() if label not in known]
+    unknown = [label for label in dict.fromkeys(np.asarray(y).tolist()) if label not in known]
+    return sorted(unknown, key=lambda label: (isinstance(label, str), label))
+
+
+def encode_labels(y: Any, classes: Any) -> NDArray[np.intp]:
+    """Column of each label among `classes`, in any order they have.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not 1-d (a single column is, with scikit-learn's warning), or holds missing
+        labels or any that are not among `classes`: they would count as mistakes of the model.
+    """
+    labels = column_or_1d(y, warn=True).tolist()
+    refuse_missing_labels(labels)
+    position = {label: column for column, label in enumerate(np.asarray(classes).tolist())}
+    unknown = unknown_labels(np.array(labels, dtype=object), classes)
+    if unknown:
+        raise ValueError(
+            f"y holds labels the estimator does not know: {_named(unknown)}; it knows "
+            f"{_named(list(position))}. Pass labels as they were in fit, of the same type. Classes "
+            "it has not seen yet can be declared (ActiveLearner(classes=…)), or left out here."
+        )
+    return np.array([position[label] for label in labels], dtype=np.intp)
+
+
+def refuse_missing_labels(labels: Any) -> None:
+    """Raise a `ValueError` if any label is None or NaN."""
+    missing = sum(map(_is_missing, labels))
+    if missing:
+        raise ValueError(
+            f"y holds None or NaN for {missing} of {len(labels)} samples: their labels are "
+            "missing. Leave these samples out."
+        )
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or type(label).__name__ == "NAType" or label != label
+
+
+def _named(labels: list) -> str:
+    """The first few, each as it is written in Python: ``'3'`` is no ``3``."""
+    more = f", … ({len(labels)} in all)" if len(labels) > 10 else ""
+    return f"[{', '.join(map(repr, labels[:10]))}{more}]"
 
 
 def aligned_proba(proba: NDArray, known: NDArray, classes: NDArray) -> NDArray:
