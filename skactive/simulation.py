@@ -253,7 +253,7 @@ def active_learning_curve(
     n_jobs: int | None = None,
     random_state: Any = None,
     **params: Any,
-) -> tuple[NDArray, NDArray, NDArray]:
+) -> tuple[NDArray, Any, Any]:
     """Scores against the number of labels, like scikit-learn's ``learning_curve``.
 
     Parameters
@@ -264,8 +264,9 @@ def active_learning_curve(
         Data; each training fold is a pool with hidden labels.
     cv : int, splitter or None, default=None
         As in scikit-learn; ``None`` is 5 stratified folds.
-    scoring : str, callable or None, default=None
-        One scorer, such as ``make_robust_scorer(…)``; ``None`` is ``score``.
+    scoring : str, callable, list, tuple, set, dict or None, default=None
+        One scorer, such as ``make_robust_scorer(…)``, or several as in ``cross_validate``: names,
+        scorers by name, or a callable that returns a dict. ``None`` is ``score``.
     n_repeats : int, default=1
         Runs with other seeds on each split.
     n_jobs : int or None, default=None
@@ -275,10 +276,17 @@ def active_learning_curve(
     Returns
     -------
     n_labels : ndarray of shape (n_rounds,)
-    train_scores : ndarray of shape (n_rounds, n_splits · n_repeats)
-        On the labelled set of each round.
-    test_scores : ndarray of shape (n_rounds, n_splits · n_repeats)
-        On the test fold. ``LearningCurveDisplay(train_sizes=n_labels, …)`` draws all three.
+    train_scores : ndarray of shape (n_rounds, n_splits · n_repeats), or dict of them
+        On the labelled set of each round; with several scorers one array for each, by name.
+    test_scores : ndarray of shape (n_rounds, n_splits · n_repeats), or dict of them
+        On the test fold. ``LearningCurveDisplay(train_sizes=n_labels, …)`` draws all three, and
+        ``DataFrame({k: v.mean(axis=1) for k, v in test_scores.items()}, index=n_labels)`` has a
+        column a scorer.
+
+    Raises
+    ------
+    ValueError
+        If a scorer is not known, or as in `BudgetedLearner.fit`.
 
     Examples
     --------
@@ -291,6 +299,11 @@ def active_learning_curve(
     ...     n_repeats=2, random_state=0)
     >>> n_labels, test.shape
     (array([10, 20, 30]), (3, 6))
+    >>> _, _, test = active_learning_curve(
+    ...     LogisticRegression(max_iter=500), X, y, budget=20, cv=2, random_state=0,
+    ...     scoring=["accuracy", "neg_log_loss"])
+    >>> {name: scores.shape for name, scores in test.items()}
+    {'accuracy': (2, 2), 'neg_log_loss': (2, 2)}
     """
     y = np.asarray(y)
     splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
@@ -308,9 +321,19 @@ def active_learning_curve(
         # A stopping criterion, or folds of other sizes with shares: the common rounds count.
         shortest = min(lengths)
         runs = [run[:shortest] for run in runs]
-    table = np.array(runs, dtype=float)
-    n_labels = table[:, :, 0].mean(axis=0).round().astype(int)
-    return n_labels, table[:, :, 1].T, table[:, :, 2].T
+    n_labels = np.mean([[row[0] for row in run] for run in runs], axis=0).round().astype(int)
+    return n_labels, _table(runs, 1), _table(runs, 2)
+
+
+def _table(runs: list, column: int) -> Any:
+    """Rounds down, runs across: of one scorer, or of each by name."""
+    scores = [[row[column] for row in run] for run in runs]
+    if not isinstance(scores[0][0], dict):
+        return np.array(scores, dtype=float).T
+    return {
+        name: np.array([[found[name] for found in run] for run in scores], dtype=float).T
+        for name in scores[0][0]
+    }
 
 
 def _one_run(
@@ -321,7 +344,7 @@ def _one_run(
     train: NDArray,
     test: NDArray,
     seed: int,
-) -> list[tuple[int, float, float]]:
+) -> list[tuple[int, Any, Any]]:
     model = clone(model).set_params(random_state=seed)
     X_test, rows = take_rows(X, test), []
     for learner in model._rounds(take_rows(X, train), y[train]):

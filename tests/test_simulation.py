@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skactive import AdversarialNetClassifier, BudgetedLearner, active_learning_curve
-from skactive.attacks import PGD
+from skactive.attacks import PGD, TabularSquare
 from skactive.exceptions import CapabilityError
 from skactive.metrics import make_robust_scorer
 from skactive.stopping import MaxRounds
@@ -220,3 +220,42 @@ def test_the_curve_is_shaped_like_scikit_learns(data):
     )
     display.plot()
     assert len(display.lines_) == 2
+
+
+def both(model, X, y):
+    return {"accuracy": model.score(X, y), "wrong": 1 - model.score(X, y)}
+
+
+@pytest.mark.parametrize(
+    ("scoring", "names"),
+    [
+        (["accuracy", "neg_log_loss"], ["accuracy", "neg_log_loss"]),
+        ({"accuracy": "accuracy", "loss": "neg_log_loss"}, ["accuracy", "loss"]),
+        (("accuracy",), ["accuracy"]),
+        (both, ["accuracy", "wrong"]),
+    ],
+)
+def test_a_curve_of_several_scorers_has_each_by_name(data, scoring, names):
+    X, y = data
+    arguments = {"budget": 20, "cv": 2, "n_repeats": 2, "random_state": 0}
+    n_labels, train, test = active_learning_curve(logistic(), X, y, scoring=scoring, **arguments)
+    alone = active_learning_curve(logistic(), X, y, scoring="accuracy", **arguments)
+    assert_array_equal(n_labels, alone[0])
+    for found, expected in ((train, alone[1]), (test, alone[2])):
+        assert sorted(found) == sorted(names)
+        assert_array_equal(found["accuracy"], expected)
+        assert all(scores.shape == (2, 4) for scores in found.values())
+
+
+def test_a_curve_of_clean_and_robust_scores(data):
+    X, y = data
+    X = (X - X.min(axis=0)) / np.ptp(X, axis=0)
+    attack = TabularSquare(eps=0.1, n_queries=20)
+    scoring = {"acc": "accuracy", "robust": make_robust_scorer(attack)}
+    _, _, test = active_learning_curve(
+        logistic(), X, y, scoring=scoring, n_initial=10, budget=20, cv=2, random_state=0
+    )
+    assert (test["robust"] <= test["acc"]).all()
+    assert test["robust"][-1].mean() > 0
+    with pytest.raises(ValueError, match="acuracy"):
+        active_learning_curve(logistic(), X, y, scoring=["acuracy"], budget=20, cv=2)
