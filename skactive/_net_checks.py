@@ -172,6 +172,14 @@ def check_training_data(
     return X, y, known
 
 
+def check_inputs(net: Any, X: Any, bounds: Any) -> NDArray:
+    """Inputs without labels as float32, by which the net knows its features from now on."""
+    X = validate_data(net, as_batch(X), dtype=np.float32, allow_nd=True, reset=True)
+    if bounds is not None:
+        check_bounds(X, bounds)
+    return X
+
+
 def _arrays(net: Any, X: Any, y: Any, bounds: Any, fresh: bool) -> tuple[NDArray, NDArray]:
     X = as_batch(X)
     if not fresh:
@@ -193,7 +201,9 @@ def _fresh_rows(net: Any, X: Any, y: Any, bounds: Any, fresh: bool) -> tuple[Fre
 
 
 def check_shape(net: Any, X: Any) -> None:
-    """Raise unless samples have the shape that the net was trained on."""
+    """Raise unless samples have the shape that the net was trained on, where that is known."""
+    if not hasattr(net, "input_shape_"):
+        return
     refuse_channels_last(net, X)
     shape, expected = _sample_shape(X), tuple(net.input_shape_)
     if shape != expected:
@@ -209,7 +219,7 @@ def _sample_shape(X: Any) -> tuple[int, ...]:
 
 def refuse_channels_last(net: Any, X: Any) -> None:
     """Raise if images have the net's shape, but with their channels last."""
-    shape, expected = _sample_shape(X), tuple(net.input_shape_)
+    shape, expected = _sample_shape(X), tuple(getattr(net, "input_shape_", ()))
     if len(shape) == 3 and shape != expected and (shape[2], *shape[:2]) == expected:
         raise ValueError(
             f"X has samples of shape {shape}, but the net was trained on samples of shape "
@@ -237,12 +247,17 @@ def check_output(net: Any, X: Any) -> None:
     inputs = as_float_tensor(X[:8], net.device)
     with torch.no_grad(), untouched(net.module_, freeze=False):
         output = _output(float32_door(net.module_), inputs)
+    check_logits(net, output, len(inputs))
+
+
+def check_logits(net: Any, output: Any, n: int) -> None:
+    """Raise unless what the module returned for `n` samples are logits, one per class."""
     n_classes = len(net.classes_)
     shape = tuple(getattr(output, "shape", ()))
-    if shape != (len(inputs), n_classes):
+    if shape != (n, n_classes):
         raise ValueError(
-            f"The module must return logits of shape ({len(inputs)}, {n_classes}), one column "
-            f"per class, for {len(inputs)} samples; it returned {shape or type(output)}. Give "
+            f"The module must return logits of shape ({n}, {n_classes}), one column "
+            f"per class, for {n} samples; it returned {shape or type(output)}. Give "
             "it one output per class (module__…), or declare all labels with classes=…; the "
             f"labels are {net.classes_.tolist()[:20]}."
         )

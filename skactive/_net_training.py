@@ -16,6 +16,7 @@ from ._batches import ArrayDataset
 from ._fresh_rows import FreshRows
 from ._nested_params import NestedParams, sizes_of_data
 from ._net_checks import (
+    check_inputs,
     check_mask,
     check_output,
     check_settings,
@@ -126,6 +127,23 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         except ValueError:
             self.initialized_ = False  # a module that does not fit is no fitted net
             raise
+
+    def _adopt(self, classes: NDArray, X: Any) -> None:
+        """Be fitted without training: `module` is trained already."""
+        check_settings(self)
+        self.attack_ = self._resolved_attack()
+        self.classes_fitted_ = classes
+        self.seed_, self.n_fits_ = derive_seed(self.random_state), 0
+        self.n_validation_labels_ = self.n_pseudo_labels_ = 0
+        self.teacher_ = None
+        with seeded_torch(derive_seed(self.seed_, _INIT)):
+            self.initialize()
+        self.module_.eval()
+        if X is not None:
+            bounds = None if self.attack_ is None else self.attack_.bounds
+            inputs = check_inputs(self, X, bounds)
+            self.input_shape_ = tuple(inputs.shape[1:])
+            check_output(self, inputs)
 
     @property
     def judged_module(self) -> torch.nn.Module:

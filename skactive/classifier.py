@@ -12,8 +12,9 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from ._batches import BatchIterator
-from ._net_checks import check_shape, refuse_channels_last
+from ._net_checks import check_logits, check_shape, refuse_channels_last
 from ._net_training import TrainedNet
+from ._pretrained import module_and_classes
 from .attacks import check_bounds, resolve_attack
 from .kernels.inference import forward_in_batches
 from .utils.indexing import Rows
@@ -258,6 +259,52 @@ class AdversarialNetClassifier(TrainedNet):
             return self.bounds
         return (0, 1) if self.attack is None else resolve_attack(self.attack).bounds
 
+    @classmethod
+    def from_module(cls, module: Any, classes: Any = None, X: Any = None, **params: Any) -> Any:
+        """A fitted net around a module that was trained elsewhere.
+
+        Parameters
+        ----------
+        module : torch.nn.Module, or fitted skorch net
+            Returns logits (skorch nets: whatever their criterion reads). Copied, never changed.
+            Normalisation belongs inside, so that attacks work in the range of the raw inputs:
+            ``nn.Sequential(Normalize(mean, std), module)``.
+        classes : array-like of shape (n_classes,)
+            The label of each output, in the order of the outputs; a skorch net's own by default.
+        X : array-like of shape (n_samples, ...) or None, default=None
+            A few inputs, by which shape, range and output are checked now rather than later.
+        **params
+            Parameters of the net: ``attack``, ``bounds``, ``max_epochs``, ….
+
+        Returns
+        -------
+        net : AdversarialNetClassifier
+            Every later training, by `fit` too, starts from these weights.
+
+        Raises
+        ------
+        TypeError
+            If `module` is neither of the two.
+        ValueError
+            If the classes do not fit, or the module returns no logits for `X`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skactive import ActiveLearner, AdversarialNetClassifier
+        >>> module = torch.nn.Linear(4, 3)  # trained, say
+        >>> net = AdversarialNetClassifier.from_module(module, classes=["a", "b", "c"])
+        >>> X, y = torch.rand(6, 4), ["a", "b", "c", "a", "b", "c"]
+        >>> learner = ActiveLearner.from_fitted(net, X, y, "margin")
+        >>> len(learner.query(torch.rand(20, 4), n=5)[0])
+        5
+        """
+        module, labels = module_and_classes(module, classes)
+        make: Any = cls
+        net = make(module, classes=labels, **params)
+        net._adopt(labels, X)
+        return net
+
     # -- training -----------------------------------------------------------------------
 
     def fit(
@@ -357,6 +404,8 @@ class AdversarialNetClassifier(TrainedNet):
         logits, _ = forward_in_batches(
             self.module_, rows, self.as_inputs, batch_size=self._valid_batch_size()
         )
+        if not hasattr(self, "input_shape_"):  # nothing has been checked yet: see from_module
+            check_logits(self, torch.from_numpy(logits), len(rows))
         return torch.softmax(torch.from_numpy(logits), dim=1).numpy()
 
     def predict(self, X: Any) -> NDArray:
