@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -65,13 +68,30 @@ def refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
         )
 
 
+@contextlib.contextmanager
+def explained_single_class(y: NDArray) -> Iterator[None]:
+    """Say, when an estimator refuses labels of one class alone, what a learner can do about it."""
+    try:
+        yield
+    except ValueError as error:
+        present = np.unique(y)
+        if len(present) != 1:
+            raise
+        raise ValueError(
+            f"{error} The labelled set holds a single class, {present.tolist()}: begin with "
+            "samples of at least two, which a larger or a stratified first set has."
+        ) from error
+
+
 def check_row_shape(X: Any, X_labeled: Any, name: str = "X_pool") -> None:
     """Raise if the rows of `X` have another shape than those labelled already."""
     if any(isinstance(rows, (Dataset, SliceDataset)) for rows in (X, X_labeled)):
         return  # where they have a shape, it is their length alone
     expected, got = getattr(X_labeled, "shape", None), getattr(X, "shape", None)
     if expected is not None and got is not None and tuple(expected[1:]) != tuple(got[1:]):
+        last = len(got) == 4 and (got[3], *got[1:3]) == tuple(expected[1:])
         raise ValueError(
             f"{name} has rows of shape {tuple(got[1:])}, but the labelled samples have rows of "
-            f"shape {tuple(expected[1:])}. Pass samples of the same kind."
+            f"shape {tuple(expected[1:])}. Pass samples of the same kind"
+            f"{': channels come first, X.transpose(0, 3, 1, 2)' if last else ''}."
         )

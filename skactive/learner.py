@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 
-from ._checks import as_labels, check_row_shape, refuse_unknown_labels
+from ._checks import as_labels, check_row_shape, explained_single_class, refuse_unknown_labels
 from ._delegation import DelegatedPrediction
 from ._extras import PendingExtras
 from ._labeled_set import LabeledSet, reads_pixels
@@ -413,7 +413,8 @@ class ActiveLearner(
         if self.classes is not None and final.get_params(deep=False).get("classes", ()) is None:
             final.set_params(classes=classes)
         fresh.set_params(**(overrides or {}))
-        fresh.fit(X, y, **fit_params)
+        with explained_single_class(y):
+            fresh.fit(X, y, **fit_params)
         return fresh
 
     def _trains_warm(self, warm_start: bool | str, y: NDArray, only_new: bool = False) -> bool:

@@ -223,7 +223,12 @@ class ModelView:
 
 
 def capabilities_of(estimator: Any) -> frozenset[str]:
-    """What an estimator, fitted or not, will be able to tell."""
+    """What an estimator, fitted or not, will be able to tell; a TypeError for a class."""
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"An estimator must be an object, got the class {estimator.__name__}. Create one: "
+            f"{estimator.__name__}(…)."
+        )
     while isinstance(estimator, BaseSearchCV) or _is_pipeline(estimator):
         is_search = isinstance(estimator, BaseSearchCV)
         estimator = estimator.estimator if is_search else estimator.steps[-1][1]
