@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from .attacks import Attack, resolve_attack
 from .exceptions import CapabilityError
@@ -30,13 +33,16 @@ def adversarial_examples(
 
     Parameters
     ----------
-    estimator : fitted net, or a learner over one
+    estimator : fitted net, a Committee of nets, or a learner over one
+        Of a committee, the mean of the members' probabilities is attacked, which its predictions
+        follow.
     X : array-like of shape (n_samples, ...)
         Bytes are read as numbers in [0, 1].
     y : array-like of shape (n_samples,)
         True labels, which the attack turns the model away from.
     attack : Attack, str or None, default=None
-        See `skactive.attacks.resolve_attack`; ``None`` is the attack the net trains with.
+        See `skactive.attacks.resolve_attack`; ``None`` is the attack the net trains with,
+        of a committee the first member.
     eps : float or None, default=None
         Replaces the attack's radius.
     bounds : (float, float) or None, default=None
@@ -72,15 +78,8 @@ def adversarial_examples(
     >>> bool(net.score(X_adv, y[500:]) < net.score(X[500:], y[500:]))
     True
     """
-    view = ModelView.of(estimator, caller="adversarial_examples", batch_size=batch_size)
-    view.require("gradients")
-    assert isinstance(view, NetView)
-    if view._before is not None:
-        raise CapabilityError(
-            "adversarial_examples perturbs the net's own input, which the earlier steps of a "
-            "Pipeline cannot be given back. Pass the net alone."
-        )
-    net = view.estimator
+    target = _target_of(estimator, batch_size)
+    net = target.net
     if attack is None:
         attack = getattr(net, "attack_", None)
         if attack is None:
@@ -92,17 +91,67 @@ def adversarial_examples(
         bounds = getattr(net, "bounds_", None)
     attack = resolve_attack(attack, eps=eps, bounds=bounds)
     y = np.asarray(y)
-    unknown = unknown_labels(y, view.classes_)
+    unknown = unknown_labels(y, target.classes)
     if unknown:
         raise ValueError(
-            f"y holds labels the net does not know: {unknown}; known are {view.classes_.tolist()}."
+            f"y holds labels the net does not know: {unknown}; known are {target.classes.tolist()}."
         )
-    targets, rows = np.searchsorted(view.classes_, y), Rows.of(X)
+    targets, rows = np.searchsorted(target.classes, y), Rows.of(X)
     seed, made = derive_seed(random_state), []
     for number, (window, batch) in enumerate(rows.batches(batch_size)):
-        inputs = view.net_inputs(batch)
-        target = inputs.new_tensor(targets[window]).long()
+        inputs = target.inputs(batch)
+        labels = inputs.new_tensor(targets[window]).long()
         generator = torch_generator(derive_seed(seed, number), device=inputs.device)
-        attacked = attack(view.logits_module, inputs, target, generator=generator)
+        attacked = attack(target.module, inputs, labels, generator=generator)
         made.append(attacked.cpu().numpy())
     return np.concatenate(made)
+
+
+class _Target(NamedTuple):
+    """What is attacked: a net, or several at once, of which `net` is the first."""
+
+    net: Any
+    classes: NDArray
+    module: nn.Module
+    inputs: Callable[[Any], Tensor]
+
+
+def _target_of(estimator: Any, batch_size: int) -> _Target:
+    view = ModelView.of(estimator, caller="adversarial_examples", batch_size=batch_size)
+    members = getattr(view.estimator, "members_", None)
+    if members is None:
+        net = _net_view(view)
+        return _Target(net.estimator, net.classes_, net.logits_module, net.net_inputs)
+    views = [_net_view(ModelView.of(member, caller="adversarial_examples")) for member in members]
+    columns = [torch.as_tensor(np.searchsorted(view.classes_, each.classes_)) for each in views]
+    module = _MeanOfNets([each.logits_module for each in views], columns, len(view.classes_))
+    return _Target(views[0].estimator, view.classes_, module, views[0].net_inputs)
+
+
+def _net_view(view: ModelView) -> NetView:
+    view.require("gradients")
+    assert isinstance(view, NetView)
+    if view._before is not None:
+        raise CapabilityError(
+            "adversarial_examples perturbs the net's own input, which the earlier steps of a "
+            "Pipeline cannot be given back. Pass the net alone."
+        )
+    return view
+
+
+class _MeanOfNets(nn.Module):
+    """Logarithm of the mean of several nets' probabilities, which serves as logits."""
+
+    def __init__(self, modules: list[nn.Module], columns: list[Tensor], n_classes: int) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(modules)
+        self.columns = columns
+        self.n_classes = n_classes
+
+    def forward(self, X: Tensor) -> Tensor:
+        logs = []
+        for net, columns in zip(self.nets, self.columns, strict=True):
+            own = net(X).log_softmax(dim=1)
+            full = own.new_full((len(X), self.n_classes), torch.finfo(own.dtype).min / 2)
+            logs.append(full.index_copy(1, columns.to(own.device), own))
+        return torch.stack(logs).logsumexp(dim=0)

@@ -69,16 +69,19 @@ class RetrainingMixin:
         """
         check_is_fitted(estimator)
         make: Any = cls
-        learner = make(clone(estimator), query_strategy, **params)
-        learner._validate_params()
-        strategy = resolve_strategy(query_strategy)
+        return make(clone(estimator), query_strategy, **params)._begin_with(estimator, X, y)
+
+    def _begin_with(self: Any, estimator: Any, X: Any, y: Any) -> Any:
+        """Start the ledger with an estimator that is trained already."""
+        self._validate_params()
+        strategy = resolve_strategy(self.query_strategy)
         strategy.check_estimator(estimator)
-        y = as_labels(learner, X, y)
+        y = as_labels(self, X, y)
         classes = np.asarray(estimator.classes_)
-        if learner.classes is not None:
-            classes = np.union1d(classes, learner.classes)
+        if self.classes is not None:
+            classes = np.union1d(classes, self.classes)
         refuse_unknown_labels(y, classes)
-        learner._finish(
+        self._finish(
             strategy,
             LabeledSet.of(X, y, pixels=reads_pixels(estimator)),
             estimator,
@@ -86,10 +89,10 @@ class RetrainingMixin:
             "given",
             history_=[],
             classes_=classes,
-            seed_=derive_seed(learner.random_state),
-            _trained_params=learner.estimator.get_params(deep=True),
+            seed_=derive_seed(self.random_state),
+            _trained_params=self.estimator.get_params(deep=True),
         )
-        return learner
+        return self
 
     def select_tests(self: Any, X_test: Any, budget: float = 0.04) -> NDArray:
         """Select test samples once, to be labelled and used for `retrain`.

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from ._training import seeded_clone
+from ._weights import as_is_params
 from .exceptions import CapabilityError
 from .learner import ActiveLearner
 from .model_view import ModelView, capabilities_of
@@ -53,8 +54,23 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         self.classes = classes
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> MemberEnsemble:
-        """Train all members."""
+    @classmethod
+    def of_fitted(cls, members: list) -> MemberEnsemble:
+        """Members that are trained already, as they are."""
+        ensemble = cls([clone(member) for member in members])
+        ensemble.members_ = list(members)
+        ensemble.classes_ = np.unique(np.concatenate([member.classes_ for member in members]))
+        return ensemble
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        as_is: Any = None,
+        **fit_params: Any,
+    ) -> MemberEnsemble:
+        """Train all members; nets do not attack the samples marked in `as_is`."""
         if sample_weight is not None:
             fit_params = {"sample_weight": np.asarray(sample_weight), **fit_params}
         y = np.asarray(y)
@@ -64,7 +80,8 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         for number, estimator in enumerate(self.estimators):
             member = seeded_clone(estimator, derive_seed(seed, number))
             rows = self._bootstrap(X, y, derive_seed(seed, number))
-            params = _check_method_params(X, fit_params, indices=rows)
+            params = {**fit_params, **as_is_params(estimator, as_is)}
+            params = _check_method_params(X, params, indices=rows)
             taken = (X, y) if rows is None else (take_rows(X, rows), y[rows])
             self.members_.append(member.fit(*taken, **params))
         return self
@@ -183,6 +200,72 @@ class Committee(ActiveLearner):
         self.verbose = verbose
 
     warm_start = False  # members are trained anew each round
+
+    @classmethod
+    def from_fitted(
+        cls, estimator: Any, X: Any, y: Any, query_strategy: Any = "vote_entropy", **params: Any
+    ) -> Any:
+        """Make a committee of members that are trained already.
+
+        Parameters
+        ----------
+        estimator : list of fitted classifiers, or fitted MemberEnsemble
+            Used as they are. The committee's ``estimators`` are clones of them, which later
+            rounds (`teach`, `retrain`) train anew.
+        X : array-like of shape (n_samples, ...)
+            What they were trained on.
+        y : array-like of shape (n_samples,)
+            Labels of `X`.
+        query_strategy : str, QueryStrategy or callable, default="vote_entropy"
+        **params
+            Other parameters of the committee.
+
+        Returns
+        -------
+        committee : Committee
+            Fitted; its ledger begins with `X`.
+
+        Raises
+        ------
+        TypeError
+            If a single classifier is passed.
+        NotFittedError
+            If a member is not fitted.
+        CapabilityError
+            If a member has no ``predict_proba``.
+        ValueError
+            If there is no member, or `X` and `y` do not fit together.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> from skactive import Committee
+        >>> X, y = load_iris(return_X_y=True)
+        >>> members = [kind().fit(X[::2], y[::2]) for kind in (GaussianNB, DecisionTreeClassifier)]
+        >>> committee = Committee.from_fitted(members, X[::2], y[::2])
+        >>> committee.retrain(X[1::2], y[1::2], mix="clean").history_[-1]["oracle"]
+        150
+        """
+        if isinstance(estimator, MemberEnsemble):
+            check_is_fitted(estimator)
+            params = {"bootstrap": estimator.bootstrap, **params}
+            members = estimator.members_
+        elif isinstance(estimator, (list, tuple)):
+            members = list(estimator)
+        else:
+            raise TypeError(
+                "Committee.from_fitted takes a list of fitted classifiers or a fitted "
+                f"MemberEnsemble, got {type(estimator).__name__}. Around a single model use "
+                "ActiveLearner.from_fitted."
+            )
+        make: Any = cls
+        committee = make([clone(member) for member in members], query_strategy, **params)
+        _ = committee.estimator  # which names members that cannot be one
+        for member in members:
+            check_is_fitted(member)
+        return committee._begin_with(MemberEnsemble.of_fitted(members), X, y)
 
     @property
     def estimator(self) -> MemberEnsemble:

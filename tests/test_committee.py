@@ -1,19 +1,27 @@
 """Committees: aligned classes, disagreement by its formulas, members in place of dropout."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skactive import AdversarialNetClassifier, Committee
+from skactive.attacks import PGD
+from skactive.committee import MemberEnsemble
 from skactive.exceptions import CapabilityError
 from skactive.kernels.disagreement import consensus_entropy, max_disagreement, vote_entropy
 from skactive.kernels.uncertainty import mutual_information
+from skactive.retraining import adversarial_examples
 from skactive.strategies import BALD, VoteEntropy
 from tests.models import SmallCNN
 
@@ -124,3 +132,105 @@ def test_bad_members_are_named_before_training(data):
         Committee([]).fit(X, y)
     with pytest.raises(ValueError, match="n_members"):
         Committee(GaussianNB(), n_members=0).fit(X, y)
+
+
+# -- members trained already, and retraining -----------------------------------------------
+
+
+def fitted_members(X, y):
+    return [GaussianNB().fit(X, y), DecisionTreeClassifier(random_state=0).fit(X, y)]
+
+
+@pytest.mark.parametrize("as_ensemble", [False, True])
+def test_a_committee_of_members_that_are_trained_already(data, as_ensemble):
+    X, y = data
+    members = fitted_members(X[:40], y[:40])
+    given = MemberEnsemble.of_fitted(members) if as_ensemble else members
+    committee = Committee.from_fitted(given, X[:40], y[:40], random_state=0)
+    assert committee.history_[0]["training"] == "given"
+    assert [id(member) for member in committee.members_] == [id(member) for member in members]
+    same = Committee([clone(member) for member in members]).fit(X[:40], y[:40])
+    assert_array_equal(committee.vote_proba(X), same.vote_proba(X))
+    for made in (pickle.loads(pickle.dumps(committee)), copy.deepcopy(committee)):
+        assert_array_equal(made.predict_proba(X), committee.predict_proba(X))
+    assert not clone(committee).__sklearn_is_fitted__()
+    before = members[0].theta_.copy()
+    idx, rows = committee.query(X[40:], n=10)
+    committee.teach(rows, y[40:][idx])
+    picked = committee.select_tests(X[60:], budget=20)
+    committee.retrain(X[60:][picked], y[60:][picked], mix="clean")
+    assert committee.history_[-1]["oracle"] == 70
+    assert committee.history_[-1]["training"] == "cold"
+    assert_array_equal(members[0].theta_, before)
+    again = Committee([clone(member) for member in members])
+    again.fit(committee.X_labeled_, committee.y_labeled_)
+    assert_array_equal(committee.predict_proba(X), again.predict_proba(X))
+
+
+def test_a_trained_ensemble_keeps_its_bootstrap(data):
+    X, y = data
+    first = Committee(GaussianNB(), n_members=3, bootstrap=True, random_state=0).fit(X[:40], y[:40])
+    made = Committee.from_fitted(first.estimator_, X[:40], y[:40], random_state=0)
+    assert made.bootstrap
+    made.retrain(X[40:60], y[40:60], mix="clean")
+    assert len(made.members_) == 3
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "match"),
+    [
+        (lambda X, y: GaussianNB().fit(X, y), TypeError, "ActiveLearner.from_fitted"),
+        (lambda X, y: [], ValueError, "estimators is empty"),
+        (lambda X, y: [GaussianNB().fit(X, y), GaussianNB()], NotFittedError, "GaussianNB"),
+        (lambda X, y: [Perceptron().fit(X, y)], CapabilityError, "member 0, Perceptron"),
+        (lambda X, y: MemberEnsemble([GaussianNB()]), NotFittedError, "MemberEnsemble"),
+    ],
+)
+def test_members_that_cannot_be_taken_over(data, members, error, match):
+    X, y = data
+    with pytest.raises(error, match=match):
+        Committee.from_fitted(members(X, y), X, y)
+
+
+def test_a_committee_that_cannot_be_retrained_as_asked_says_so(data):
+    X, y = data
+    committee = Committee.from_fitted(fitted_members(X[:40], y[:40]), X[:40], y[:40])
+    with pytest.raises(CapabilityError, match=r"gradients.*GaussianNB"):
+        committee.retrain(X[40:50], y[40:50], "pgd")
+    with pytest.raises(TypeError, match="warm_start=False"):
+        committee.retrain(X[40:50], y[40:50], mix="clean", warm_start=True)
+    assert len(committee.history_) == 1
+
+
+def test_nets_of_a_committee_are_retrained_on_examples_against_their_mean(digits):
+    X, y = digits
+    net = AdversarialNetClassifier(SmallCNN, attack=PGD(eps=0.1, steps=2), max_epochs=3, lr=0.01)
+    committee = Committee(net, n_members=2, random_state=0).fit(X[:100], y[:100])
+    tests, labels = X[100:160], y[100:160]
+    fixed = PGD(eps=0.1, steps=1, alpha=0.1, random_start=False)
+    made = adversarial_examples(committee, tests, labels, fixed)
+    inputs = torch.as_tensor(tests).requires_grad_()
+    mean = sum(m.module_.eval()(inputs).softmax(dim=1) for m in committee.members_) / 2
+    torch.nn.functional.nll_loss(mean.log(), torch.as_tensor(labels), reduction="sum").backward()
+    wanted = (tests + 0.1 * inputs.grad.sign().numpy()).clip(0, 1)
+    assert np.mean(np.abs(made - wanted) < 1e-5) > 0.99
+    assert committee.score(made, labels) < committee.score(tests, labels)
+    committee.retrain(tests, labels)
+    assert committee.history_[-1]["adversarial"] == 60
+    assert np.abs(committee.X_twins_ - tests).max() <= 0.1 + 1e-6
+
+
+def test_nets_of_a_committee_do_not_attack_examples_again(digits, monkeypatch):
+    X, y = digits
+    masks = []
+    fit = AdversarialNetClassifier.fit
+
+    def spy(self, X, y, *args, as_is=None, **kwargs):
+        masks.append((len(y), None if as_is is None else int(np.sum(as_is))))
+        return fit(self, X, y, *args, as_is=as_is, **kwargs)
+
+    monkeypatch.setattr(AdversarialNetClassifier, "fit", spy)
+    net = AdversarialNetClassifier(SmallCNN, attack=PGD(eps=0.1, steps=1), max_epochs=1)
+    committee = Committee(net, n_members=2, random_state=0).fit(X[:60], y[:60])
+    committee.retrain(X[60:80], y[60:80], mix="both")
+    assert masks == [(60, None)] * 2 + [(100, 20)] * 2
