@@ -16,9 +16,6 @@ from torch.utils.data import Dataset
 from .utils.indexing import n_rows
 from .utils.labels import unknown_labels
 
-_EMPTY = (None, "", b"")
-
-
 def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
     """`y` as a 1-d array of class labels, one for each row of `X`; raise if it is none."""
     if y is None:
@@ -43,7 +40,7 @@ def _refuse_missing(y: NDArray) -> None:
         return
     missing = [(i, label) for i, label in enumerate(y.tolist()) if _is_missing(label)]
     if missing:
-        kinds = sorted({repr(label) if label in _EMPTY else "NaN" for _, label in missing})
+        kinds = sorted({"NaN" if _is_nan(label) else repr(label) for _, label in missing})
         at = ", ".join(str(i) for i, _ in missing[:5]) + (", …" if len(missing) > 5 else "")
         raise ValueError(
             f"y holds {' or '.join(kinds)} for {len(missing)} of {len(y)} samples (at {at}): are "
@@ -52,9 +49,13 @@ def _refuse_missing(y: NDArray) -> None:
 
 
 def _is_missing(label: Any) -> bool:
+    return _is_nan(label) or label is None or (isinstance(label, str) and not label)
+
+
+def _is_nan(label: Any) -> bool:
     if type(label).__name__ in ("NAType", "NaTType"):
         return True
-    return label in _EMPTY or (isinstance(label, float) and label != label)
+    return isinstance(label, float) and label != label
 
 
 def refuse_unknown_labels(y: NDArray, classes: NDArray) -> None:
