@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from .utils.indexing import n_rows
 from .utils.labels import unknown_labels
 
+
 def as_labels(estimator: Any, X: Any, y: Any) -> NDArray:
     """`y` as a 1-d array of class labels, one for each row of `X`; raise if it is none."""
     if y is None:

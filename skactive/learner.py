@@ -450,18 +450,17 @@ class ActiveLearner(
         return np.random.default_rng(seed).integers(n, size=n)
 
     def _without_labeled(self, X_pool: Any, n: Any) -> tuple[NDArray, NDArray | None]:
-        """Positions of a pool that are labelled, and all others if there are any labelled."""
+        """Positions of a pool that are labelled, and a mask of the others if there are some."""
         labeled = self.labeled_.found_in(X_pool)
-        if not labeled.any():
-            return np.empty(0, dtype=np.intp), None
-        left = np.flatnonzero(~labeled)
-        if isinstance(n, Integral) and int(n) > len(left):
+        excluded = np.flatnonzero(labeled)
+        n_left = len(labeled) - len(excluded)
+        if len(excluded) and isinstance(n, Integral) and int(n) > n_left:
             raise ValueError(
-                f"n must be between 1 and the number of candidates in the pool ({len(left)}), got "
-                f"{n}: of its {len(labeled)} rows, {len(labeled) - len(left)} are labelled already "
-                "and left out. Ask for fewer, pass a larger pool, or exclude_labeled=False."
+                f"n must be between 1 and the number of candidates in the pool ({n_left}), got "
+                f"{n}: of its {len(labeled)} rows, {len(excluded)} are labelled already and left "
+                "out. Ask for fewer, pass a larger pool, or exclude_labeled=False."
             )
-        return np.flatnonzero(labeled), left
+        return excluded, ~labeled if len(excluded) else None
 
     def _finish(
         self,
