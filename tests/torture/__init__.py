@@ -1,0 +1,1 @@
+"""Damage on purpose: flipped bytes, interrupts, kills and threads. See ``python -m tests.torture``."""

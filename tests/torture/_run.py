@@ -1,0 +1,37 @@
+"""Two processes share the parts."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+import torch
+
+from ._flips import flips
+from ._interrupts import interrupts
+from ._kills import kills
+from ._tally import Effort, Tally
+from ._threads import threads
+
+# Longest first; the share of the time that each may take.
+PARTS = {"interrupts": interrupts, "flips": flips, "kills": kills, "threads": threads}
+_TIME = {"interrupts": 0.9, "flips": 0.55, "kills": 0.25, "threads": 0.15}
+
+
+def run_parts(names: list[str], seconds: float, share: float, seed: int) -> list[Tally]:
+    """Tallies of the parts, printed as they come."""
+    found: list[Tally] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
+        jobs = [pool.submit(run_part, name, seconds * _TIME[name], share, seed) for name in names]
+        for job in as_completed(jobs):
+            for tally in job.result():
+                print(tally, *tally.silent[:10], sep="\n    ", flush=True)
+                found.append(tally)
+    return found
+
+
+def run_part(name: str, seconds: float, share: float, seed: int) -> list[Tally]:
+    """Tallies of one part."""
+    torch.set_num_threads(1)
+    return list(PARTS[name](Effort.lasting(seconds, share, seed)))
