@@ -1,1 +1,1 @@
-"""Damage on purpose: flipped bytes, interrupts, kills and threads. See ``python -m tests.torture``."""
+"""Damage on purpose: bytes, interrupts, kills, threads; see ``python -m tests.torture``."""
