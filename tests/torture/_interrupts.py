@@ -32,6 +32,7 @@ def interrupts(effort: Effort) -> Iterator[Tally]:
     """A tally for each of query, teach, fit and retrain."""
     rng = np.random.default_rng([effort.seed, 20])
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None  # Ctrl-C in a __del__
     try:
         learners = _learners()
         for operation in OPERATIONS:
@@ -42,9 +43,10 @@ def interrupts(effort: Effort) -> Iterator[Tally]:
                 name = names[i % len(names)]
                 if name not in blows:
                     blows[name] = _Blow(name, learners[name], operation)
-                blows[name].strike(tally, rng)
+                blows[name].strike(tally, rng, only_lines=effort.repeatable)
             yield tally
     finally:
+        sys.unraisablehook = unraisable
         signal.signal(signal.SIGINT, handler)
 
 
@@ -86,11 +88,11 @@ class _Blow:
         self.seconds = time.process_time() - started
         self.new = fingerprint(quiet)
 
-    def strike(self, tally: Tally, rng: np.random.Generator) -> None:
+    def strike(self, tally: Tally, rng: np.random.Generator, only_lines: bool) -> None:
         """Interrupt at a line of the package or at a moment, which may be in a library."""
         learner = pickle.loads(self.packed)
         line, moment = int(rng.integers(1, self.n_lines + 1)), rng.uniform(0, self.seconds)
-        by_line = rng.random() < 0.5
+        by_line = only_lines or rng.random() < 0.5
         where = (
             f"line {line} of {self.n_lines}" if by_line else f"{moment:.4f}/{self.seconds:.4f} s"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from tests.study_helpers import results, run
 
 from ._tally import Effort, Tally
 
-_PER_STUDY = 5
+_KILLS = 60
+_PER_STUDY = 3
 
 
 def kills(effort: Effort) -> Iterator[Tally]:
@@ -32,22 +34,30 @@ def kills(effort: Effort) -> Iterator[Tally]:
         _in_a_child(context, root / "whole")
         seconds = time.monotonic() - started
         wanted = results(root / "whole").to_json(double_precision=15)
-        done = 0
-        for i in effort.times(60):
-            out = root / "killed"
-            moment = rng.uniform(0, seconds)
-            process = context.Process(target=run, args=(out,))
-            process.start()
-            process.join(moment)
-            process.kill()
-            process.join()
-            done += 1
-            if (i + 1) % _PER_STUDY == 0:
-                _check(tally, context, out, wanted, done, moment)
-                done = 0
-        if done:
-            _check(tally, context, out, wanted, done, moment)
+        out, planned, moments = root / "killed", max(1, round(_KILLS * effort.share)), []
+        for _ in effort.times(2 * _KILLS):  # some runs are done before they are killed
+            moment = rng.uniform(0, 0.8 * seconds)
+            if _killed(context, out, moment):
+                moments.append(round(moment, 3))
+            enough = tally.tried + len(moments) >= planned
+            if enough or len(moments) == _PER_STUDY:
+                _check(tally, context, out, wanted, moments)
+                moments = []
+            if enough:
+                break
+        if moments:
+            _check(tally, context, out, wanted, moments)
     yield tally
+
+
+def _killed(context, out: Path, moment: float) -> bool:
+    """Run the study for some seconds; whether it had to be killed."""
+    process = context.Process(target=run, args=(out,))
+    process.start()
+    process.join(moment)
+    process.kill()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
 
 
 def _in_a_child(context, out: Path) -> int | None:
@@ -57,15 +67,15 @@ def _in_a_child(context, out: Path) -> int | None:
     return process.exitcode
 
 
-def _check(tally: Tally, context, out: Path, wanted: str, n_kills: int, moment: float) -> None:
+def _check(tally: Tally, context, out: Path, wanted: str, moments: list[float]) -> None:
     """Resume, compare, and start the next study afresh."""
-    where = f"{n_kills} kills, the last after {moment:.3f} s"
+    where = f"killed after {moments} s"
     exitcode = _in_a_child(context, out)
     try:
         if exitcode:
             tally.silent.append(f"{where}: the resumed run failed")
         elif results(out).to_json(double_precision=15) == wanted:
-            tally.equal += n_kills
+            tally.equal += len(moments)
         else:
             tally.silent.append(f"{where}: other results")
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import torch
@@ -15,7 +16,7 @@ from ._threads import threads
 
 # Longest first; the share of the time that each may take.
 PARTS = {"interrupts": interrupts, "flips": flips, "kills": kills, "threads": threads}
-_TIME = {"interrupts": 0.9, "flips": 0.55, "kills": 0.25, "threads": 0.15}
+_TIME = {"interrupts": 0.95, "flips": 0.45, "kills": 0.35, "threads": 0.15}
 
 
 def run_parts(names: list[str], seconds: float, share: float, seed: int) -> list[Tally]:
@@ -31,7 +32,14 @@ def run_parts(names: list[str], seconds: float, share: float, seed: int) -> list
     return found
 
 
-def run_part(name: str, seconds: float, share: float, seed: int) -> list[Tally]:
+def run_part(
+    name: str, seconds: float, share: float, seed: int, repeatable: bool = False
+) -> list[Tally]:
     """Tallies of one part."""
     torch.set_num_threads(1)
-    return list(PARTS[name](Effort.lasting(seconds, share, seed)))
+    effort = Effort(share, seed, time.monotonic() + seconds, repeatable)
+    tallies = list(PARTS[name](effort))
+    for tally in tallies:
+        if not tally.tried:
+            tally.silent.append("nothing was tried in the time that there was")
+    return tallies

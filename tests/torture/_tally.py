@@ -31,15 +31,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried: a share of the full counts, until `until` at the latest."""
+    """How much is tried: a share of the full counts, until `until` at the latest.
+
+    What is `repeatable` depends on the seed alone, not on the clock.
+    """
 
     share: float
     seed: int
     until: float
-
-    @classmethod
-    def lasting(cls, seconds: float, share: float, seed: int) -> Effort:
-        return cls(share, seed, time.monotonic() + seconds)
+    repeatable: bool = False
 
     def times(self, n: int) -> Iterator[int]:
         """0, 1, … up to the share of `n`, while there is time."""
