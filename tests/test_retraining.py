@@ -467,7 +467,8 @@ def test_a_report_that_cannot_be_is_refused_before_training(learner, digits, par
         retraining_report(learner, digits.X_test, digits.y_test, **params)
 
 
-def test_the_example_prints_its_columns_beside_the_papers(data_root, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--full-scale", "--start", "standard", "--attack", "pgd"]])
+def test_the_example_prints_its_columns_beside_the_papers(data_root, tmp_path, more):
     import subprocess
     import sys
     from pathlib import Path
@@ -477,7 +478,7 @@ def test_the_example_prints_its_columns_beside_the_papers(data_root, tmp_path):
     small = "--n-train 60 --n-test 100 --epochs 1 --retrain-epochs 1 --steps 1 --eval-steps 1"
     command = [sys.executable, str(script), *small.split(), "--out", str(out)]
     first = subprocess.run(
-        [*command, "--seeds", "0", "--strategies", "random", "--budgets", "0.04"],
+        [*command, "--seeds", "0", "--strategies", "random", "--budgets", "0.04", *more],
         check=True,
         capture_output=True,
         text=True,
