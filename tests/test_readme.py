@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -20,6 +22,21 @@ def run_page(name):
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(compile(code, name, "exec"), names)
     return names
+
+
+ELSEWHERE = ("coming_from_modal.md", "test_selection.md", "study.md")  # below; minutes of a study
+PAGES = [
+    path.name
+    for path in sorted((ROOT / "docs").glob("*.md"))
+    if path.name not in ELSEWHERE and "```python" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_page_shows_runs_when_it_is_pasted(name, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib").use("Agg")
+    monkeypatch.chdir(tmp_path)
+    run_page(name)
 
 
 def test_the_scripts_for_modals_users_run():

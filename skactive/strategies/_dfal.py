@@ -25,8 +25,8 @@ class DFAL(ScoringStrategy):
     Parameters
     ----------
     n_candidates : int, "all" or None, default=None
-        Size of the random part of the pool that is attacked; ``None`` is 10 · n, as in both
-        papers, ``"all"`` attacks the whole pool.
+        Size of the random part of the pool that is attacked; ``None`` is 10 · n, as in the DRE
+        study (the DFAL paper names no number), ``"all"`` attacks the whole pool.
     adversarial_twins : bool, default=False
         Also hand back x + r of every pick, so that the learner teaches the pair under one
         bought label (DFAL's own contribution, which the DRE study switches off).
