@@ -285,6 +285,33 @@ def test_cluster_margin_goes_round_the_clusters():
     assert len(np.unique(labels)) == 3
 
 
+def rounded_otherwise(points, seed):
+    """As a net gives them in batches of another size."""
+    noise = 1 + rng(seed).uniform(-3e-7, 3e-7, size=points.shape)
+    return (points * noise).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        TypiClust(embedding="input", min_size=0, random_state=0),
+        ProbCover(radius=1.0, embedding="input", random_state=0),
+        ProbCover(embedding="input", n_classes=4, random_state=0),
+    ],
+)
+def test_rounding_of_the_embedding_decides_nothing(strategy):
+    grid = np.stack(np.meshgrid(*[np.arange(6.0)] * 2), axis=2).reshape(-1, 2)
+    pairs = np.repeat(rng().normal(size=(12, 2)) * 50, 3, axis=0)
+    pairs[1::3] += [0.3, 0.4]  # two mutual neighbours, and a third that is far
+    pairs[2::3] += [3.0, 9.0]
+    # On a grid k-means itself has ties: no law for it there.
+    for points in (pairs, grid + 1) if isinstance(strategy, ProbCover) else (pairs,):
+        points = points.astype(np.float32)
+        picks = strategy.query(None, points, 12)
+        for seed in range(15):
+            assert_array_equal(strategy.query(None, rounded_otherwise(points, seed), 12), picks)
+
+
 # -- robust core-set ------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import skactive.strategies as strategies_module
 from skactive import ActiveLearner, AdversarialNetClassifier, Committee
 from skactive.exceptions import CapabilityError
+from skactive.model_view import ModelView
 from skactive.strategies import (
     FunctionStrategy,
     QueryStrategy,
@@ -260,6 +261,16 @@ def test_a_pool_of_the_wrong_shape_or_with_nan_is_refused(fitted, name):
     holed[:, 0, 2, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         make(name).query(model, holed, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_batch_size_of_a_net_does_not_change_the_picks(fitted, name):
+    model, pool = fitted["net"]
+    one, many = (
+        make(name).query(ModelView.of(model, batch_size=size), pool, 12, X_labeled=pool[:9])
+        for size in (7, 512)
+    )
+    assert_array_equal(one, many)
 
 
 COLD = {"random", "coreset", "robust_coreset", "typiclust", "probcover", "uherding"}

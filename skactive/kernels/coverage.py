@@ -11,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
 _BLOCK_ENTRIES = 1 << 22
+# Distances closer than this count as equal: a net rounds otherwise in batches of another size.
+_ROUNDING = 1e-5
 
 
 def typiclust_select(
@@ -52,7 +54,9 @@ def typiclust_select(
             open_ = np.flatnonzero(remaining > 0)
         best = open_[np.lexsort((-sizes[open_], n_labels[open_]))[0]]
         members = np.flatnonzero(left & (of_point == best))
-        picks.append(int(members[typicality[members].argmax()]))
+        highest = typicality[members].max()
+        # Two mutual neighbours are equally typical: the first of them, not what rounding favours.
+        picks.append(int(members[typicality[members] >= (1 - _ROUNDING) * highest][0]))
         left[picks[-1]] = False
         n_labels[best] += 1
     return np.array(picks, dtype=np.intp)
@@ -68,6 +72,7 @@ def _k_means(points: NDArray, n_clusters: int, seed: int) -> NDArray:
 def _typicality(points: NDArray, cluster: NDArray, n_neighbors: int) -> NDArray:
     """1 / mean distance to the nearest neighbours in the same cluster."""
     typicality = np.zeros(len(points))
+    smallest = _ROUNDING * max(float(np.abs(points).max()), np.finfo(np.float32).tiny)
     for c in np.unique(cluster):
         members = np.flatnonzero(cluster == c)
         k = min(n_neighbors, max(1, len(members) // 2), len(members) - 1)
@@ -75,8 +80,7 @@ def _typicality(points: NDArray, cluster: NDArray, n_neighbors: int) -> NDArray:
             typicality[members] = np.inf
             continue
         distance, _ = NearestNeighbors(n_neighbors=k).fit(points[members]).kneighbors()
-        mean = distance.mean(axis=1)
-        typicality[members] = np.divide(1, mean, out=np.full(len(mean), np.inf), where=mean > 0)
+        typicality[members] = 1 / np.maximum(distance.mean(axis=1), smallest)
     return typicality
 
 
@@ -92,7 +96,7 @@ def prob_cover_select(
         Centres of balls there are already.
     n : int
     radius : float
-        Of the balls. Memory grows with the number of pairs that close.
+        Of the balls, closed up to rounding. Memory grows with the number of pairs that close.
     rng : numpy.random.Generator
         Orders what is left once all is covered, and ties.
 
@@ -100,6 +104,8 @@ def prob_cover_select(
     -------
     indices : ndarray of shape (n,), dtype intp
     """
+    points = points.astype(np.float64)
+    radius *= 1 + _ROUNDING
     graph = NearestNeighbors(radius=radius).fit(points).radius_neighbors_graph(points).tocsr()
     uncovered = np.ones(len(points), dtype=bool)
     if len(labeled):
@@ -134,7 +140,8 @@ def purity_radius(points: NDArray, n_classes: int, purity: float, seed: int) -> 
     finite = nearest[np.isfinite(nearest)]
     if len(finite) == 0:
         return float(np.ptp(points, axis=0).max())
-    return float(np.nextafter(np.quantile(finite, 1 - purity, method="higher"), 0))
+    # Clearly below that distance, so that rounding does not decide who is inside.
+    return float(np.quantile(finite, 1 - purity, method="higher") * (1 - 10 * _ROUNDING))
 
 
 def cluster_labels(
