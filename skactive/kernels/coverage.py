@@ -72,7 +72,7 @@ def _k_means(points: NDArray, n_clusters: int, seed: int) -> NDArray:
 def _typicality(points: NDArray, cluster: NDArray, n_neighbors: int) -> NDArray:
     """1 / mean distance to the nearest neighbours in the same cluster."""
     typicality = np.zeros(len(points))
-    smallest = _ROUNDING * max(float(np.abs(points).max()), np.finfo(np.float32).tiny)
+    smallest = _ROUNDING * float(np.abs(points).max(initial=1e-30))
     for c in np.unique(cluster):
         members = np.flatnonzero(cluster == c)
         k = min(n_neighbors, max(1, len(members) // 2), len(members) - 1)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
 # Rows handled at once: the temporaries then stay in the cache and do not grow with the pool.
 _BLOCK = 1 << 16
@@ -269,10 +268,10 @@ def fair_order(n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """
     if n == 0:
         return np.empty(0, dtype=np.intp)
-    spread = qmc.Halton(1, scramble=False).random(n)[:, 0]
-    place = np.empty(n, dtype=np.intp)
-    place[np.argsort(spread)] = np.arange(n)
-    return (place + rng.integers(n)) % n
+    line = np.zeros(1, dtype=np.intp)
+    while len(line) < n:  # 0 1, 0 2 1 3, 0 4 2 6 1 5 3 7: bits reversed
+        line = np.concatenate([2 * line, 2 * line + 1])
+    return (line[line < n] + rng.integers(n)) % n
 
 
 def _counts(bins: NDArray, n_bins: int) -> NDArray[np.int64]:
