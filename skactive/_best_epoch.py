@@ -75,8 +75,8 @@ def accuracy_under(
     for inputs, labels in zip(X.split(256), y.split(256), strict=True):
         if attack is not None:
             inputs = attack(module, inputs, labels, generator=generator)
-        with torch.no_grad(), untouched(module, freeze=False):
-            correct += int((module(inputs).argmax(dim=1) == labels).sum())
+        with torch.no_grad(), untouched(module, freeze=False) as net:
+            correct += int((net(inputs).argmax(dim=1) == labels).sum())
     return correct / len(y)
 
 

@@ -245,8 +245,8 @@ def check_output(net: Any, X: Any) -> None:
     """Check, before any training, that the module returns logits, one per class."""
     _check_channels_first(net)
     inputs = as_float_tensor(X[:8], net.device)
-    with torch.no_grad(), untouched(net.module_, freeze=False):
-        output = _output(float32_door(net.module_), inputs)
+    with torch.no_grad(), untouched(net.module_, freeze=False) as module:
+        output = _output(float32_door(module), inputs)
     check_logits(net, output, len(inputs))
 
 

@@ -70,8 +70,8 @@ class Objective:
     ) -> Tensor:
         """TRADES' attack: as far as possible from the clean prediction, labels aside."""
         module = float32_door(self.net.module_)
-        with torch.no_grad(), untouched(module, freeze=False):
-            clean = module(X)
+        with torch.no_grad(), untouched(module, freeze=False) as frozen:
+            clean = frozen(X)
         noise = torch.randn(X.shape, generator=generator, device=X.device, dtype=X.dtype)
         return attack.from_start(
             module,

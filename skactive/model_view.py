@@ -442,8 +442,7 @@ class NetView(ModelView):
 
     def net_logits(self, inputs: Tensor) -> Tensor:
         """Logits of one batch of inputs."""
-        module = self.logits_module
-        with torch.no_grad(), untouched(module, freeze=False):
+        with torch.no_grad(), untouched(self.logits_module, freeze=False) as module:
             return module(inputs)
 
     def predict_proba(self, X: Any) -> NDArray:

@@ -1,5 +1,8 @@
 """Rows of any pool, random states, and modules left as they were."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -104,20 +107,90 @@ def test_seeded_torch_restores_the_generator():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_untouched_restores_everything_even_after_an_error():
-    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
+class Locked(nn.Sequential):
+    """Cannot be copied, so that it is run itself."""
+
+    def __init__(self, *layers):
+        super().__init__(*layers)
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize("kind", [nn.Sequential, Locked])
+def test_untouched_leaves_everything_even_after_an_error(kind):
+    module = kind(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
     module.train()
     module[1].eval()
     module[0].weight.requires_grad_(False)
     module[0].bias.grad = torch.ones(2)
-    with pytest.raises(RuntimeError, match="inside"), untouched(module):
-        assert not any(sub.training for sub in module.modules())
-        assert not any(p.requires_grad for p in module.parameters())
-        module[0].bias.grad = None
+    with pytest.raises(RuntimeError, match="inside"), untouched(module) as net:
+        assert (net is module) == (kind is Locked)
+        assert not any(sub.training for sub in net.modules())
+        assert not any(p.requires_grad for p in net.parameters())
+        assert net[0].weight.data_ptr() == module[0].weight.data_ptr()
+        net[0].bias.grad = None
         raise RuntimeError("inside")
     assert [sub.training for sub in module.modules()] == [True, True, False, True]
     assert [p.requires_grad for p in module.parameters()] == [False, True, True, True]
     assert torch.equal(module[0].bias.grad, torch.ones(2))
+
+
+class Remembering(nn.Module):
+    """Reads in `forward` what a hook wrote."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.body, self.drop, self.head = nn.Linear(2, 3), nn.Dropout(0.9), nn.Linear(3, 2)
+        self.parts = [self.body, self.drop]
+        if how == "method":
+            self.body.register_forward_hook(self.note)
+        else:
+            self.body.register_forward_hook(lambda sub, _, output: self.note(sub, _, output))
+
+    def note(self, sub, _, output):
+        self.seen = output
+
+    def forward(self, X):
+        for part in self.parts:
+            X = part(X)
+        return self.head(self.seen + X)
+
+
+@pytest.mark.parametrize("how", ["method", "function"])
+def test_hooks_and_other_references_belong_to_what_is_run(how):
+    module = Remembering(how)
+    X = torch.rand(4, 2)
+    expected = module.eval()(X)
+    module.train()
+    del module.seen
+    with untouched(module, freeze=False) as net:
+        assert torch.equal(net(X), expected)
+    assert module.training
+
+
+def test_parametrized_and_recurrent_layers_can_be_copied():
+    module = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), nn.LSTM(4, 2))
+    module.append(nn.utils.spectral_norm(nn.Linear(3, 2)))
+    X = torch.rand(5, 3)
+    expected = [module[1](module[0](X))[0], module.eval()[2](X)]
+    module.train()
+    before = module.state_dict()
+    with untouched(module) as net:
+        assert net is not module
+        found = [net[1](net[0](X))[0], net[2](X)]
+    assert all(map(torch.allclose, found, expected))
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+def test_a_generator_that_is_seeded_is_one_threads_at_a_time():
+    def draw(seed):
+        with seeded_torch(seed):
+            return [torch.rand(1).item() for _ in range(200)]
+
+    expected = [draw(seed) for seed in range(4)]
+    before = torch.random.get_rng_state()
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(draw, range(4))) == expected
+    assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_device_of_a_module_without_parameters():

@@ -158,8 +158,8 @@ class AutoAttack(Attack):
         self._check_params()
         X, y = check_batch(X, y, self.bounds)
         generator = generator or torch_generator(self.random_state, device=X.device)
-        with torch.inference_mode(False), torch.enable_grad(), untouched(module):
-            head = logits_head(module, X, y)
+        with torch.inference_mode(False), torch.enable_grad(), untouched(module) as net:
+            head = logits_head(net, X, y)
             attacked, left = self._by_parts(head, X, y, generator)
             zero = left["clean"] & _without_gradient(head, X, y)
         self._check_result(X, attacked)

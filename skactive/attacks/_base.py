@@ -90,8 +90,8 @@ class Attack(BaseEstimator):
             check_width("eps", self.eps, self.bounds, self.norm, X[0].numel())
         if generator is None:
             generator = torch_generator(self.random_state, device=X.device)
-        with torch.inference_mode(False), torch.enable_grad(), untouched(module):
-            head = logits_head(module, X, y)
+        with torch.inference_mode(False), torch.enable_grad(), untouched(module) as net:
+            head = logits_head(net, X, y)
             attacked = self._perturb(head, X, y, loss, generator).detach().contiguous()
         self._check_result(X, attacked)
         return attacked

@@ -131,9 +131,9 @@ class DeepFool(BaseEstimator):
             raise ValueError(f"X must be a floating point tensor, got {type(X).__name__}.")
         check_bounds(X, self.bounds)
         X = at_least_float32(X)
-        with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+        with torch.inference_mode(False), torch.enable_grad(), untouched(module) as net:
             X = X.clone() if X.is_inference() else X.detach()
-            return self._run(logits_head(module, X) if len(X) else module, X, race)
+            return self._run(logits_head(net, X) if len(X) else net, X, race)
 
     def _check_params(self) -> None:
         check_range(self.bounds)

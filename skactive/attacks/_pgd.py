@@ -107,8 +107,8 @@ class PGD(Attack):
         generator: torch.Generator,
     ) -> Tensor:
         """Attack from `start` instead of a random point."""
-        with torch.enable_grad(), untouched(module):
-            return self._descend(module, X, y, start, loss).detach()
+        with torch.enable_grad(), untouched(module) as net:
+            return self._descend(net, X, y, start, loss).detach()
 
     def _descend(
         self, module: nn.Module, X: Tensor, y: Tensor, start: Tensor, loss: Loss | None

@@ -10,6 +10,8 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
+from ..utils.alone import ALONE
+
 _BLOCK_ENTRIES = 1 << 22
 # Distances closer than this count as equal: a net rounds otherwise in batches of another size.
 _ROUNDING = 1e-5
@@ -63,7 +65,7 @@ def typiclust_select(
 
 
 def _k_means(points: NDArray, n_clusters: int, seed: int) -> NDArray:
-    with warnings.catch_warnings():
+    with ALONE, warnings.catch_warnings():  # filters are the whole process's
         # Duplicated points leave clusters empty, which does no harm here.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return KMeans(n_clusters, n_init=1, random_state=seed).fit_predict(points)

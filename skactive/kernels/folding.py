@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from ..utils.modules import module_device, untouched
+from ..utils.modules import module_device
+from ..utils.private_copy import private_copy
 from .input_gradient import is_sliceable
 
 _FUSE: dict[tuple[type, type], Callable[..., nn.Module]] = {
@@ -62,20 +62,11 @@ def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
     ...     torch.allclose(twin(X), module(X), atol=1e-5)
     True
     """
-    with torch.no_grad(), untouched(module, freeze=False):
-        twin = private_copy(module) if _gains(module) else None
-        return twin if twin is not None and optimize_copy(twin, example) else module
-
-
-def private_copy(module: nn.Module) -> nn.Module | None:
-    """A copy in eval mode that shares parameters and buffers, or None where that fails."""
-    if any(hasattr(sub, "_orig_mod") for sub in module.modules()):
-        return None  # torch.compile would compile the copy anew
-    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    try:
-        return copy.deepcopy(module, shared).eval()
-    except Exception:  # whatever the module's owner keeps in it: locks, files, graphs
-        return None
+    twin = private_copy(module) if _gains(module) else None
+    if twin is None:
+        return module
+    with torch.no_grad():
+        return twin if optimize_copy(twin, example) else module
 
 
 def same_outputs(compute: Callable[[], Iterable[Tensor]], expected: Iterable[Tensor]) -> bool:

@@ -87,8 +87,8 @@ def norms_by_class(module: nn.Module, X: Tensor, wrt: str = "parameters") -> tup
 
 
 def _wrt_last_layer(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
-    with torch.no_grad(), untouched(module, freeze=False), last_linear_input(module) as seen:
-        proba = module(X).softmax(dim=1)
+    with torch.no_grad(), untouched(module, freeze=False) as net, last_linear_input(net) as seen:
+        proba = net(X).softmax(dim=1)
     # ‖p − e_c‖² = ‖p‖² − 2 p_c + 1; the bias adds 1 to ‖z‖².
     residual = (proba.square().sum(dim=1, keepdim=True) - 2 * proba + 1).clamp_min(0).sqrt()
     has_bias = seen.layer.bias is not None
@@ -97,8 +97,8 @@ def _wrt_last_layer(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _wrt_input(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
-    with untouched(module):
-        logits = module(X.requires_grad_(True))
+    with untouched(module) as net:
+        logits = net(X.requires_grad_(True))
         norms = [
             torch.autograd.grad(loss, X, retain_graph=True)[0].flatten(1).norm(dim=1)
             for loss in _losses(logits)
@@ -118,9 +118,9 @@ def lengths_and_slopes(module: nn.Module, X: Tensor, wrt: str) -> tuple[Tensor, 
         proba, norms = norms_by_class(module, X, wrt)
         slopes = (norms[:, :, None] + norms[:, None, :]).amax(dim=0)
         return (proba * norms).sum(dim=1), slopes
-    with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+    with torch.inference_mode(False), torch.enable_grad(), untouched(module) as net:
         X = X.clone() if X.is_inference() else X.detach()
-        logits = module(X.requires_grad_(True))
+        logits = net(X.requires_grad_(True))
         gradients = torch.stack(
             [
                 torch.autograd.grad(loss, X, retain_graph=True)[0].flatten(1)
@@ -136,18 +136,18 @@ def lengths_and_slopes(module: nn.Module, X: Tensor, wrt: str) -> tuple[Tensor, 
 
 
 def _wrt_parameters(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
-    wanted = {id(p) for p in module.parameters() if p.requires_grad}
-    if not wanted or not len(X):
-        with torch.no_grad(), untouched(module):
-            proba = module(X).softmax(dim=1)
+    names = {name for name, p in module.named_parameters() if p.requires_grad}
+    if not names or not len(X):
+        with torch.no_grad(), untouched(module) as net:
+            proba = net(X).softmax(dim=1)
         return proba, torch.zeros_like(proba)
-    with untouched(module, freeze=False):
-        ghost = _GhostNorms(module, wanted)
-        covered = ghost.agrees_with_autograd(X[:1])
-    with untouched(module):
-        if not covered:
-            return _by_sample(module, X, wanted)
-        proba, norms = zip(*(ghost.norms(part) for part in X.split(ghost.max_rows)), strict=True)
+    with untouched(module, freeze=False) as net:
+        max_rows = _GhostNorms(net, names).rows_at_once(X[:1])
+    with untouched(module) as net:
+        if not max_rows:
+            return _by_sample(net, X, names)
+        ghost = _GhostNorms(net, names)
+        proba, norms = zip(*(ghost.norms(part) for part in X.split(max_rows)), strict=True)
         return torch.cat(proba), torch.cat(norms)
 
 
@@ -160,17 +160,16 @@ def _losses(logits: Tensor) -> list[Tensor]:
 class _GhostNorms:
     """Per-sample gradient norms from the inputs and output gradients of the layers."""
 
-    def __init__(self, module: nn.Module, wanted: set[int]) -> None:
+    def __init__(self, module: nn.Module, names: set[str]) -> None:
         self.module = module
-        self.wanted = wanted
+        self.wanted = {id(p) for name, p in module.named_parameters() if name in names}
         self.tracked = [sub for sub in module.modules() if self._is_tracked(sub)]
-        self.max_rows = 1
 
-    def agrees_with_autograd(self, first: Tensor) -> bool:
-        """Whether the layers' gradients have the norms that autograd finds, on one sample."""
+    def rows_at_once(self, first: Tensor) -> int:
+        """How many samples fit; 0 if, on one, the norms are not those that autograd finds."""
         layers, logits = self._forward(first)
         if len({id(layer.module) for layer in layers}) < len(layers):
-            return False  # executed twice: the gradient is a sum, its norm is not
+            return 0  # executed twice: the gradient is a sum, its norm is not
         # Any direction will do, but that of a sure sample's loss is zero.
         direction = torch.linspace(-1, 1, logits.shape[1]).to(logits)
         target = (logits * direction).sum()
@@ -185,14 +184,15 @@ class _GhostNorms:
         }
         rounding = 1e-6 * float(sum(squared.values()))
         if not rounding < float("inf"):
-            return False  # NaN: nothing to compare
+            return 0  # NaN: nothing to compare
         for layer, found in zip(layers, self._squared_norms(layers, target), strict=True):
             owned = [squared.pop(id(p)) for p in layer.module.parameters() if id(p) in squared]
             expected = sum(owned, torch.zeros_like(target))
             if not torch.allclose(found[0], expected, rtol=_tolerance(layers), atol=rounding):
-                return False
-        self.max_rows = max(1, _MAX_FLOATS // sum(layer.floats for layer in layers))
-        return not squared  # nothing is left to layers that are not covered
+                return 0
+        if squared:
+            return 0  # parameters of layers that are not covered
+        return max(1, _MAX_FLOATS // max(1, sum(layer.floats for layer in layers)))
 
     def norms(self, X: Tensor) -> tuple[Tensor, Tensor]:
         layers, logits = self._forward(X)
@@ -313,9 +313,9 @@ def _output_positions(sub: Any, output: Tensor) -> Tensor:
     return output.reshape(*output.shape[:2], 1, -1)
 
 
-def _by_sample(module: nn.Module, X: Tensor, wanted: set[int]) -> tuple[Tensor, Tensor]:
+def _by_sample(module: nn.Module, X: Tensor, names: set[str]) -> tuple[Tensor, Tensor]:
     """The same by differentiating each sample on its own."""
-    params = {name: p.detach() for name, p in module.named_parameters() if id(p) in wanted}
+    params = {name: p.detach() for name, p in module.named_parameters() if name in names}
 
     def loss(params: dict[str, Tensor], x: Tensor, c: Tensor) -> Tensor:
         logits = functional_call(module, params, (x[None],))

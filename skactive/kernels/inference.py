@@ -69,10 +69,10 @@ def forward_in_batches(
     """
     rows = Rows.of(X)
     outputs: list[NDArray | None] = [None, None]
-    with torch.inference_mode(), untouched(module, freeze=False):
-        net = _fastest(module, rows, prepare)
+    with torch.inference_mode(), untouched(module, freeze=False) as plain:
+        net = _fastest(plain, rows, prepare)
         observed = last_linear_input(net) if embedding else contextlib.nullcontext()
-        with untouched(net, freeze=False), observed as seen:
+        with observed as seen:
             for window, batch in rows.batches(batch_size):
                 parts = [_checked(net(prepare(batch)))]
                 if seen is not None:

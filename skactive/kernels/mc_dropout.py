@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from ..utils.indexing import Rows
 from ..utils.modules import untouched
 from ..utils.precision import in_float32
-from .folding import optimize_copy, private_copy, same_outputs
+from ..utils.private_copy import private_copy
+from .folding import optimize_copy, same_outputs
 from .inference import NoSuchLayer, check_not_diverged
 from .replay import Replay
 
@@ -102,9 +103,9 @@ def mc_dropout_proba(
     if len(rows) == 0:
         return np.empty((n_passes, 0, 0), np.float32)
     proba: NDArray | None = None
-    with torch.inference_mode(), untouched(module, freeze=False):
+    with torch.inference_mode(), untouched(module, freeze=False) as net:
         example = prepare(rows.take(slice(0, _EXAMPLES)))
-        with _sampler(module, example, n_passes, rate, seed) as sampler:
+        with _sampler(net, example, n_passes, rate, seed) as sampler:
             for window, batch in rows.batches(min(batch_size, sampler.max_rows)):
                 for number, logits in enumerate(sampler.passes(prepare(batch))):
                     sampled = torch.softmax(logits.float(), dim=1)

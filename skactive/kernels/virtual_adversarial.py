@@ -63,7 +63,7 @@ def virtual_adversarial_divergence(
     """
     generator = torch.Generator().manual_seed(seed)
     first = torch.randn(X.shape[1:], generator=generator, dtype=X.dtype).to(X.device)
-    with torch.inference_mode(False), torch.enable_grad(), untouched(module):
+    with torch.inference_mode(False), torch.enable_grad(), untouched(module) as module:
         X = X.clone() if X.is_inference() else X.detach()
         clean = module(X).detach()
         direction = _unit(first.expand_as(X))

@@ -236,10 +236,11 @@ def get_predictions(
         if random_state is None
         else seeded_torch(derive_seed(random_state))
     )
-    with untouched(net.module_, freeze=False), torch.no_grad(), masks:
-        set_dropout_mode(net.module_, dropout_layer_indexes, train_mode=True)
+    with untouched(net.module_, freeze=False) as module, torch.no_grad(), masks:
+        set_dropout_mode(module, dropout_layer_indexes, train_mode=True)
+        sampled = _with_module(net, module)
         return [
-            np.concatenate([_proba(net, samples, logits_adaptor) for samples in batches])
+            np.concatenate([_proba(sampled, samples, logits_adaptor) for samples in batches])
             for _ in range(num_predictions)
         ]
 
@@ -304,6 +305,13 @@ def _split(X: Any, size: int) -> Iterator[Any]:
             batch = as_batch(rows)
             is_tensor = isinstance(batch, torch.Tensor)
             yield batch if is_tensor else torch.from_numpy(np.ascontiguousarray(batch))
+
+
+def _with_module(net: Any, module: nn.Module) -> Any:
+    """The same net over another module; `net` itself is only read."""
+    other = object.__new__(type(net))
+    other.__dict__.update({**net.__dict__, "module_": module})
+    return other
 
 
 def _proba(net: Any, samples: Any, logits_adaptor: Callable[[Tensor, Any], Tensor]) -> NDArray:

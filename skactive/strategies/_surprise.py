@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 
 from ..kernels.selection import top_k
+from ..utils.alone import ALONE
 from ._base import Query, QueryStrategy, Selection
 
 _METHODS = ("dsa", "lsa", "mdsa", "mlsa", "pc-lsa", "pc-mdsa")
@@ -72,7 +73,11 @@ class SurpriseAdequacy(QueryStrategy):
                 'SurpriseAdequacy needs the package dnn-tip: pip install "skactive[tip]".'
             ) from error
         kinds = {"lsa": surprise.LSA, "mdsa": surprise.MDSA, "mlsa": surprise.MLSA}
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            ALONE,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             if self.method == "dsa":
                 measure = surprise.DSA(*known, subsampling=self.subsampling)
             elif self.method.startswith("pc-"):

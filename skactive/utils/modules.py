@@ -8,42 +8,65 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from ..kernels.input_gradient import quick_input_gradients
+from ..kernels.input_gradient import quick_input_gradients, take_shortcuts
+from .alone import ALONE
+from .private_copy import private_copy
 
 
 @contextlib.contextmanager
 def untouched(module: nn.Module, *, freeze: bool = True) -> Iterator[nn.Module]:
-    """Put `module` in eval mode for the block; leave it exactly as it was, whatever happens.
+    """Yield `module` in eval mode, to be run inside the block, and leave it as it was.
 
     Parameters
     ----------
     module : torch.nn.Module
     freeze : bool, default=True
-        Also switch off ``requires_grad`` of the parameters, so that a backward pass
-        reaches the inputs only and costs less, and let it take shortcuts that are the same up
+        Also without ``requires_grad`` of the parameters, so that a backward pass
+        reaches the inputs only and costs less, and with shortcuts that are the same up
         to rounding (`quick_input_gradients`).
+
+    Yields
+    ------
+    net : torch.nn.Module
+        What to run: a private copy that shares the weights (see `private_copy`), so that
+        `module` is never written, whatever happens inside, in however many threads.
 
     Notes
     -----
-    The training flag is kept per sub-module: a BatchNorm layer that its owner froze in
-    eval mode is still in eval mode afterwards. ``requires_grad`` and ``.grad`` are
-    restored as well. Eval mode also keeps the running statistics of BatchNorm unchanged.
+    A module that cannot be copied (compiled by torch, say) is yielded itself and restored
+    after the block: training flags per sub-module, ``requires_grad`` and ``.grad``. Threads
+    then take turns.
     """
-    modes = {sub: sub.training for sub in module.modules()}
-    flags = [(p, p.requires_grad, p.grad) for p in module.parameters()]
-    try:
-        module.eval()
-        if freeze:
-            for parameter, _, _ in flags:
-                parameter.requires_grad_(False)
-        with quick_input_gradients(module) if freeze else contextlib.nullcontext():
+    twin = private_copy(module, freeze=freeze)
+    if twin is None:
+        with _in_turn(module, freeze):
             yield module
-    finally:
-        for sub, mode in modes.items():
-            sub.training = mode
-        for parameter, flag, grad in flags:
-            parameter.requires_grad_(flag)
-            parameter.grad = grad
+    else:
+        if freeze:
+            take_shortcuts(twin)
+        yield twin
+
+
+@contextlib.contextmanager
+def _in_turn(module: nn.Module, freeze: bool) -> Iterator[None]:
+    """The module itself in eval mode, for one thread at a time; restored afterwards."""
+    with ALONE:
+        modes = {sub: sub.training for sub in module.modules()}
+        flags = [(p, p.requires_grad, p.grad) for p in module.parameters()]
+        try:
+            for sub in modes:
+                sub.training = False
+            if freeze:
+                for parameter, _, _ in flags:
+                    parameter.requires_grad_(False)
+            with quick_input_gradients(module) if freeze else contextlib.nullcontext():
+                yield
+        finally:
+            for sub, mode in modes.items():
+                sub.training = mode
+            for parameter, flag, grad in flags:
+                parameter.requires_grad_(flag)
+                parameter.grad = grad
 
 
 def module_device(module: nn.Module) -> torch.device:

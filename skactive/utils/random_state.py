@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .alone import ALONE
+
 _MAX_SEED = 2**31 - 1
 
 
@@ -69,25 +71,29 @@ def seeded_torch(seed: int) -> Iterator[None]:
     """Seed torch's global generators inside the block and restore them afterwards.
 
     For the places where torch takes no generator: weight initialisation, dropout
-    layers, third-party attacks.
+    layers, third-party attacks. These generators are the whole process's: threads take turns,
+    so that trainings side by side are those of one after the other.
     """
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
+    with ALONE:
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
 
 
 @contextlib.contextmanager
 def seeded_elsewhere(seed: int) -> Iterator[None]:
     """Seed NumPy's and Python's global generators inside the block and restore them afterwards.
 
-    For others' code that draws from them: transforms of a Dataset, third-party attacks.
+    For others' code that draws from them: transforms of a Dataset, third-party attacks. As in
+    `seeded_torch`, threads take turns.
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
-        yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
+    with ALONE:
+        numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+        try:
+            np.random.seed(seed)  # noqa: NPY002
+            random.seed(seed)
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
