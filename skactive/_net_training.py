@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNetClassifier
+from skorch.history import History
 from torch import Tensor
 
 from ._batches import ArrayDataset
@@ -27,6 +29,7 @@ from ._net_checks import (
 )
 from ._pool import of_labelled, split_unlabeled
 from ._training_run import _INIT, _TRAIN, TrainingRun
+from ._training_state import TrainingState
 from .attacks import Attack, resolve_attack
 from .utils.precision import float32_door
 from .utils.random_state import derive_seed, seeded_elsewhere, seeded_torch
@@ -51,22 +54,22 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         method: str,
         fit_params: dict[str, Any],
     ) -> Any:
-        check_settings(self)
-        attack = self._resolved_attack()
-        with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
-            X, y = with_labels(X, y)
-            as_is = of_labelled(self, y, check_mask(as_is, X), classes)
-            X, y, sample_weight, unlabeled = split_unlabeled(
-                self, X, y, sample_weight, X_unlabeled, classes
-            )
-            X, y, known = check_training_data(self, X, y, classes, attack, fresh)
-        weights = check_weights(sample_weight, len(y))
-        if fresh:
-            self._begin(X, known)
-        self.attack_ = attack
-        seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
-        before = None if fresh else self._state()
-        try:
+        with self._as_before_if_it_fails(fresh):
+            check_settings(self)
+            attack = self._resolved_attack()
+            with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+                X, y = with_labels(X, y)
+                as_is = of_labelled(self, y, check_mask(as_is, X), classes)
+                X, y, sample_weight, unlabeled = split_unlabeled(
+                    self, X, y, sample_weight, X_unlabeled, classes
+                )
+                X, y, known = check_training_data(self, X, y, classes, attack, fresh)
+            weights = check_weights(sample_weight, len(y))
+            if fresh:
+                self._begin(X, known)
+            self.attack_ = attack
+            seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
+            self.n_fits_ += 1
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
             with seeded_torch(seed), self._seeded_elsewhere(X, seed):
                 if as_is is not None and weights is not None:
@@ -74,35 +77,29 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
                 X, encoded, weights = without_weightless(X, encoded, weights)
                 self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed, as_is)
                 self._run.train(method, fit_params)
-        except Exception:
-            self._back_to(before)
+        return self
+
+    @contextlib.contextmanager
+    def _as_before_if_it_fails(self, fresh: bool) -> Iterator[None]:
+        """Go back to the net before the block if that raises, interrupted trainings aside."""
+        attributes = dict(self.__dict__)
+        state = None if fresh else TrainingState(self)
+        try:
+            yield
+        except BaseException:
+            run = self.__dict__.get("_run")
+            if run is None or not run.interrupted:
+                if state is not None:
+                    state.restore()
+                object.__setattr__(self, "__dict__", attributes)
             raise
         finally:
             self.__dict__.pop("_run", None)
-            self.n_fits_ += 1
-        return self
 
     def _seeded_elsewhere(self, X: Any, seed: int) -> contextlib.AbstractContextManager:
         """Seed NumPy's and Python's generators where transforms may draw from them."""
         drawing = self.augment is not None or isinstance(X, FreshRows)
         return seeded_elsewhere(seed) if drawing else contextlib.nullcontext()
-
-    def _state(self) -> dict[str, Any]:
-        """What a failed training must leave as it was."""
-        return {
-            "module": copy.deepcopy(self.module_.state_dict()),
-            "optimizer": copy.deepcopy(self.optimizer_.state_dict()),
-            "epochs": len(self.history_),
-        }
-
-    def _back_to(self, state: dict[str, Any] | None) -> None:
-        """Undo a training that failed: a net is as before, a fresh one is not fitted."""
-        if state is None:
-            self.initialized_ = False
-            return
-        self.module_.load_state_dict(state["module"])
-        self.optimizer_.load_state_dict(state["optimizer"])
-        del self.history_[state["epochs"] :]
 
     def _resolved_attack(self) -> Attack | None:
         if self.attack is None:
@@ -121,12 +118,8 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             torch.cuda.init()  # so that its generator is restored, too
         with seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
-        try:
-            with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
-                check_output(self, X)
-        except ValueError:
-            self.initialized_ = False  # a module that does not fit is no fitted net
-            raise
+        with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+            check_output(self, X)
 
     def _adopt(self, classes: NDArray, X: Any) -> None:
         """Be fitted without training: `module` is trained already."""
@@ -171,11 +164,21 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
     def check_data(self, X: Any, y: Any) -> None:
         """Nothing is left to check here: see `fit`."""
 
+    def initialized_instance(self, instance_or_cls: Any, kwargs: Any) -> Any:
+        """A new object, also where an instance was given: a parameter is never trained."""
+        made = super().initialized_instance(instance_or_cls, kwargs)
+        return copy.deepcopy(made) if made is instance_or_cls else made
+
     def initialize_module(self) -> Any:
         """Create the module, in channels-last memory format if asked."""
         super().initialize_module()
         if self.channels_last:
             self.module_.to(memory_format=torch.channels_last)
+        return self
+
+    def initialize_history(self) -> Any:
+        """A new history; skorch empties the old one, which a failed training must keep."""
+        self.history_ = History()
         return self
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:

@@ -15,6 +15,7 @@ from ._augmentation import augmented
 from ._awp import perturbed_weights
 from ._batches import ArrayDataset
 from ._best_epoch import BestEpoch, TrainingDone, split_off
+from ._ctrl_c import CtrlC
 from ._fresh_rows import select
 from ._net_checks import check_training_data
 from ._objective import Objective, moved_but
@@ -72,6 +73,7 @@ class TrainingRun:
         self.pool = self._labelled_pool(unlabeled)
         self.attack = copy.copy(net.attack_)
         self.updates, self.updates_per_epoch = 0, 1
+        self.interrupted = False  # by the user, after the first update
         self.epochs = 0
         start = 1 + int(float(net.averaging_start) * net.max_epochs)
         self.average = (
@@ -152,20 +154,31 @@ class TrainingRun:
         """Run skorch's loop; end with the weights that were asked for, whatever ended it."""
         X, y, _ = self.data
         net = self.net
-        net.callbacks_.extend(self.watchers)
-        net.notify("on_train_begin", X=X, y=y)
+        callbacks = net.callbacks_
+        net.callbacks_ = [*callbacks, *self.watchers]
         try:
-            net.fit_loop(self._dataset(), None, _routing_method=method, **fit_params)
-        except TrainingDone:
-            pass
-        except KeyboardInterrupt as error:
-            if not _raised_by_callback(error):
+            net.notify("on_train_begin", X=X, y=y)
+            self._loop(method, fit_params)
+            self._finish(renew=True)
+            net.callbacks_ = callbacks
+            net.notify("on_train_end", X=X, y=y)
+        except KeyboardInterrupt:
+            if self.updates:
                 self._finish(renew=False)
-                raise
+                self.interrupted = True
+            raise
         finally:
-            del net.callbacks_[len(net.callbacks_) - len(self.watchers) :]
-        self._finish(renew=True)
-        net.notify("on_train_end", X=X, y=y)
+            net.callbacks_ = callbacks
+
+    def _loop(self, method: str, fit_params: dict[str, Any]) -> None:
+        with CtrlC() as ctrl_c:
+            try:
+                self.net.fit_loop(self._dataset(), None, _routing_method=method, **fit_params)
+            except TrainingDone:
+                pass
+            except KeyboardInterrupt as error:
+                if not ctrl_c.is_callbacks(error):
+                    raise
 
     def _finish(self, renew: bool) -> None:
         if self.average is not None:
@@ -174,6 +187,7 @@ class TrainingRun:
             self.average.hand_over(self.net.module_)
         for _, watcher in reversed(self.watchers):
             watcher.restore(self.net)
+        self.net._set_training(False)
 
     def _attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
         def move(X: Tensor, y: Tensor) -> Tensor:
@@ -274,13 +288,3 @@ def _mean(losses: Tensor, weights: Tensor | None) -> Tensor:
             "CrossEntropyLoss without class weights."
         )
     return (losses * weights).sum() / weights.sum()
-
-
-def _raised_by_callback(error: BaseException) -> bool:
-    """Whether a skorch callback (EarlyStopping) ended the training, not the user."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(
-        "skorch.callbacks"
-    )

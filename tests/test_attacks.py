@@ -243,7 +243,7 @@ def assert_untouched(before, after):
 class Failing(nn.Module):
     def __init__(self, module):
         super().__init__()
-        self.module, self.left = module, 3
+        self.module, self.left = module, np.full((), 3)  # an array, which copies share
 
     def forward(self, X):
         self.left -= 1

@@ -19,6 +19,7 @@ from skactive.strategies import DFAL
 def digits():
     X = (load_digits().data / 16).astype(np.float32)
     y = load_digits().target
+    torch.manual_seed(0)
     layers = [nn.Linear(64, 40), nn.ReLU(), nn.Linear(40, 10)]
     net = AdversarialNetClassifier(
         nn.Sequential(*layers), attack=None, max_epochs=15, random_state=0
