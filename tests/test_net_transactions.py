@@ -2,7 +2,6 @@
 
 import copy
 import signal
-import sys
 import threading
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import nn
 from skactive import AdversarialNetClassifier
 from skactive.attacks import FGSM
 from tests.models import SmallCNN, SmallMLP
+from tests.test_interrupts import interrupted_at, sampled_lines
 
 
 @pytest.fixture(scope="module")
@@ -232,37 +232,6 @@ def test_a_callback_ends_the_training_of_another_thread(images):
     thread.start()
     thread.join()
     assert len(net.history_) == 1
-
-
-def interrupted_at(line, function):
-    """Run `function` with Ctrl-C at the n-th line that our code or contextlib executes."""
-    count = 0
-
-    def trace(frame, event, arg):
-        nonlocal count
-        path = frame.f_code.co_filename
-        if "skactive" not in path and "contextlib" not in path:
-            return None
-        if event == "line":
-            count += 1
-            if count == line:
-                signal.raise_signal(signal.SIGINT)
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(before)
-    return count
-
-
-def sampled_lines(function, n):
-    total = interrupted_at(0, function)
-    return np.unique(np.linspace(1, total, n).astype(int))
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

@@ -136,14 +136,14 @@ def lengths_and_slopes(module: nn.Module, X: Tensor, wrt: str) -> tuple[Tensor, 
 
 
 def _wrt_parameters(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
-    names = {name for name, p in module.named_parameters() if p.requires_grad}
-    if not names or not len(X):
-        with torch.no_grad(), untouched(module) as net:
-            proba = net(X).softmax(dim=1)
-        return proba, torch.zeros_like(proba)
     with untouched(module, freeze=False) as net:
-        max_rows = _GhostNorms(net, names).rows_at_once(X[:1])
+        names = {name for name, p in net.named_parameters() if p.requires_grad}
+        max_rows = _GhostNorms(net, names).rows_at_once(X[:1]) if names and len(X) else 0
     with untouched(module) as net:
+        if not names or not len(X):
+            with torch.no_grad():
+                proba = net(X).softmax(dim=1)
+            return proba, torch.zeros_like(proba)
         if not max_rows:
             return _by_sample(net, X, names)
         ghost = _GhostNorms(net, names)
