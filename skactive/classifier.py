@@ -27,7 +27,8 @@ class AdversarialNetClassifier(TrainedNet):
     Parameters
     ----------
     module : torch module class or instance
-        Returns logits of shape (n, n_classes). If the class takes ``n_classes``,
+        Returns logits of shape (n, n_classes). An instance is copied: its weights are where each
+        fit starts. If the class takes ``n_classes``,
         ``in_channels``, ``input_size`` (images) or ``n_features`` (tables) and they are not
         set as ``module__…``, they are taken from the data.
     attack : Attack, str, torchattacks class or None, default="pgd"
@@ -138,8 +139,14 @@ class AdversarialNetClassifier(TrainedNet):
     are refused, in fit and in prediction; after a scaler use ``MinMaxScaler(clip=True)``.
 
     Ctrl-C leaves a usable net, trained so far, and is passed on, so that a script stops (skorch
-    goes on silently); after any other failure a net that was fitted is as before, and one that
-    was not is not.
+    goes on silently); before the first update, and after any other failure, a net that was fitted
+    is as before (module, optimiser, history, seed), and one that was not is not. While a fitted
+    net is trained, that takes one more copy of its weights. A ``KeyboardInterrupt`` that a callback
+    raises by itself ends the training, as in skorch.
+
+    Threads may query and predict with one fitted net at once: nothing is written to it. Torch's
+    global generators are the process's, so trainings in several threads take turns; their results
+    are those of one after the other. Use processes for speed.
 
     References
     ----------

@@ -9,9 +9,10 @@ import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skactive.attacks import PGD
+from skactive.attacks import PGD, TorchAttack
 from skactive.metrics import robust_accuracy_score
 from skactive.strategies import resolve_strategy
+from skactive.utils.alone import ALONE
 from tests.models import SmallCNN
 
 
@@ -65,6 +66,7 @@ def query(name):
 PASSES = {
     **{name: query(name) for name in ("entropy", "badge", "bald", "egl", "dfal", "low_gradient")},
     "many rows": lambda net, X, y: query("margin")(net, np.tile(X, (110, 1, 1, 1)), y),
+    "torchattacks": lambda net, X, y: robust_accuracy_score(net, X, y, TorchAttack("FFGSM")),
     "attack": lambda net, X, y: robust_accuracy_score(net, X, y, PGD(eps=0.1, steps=2)),
 }
 
@@ -84,3 +86,4 @@ def test_an_interrupted_pass_leaves_the_net_as_it_was(digits, kind):
         assert torch.equal(torch.random.get_rng_state(), generator), line
         assert torch.is_grad_enabled(), line
         assert not torch.is_inference_mode_enabled(), line
+        assert not ALONE._is_owned(), line

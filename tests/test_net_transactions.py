@@ -13,6 +13,7 @@ from torch import nn
 
 from skactive import AdversarialNetClassifier
 from skactive.attacks import FGSM
+from skactive.utils.alone import ALONE
 from tests.models import SmallCNN, SmallMLP
 from tests.test_interrupts import interrupted_at, sampled_lines
 
@@ -248,5 +249,6 @@ def test_ctrl_c_anywhere_in_a_training_leaves_a_usable_net(digits, method):
         assert not any(sub.training for sub in net.module_.modules()), line
         assert all(p.requires_grad for p in net.module_.parameters()), line
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, line
+        assert not ALONE._is_owned(), line
         if net.n_fits_ == fitted.n_fits_ and method == "partial_fit":
             assert_array_equal(net.predict_proba(X), old)
