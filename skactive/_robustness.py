@@ -28,6 +28,7 @@ from .utils.labels import encode_labels, unknown_labels
 from .utils.progress import shown
 from .utils.random_state import derive_seed, torch_generator
 
+_CHECKSUM = 16  # bytes in front of a checkpoint
 _ZERO = "zero_gradient"  # kept beside the survivors while the run lasts
 
 
@@ -200,14 +201,22 @@ def _save(path: Path, key: str, found: list[dict[str, NDArray]]) -> None:
         f"{number}/{name}": mask for number, part in enumerate(found) for name, mask in part.items()
     }
     unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        np.savez_compressed(file, key=np.array(key), **arrays)  # type: ignore[arg-type]
+    content = io.BytesIO()
+    np.savez_compressed(content, key=np.array(key), **arrays)  # type: ignore[arg-type]
+    unfinished.write_bytes(_checksum(content.getvalue()) + content.getvalue())
     unfinished.replace(path)
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_CHECKSUM).digest()
 
 
 def _load(path: Path, key: str) -> list[dict[str, NDArray]]:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        content = path.read_bytes()
+        if _checksum(content[_CHECKSUM:]) != content[:_CHECKSUM]:
+            raise ValueError("its checksum does not fit")
+        with np.load(io.BytesIO(content[_CHECKSUM:]), allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
         theirs = json.loads(str(stored.pop("key")))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -23,6 +23,7 @@ from skactive.datasets import (
     load_quickdraw,
     load_svhn,
 )
+from skactive.datasets._idx import read_idx
 
 N_TRAIN, N_TEST = 60, 40
 STEMS = {"train": N_TRAIN, "t10k": N_TEST}
@@ -566,3 +567,21 @@ def test_real_quickdraw(data_root):
     data = there(load_quickdraw, data_root)
     assert np.bincount(data.y_train).tolist() == [1200] * 4
     assert data.class_names == ("cat", "fish", "eye", "apple")
+
+
+def test_a_small_file_does_not_unpack_to_gigabytes(tmp_path):
+    import tracemalloc
+
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    header = bytes([0, 0, 8, 3]) + np.array([2, 4, 4], ">u4").tobytes()
+    path.write_bytes(gzip.compress(header + bytes(200_000_000), compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(OSError, match="ubyte.gz is damaged .*do not hold an array"):
+        read_idx(path, 3)
+    huge = bytes([0, 0, 8, 3]) + np.array([2**31, 2**10, 2**10], ">u4").tobytes()
+    path.write_bytes(gzip.compress(huge))
+    with pytest.raises(OSError, match="too small to hold an array"):
+        read_idx(path, 3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000

@@ -10,8 +10,8 @@ from skactive.analysis import area_under_budget_curve, selection_bias
 from skactive.retraining import RetrainingReport
 from skactive.study import DRE_STRATEGIES, StudyError, preset, write_report
 from skactive.study._cli import main
-from skactive.study._runner import open_folder
-from skactive.study._store import TaskStore
+from skactive.study._provenance import made_of, open_folder
+from skactive.study._store import About, TaskStore
 
 matplotlib.use("Agg")
 
@@ -19,9 +19,8 @@ matplotlib.use("Agg")
 def put(out, protocol, strategy, mode, seed, accuracies, robust=None, **columns):
     """Write a task's rows; `robust` has one list a stage for each attack."""
     folder = out / protocol.name
-    open_folder(folder, protocol, "token")
-    slug = f"{strategy.replace(':', '_')}-{mode}-seed{seed}"
-    store = TaskStore(folder, slug, (strategy, mode, seed), "token")
+    open_folder(folder, protocol, "data", "token")
+    store = TaskStore(folder, About(strategy, mode, seed, made_of(protocol, "data")), "token")
     for stage, accuracy in enumerate(accuracies):
         row = {
             "stage": stage, "oracle": protocol.initial + stage * protocol.per_stage,
@@ -250,7 +249,7 @@ def test_dfal_tables(tmp_path):
 def test_nothing_to_report_is_said(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 2
     assert "There is no study in" in capsys.readouterr().err
-    open_folder(tmp_path / "mnist", preset("mnist"), "token")
+    open_folder(tmp_path / "mnist", preset("mnist"), "data", "token")
     assert main(["report", str(tmp_path)]) == 2
     assert "No stage in" in capsys.readouterr().err
     put(tmp_path, preset("mnist"), "dre", "robust", 0, [0.1], {})

@@ -22,7 +22,7 @@ from skactive.study import Execution, StudyError, _store, preset
 from skactive.study._cli import main
 from skactive.study._components import make_net, make_strategy
 from skactive.study._config import _toml
-from skactive.study._runner import check_backend
+from skactive.study._runner import check_execution
 from skactive.study._store import count_rows
 from skactive.study._task import weights_digest
 from skactive.study._worker import pick_device
@@ -212,7 +212,7 @@ def unfinished(out, stop_at=2):
 @pytest.mark.parametrize("damage", ["truncated", "gone"])
 def test_a_damaged_state_is_repaired_and_said(whole, tmp_path, damage):
     unfinished(tmp_path)
-    (state,) = (tmp_path / "digits" / "state").glob("entropy*.1.pickle")
+    (state,) = (tmp_path / "digits" / "state").glob("entropy*.1.safetensors")
     if damage == "gone":
         state.unlink()
     else:
@@ -230,7 +230,7 @@ def test_truncated_rows_and_initial_models_are_repaired_and_said(whole, tmp_path
     unfinished(tmp_path)
     rows = tmp_path / "digits" / TASK
     rows.write_bytes(rows.read_bytes()[:-3000])
-    initial = tmp_path / "digits" / "initial" / "seed0.pickle"
+    initial = tmp_path / "digits" / "initial" / "seed0.safetensors"
     initial.write_bytes(initial.read_bytes()[:-1])
     said = "\n".join(run(tmp_path))
     assert "the initial model of seed 0 was damaged; trained anew" in said
@@ -243,8 +243,8 @@ def test_truncated_rows_and_initial_models_are_repaired_and_said(whole, tmp_path
 def test_a_second_run_takes_over_and_the_first_one_stops(tmp_path):
     unfinished(tmp_path)
     folder = tmp_path / "digits"
-    store = _store.TaskStore(folder, "entropy-robust-seed0", ("entropy", "robust", 0), "old token")
-    before = store.rows()
+    about, before = _store.read_task(tmp_path / "digits" / TASK)
+    store = _store.TaskStore(folder, about, "old token")
     with pytest.raises(_store.SupersededError, match="Another run has taken over"):
         store.commit({**before[-1], "stage": 2}, None)
     assert store.rows() == before
@@ -369,7 +369,7 @@ def test_a_failing_task_is_named_and_the_others_finish(tmp_path):
 def test_a_backend_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(StudyError, match=r"pip install \"skactive\[ray\]\""):
-        check_backend(Execution(backend="ray"))
+        check_execution(Execution(backend="ray"))
 
 
 def test_protocols_are_printed_in_full(capsys, tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._source import Part, Source, find, reading
+
+_MOST_PACKED = 1040  # bytes that one byte of a .gz can hold
 
 
 def read_idx_dataset(root: Path, folder: str, class_names: tuple[str, ...]) -> Source:
@@ -31,13 +34,20 @@ def read_idx_dataset(root: Path, folder: str, class_names: tuple[str, ...]) -> S
 def read_idx(path: Path, n_dims: int) -> NDArray:
     """Bytes of an IDX file: magic number 00 00 08 `n_dims`, big-endian sizes, then the values."""
     with reading(path):
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read()
-        magic = bytes([0, 0, 8, n_dims])
-        if content[:4] != magic:
-            raise ValueError(f"magic number {content[:4].hex()}, expected {magic.hex()}")
-        start = 4 + 4 * n_dims
-        shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">u4"))
-        if len(shape) != n_dims or len(content) - start != np.prod(shape, dtype=np.int64):
-            raise ValueError(f"{len(content)} bytes do not hold an array of shape {shape}")
-        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+        packed = path.suffix == ".gz"
+        most = path.stat().st_size * (_MOST_PACKED if packed else 1)
+        with gzip.open(path) if packed else path.open("rb") as file:
+            magic, found = bytes([0, 0, 8, n_dims]), file.read(4)
+            if found != magic:
+                raise ValueError(f"magic number {found.hex()}, expected {magic.hex()}")
+            sizes = file.read(4 * n_dims)
+            shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+            n = math.prod(shape)
+            if len(shape) != n_dims or n > most:
+                raise ValueError(f"it is too small to hold an array of shape {shape}")
+            content = np.empty(n, np.uint8)
+            got = file.readinto(content.data) if n else 0
+            # One byte more, and not all there may be: a small file can unpack to gigabytes.
+            if got != n or file.read(1):
+                raise ValueError(f"its bytes do not hold an array of shape {shape}")
+        return content.reshape(shape)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io.matlab import MatReadError
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,6 @@ def find(title: str, root: Path, *alternatives: Sequence[str], downloadable: boo
     )
 
 
-_DAMAGE = (
-    EOFError, OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError,
-    zlib.error, zipfile.BadZipFile, pickle.UnpicklingError, MatReadError,
-)  # fmt: skip
-
-
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Name the file in the error when its content cannot be read.
@@ -106,7 +96,7 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except _DAMAGE as error:
+    except Exception as error:  # readers of damaged files raise anything
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise OSError(

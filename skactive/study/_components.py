@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 from torch import Tensor
 from torch.nn.functional import pad
@@ -15,9 +17,13 @@ from torch.nn.functional import pad
 from .._batches import BatchIterator
 from ..classifier import AdversarialNetClassifier
 from ..datasets import ImageDataset, load_dataset
-from ..strategies import QueryStrategy, Subsample, resolve_strategy
-from ._config import parse_value
+from ..datasets._assemble import assemble
+from ..datasets._options import Options
+from ..datasets._source import Part, Source
+from ..strategies import QueryStrategy, Subsample, all_strategies, resolve_strategy
+from ._config import as_word, parse_value
 from ._errors import StudyError
+from ._own import imported, is_own, name_of
 from ._protocol import NETWORKS, Protocol
 
 FULL = "full"  # not a strategy: a model taught the whole pool, the papers' upper line
@@ -27,9 +33,31 @@ _OPTIMIZERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 @lru_cache(maxsize=2)
 def _load(name: str, size: Any, n_train: Any, n_test: Any, validation: bool, seed: int) -> Any:
-    return load_dataset(
-        name, size=size, n_train=n_train, n_test=n_test, validation=validation, random_state=seed
-    )
+    options: dict[str, Any] = {"size": size, "n_train": n_train, "n_test": n_test,
+                               "validation": validation, "random_state": seed}  # fmt: skip
+    return _own_data(name, options) if is_own(name) else load_dataset(name, **options)
+
+
+def _own_data(name: str, options: dict[str, Any]) -> ImageDataset:
+    """Images of the user's own, chosen and resized like all others."""
+    data = imported(name, "dataset")()
+    if not isinstance(data, ImageDataset):
+        raise ValueError(
+            f"{name} must return a skactive.datasets.ImageDataset, got {type(data).__name__}."
+        )
+    for labels in (data.y_train, data.y_test):
+        labels = np.asarray(labels)
+        if labels.dtype.kind not in "iu" or not np.isin(labels, range(len(data.class_names))).all():
+            raise ValueError(f"{name}: labels must be positions in its class_names.")
+    images = [np.asarray(X) for X in (data.X_train, data.X_test)]
+    if any(X.ndim != 4 for X in images):
+        raise ValueError(f"{name}: images must be of shape (n, channels, height, width).")
+    white = 255 if images[0].dtype == np.uint8 else 1
+    train, test = Part.of(images[0], data.y_train), Part.of(images[1], data.y_test)
+    own = options["validation"] and data.X_val is not None
+    options = {**options, "validation": options["validation"] and not own}
+    made = assemble(name, Source(train, test, data.class_names, white), Options(**options))
+    return replace(made, X_val=data.X_val, y_val=data.y_val) if own else made
 
 
 def load_data(protocol: Protocol) -> ImageDataset:
@@ -43,7 +71,7 @@ def load_data(protocol: Protocol) -> ImageDataset:
     p = protocol
     try:
         data = _load(p.dataset, p.size, p.n_pool, p.n_test, p.validation, p.data_seed)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise StudyError(f"{p.name}: {error}") from error
     needed = p.initial + p.stages * p.per_stage
     if needed > len(data.y_train):
@@ -61,7 +89,7 @@ def make_net(
     settings = dict(protocol.optimizer)
     cyclic = settings.pop("cyclic", False)
     net = AdversarialNetClassifier(
-        NETWORKS[network],
+        network_class(network),
         attack=None,
         bounds=(0, 1),
         optimizer=_OPTIMIZERS[settings.pop("name")],
@@ -84,6 +112,22 @@ def make_net(
     return net
 
 
+def network_class(name: str) -> Any:
+    """A network's class by its name, or ``module:attribute``.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be imported, or makes no module.
+    """
+    if not is_own(name):
+        return NETWORKS[name]
+    found = imported(name, "network")
+    if not callable(found) or (isinstance(found, type) and not issubclass(found, torch.nn.Module)):
+        raise StudyError(f"The network {name!r} must be a class of torch.nn.Module.")
+    return found
+
+
 def mode_params(protocol: Protocol, mode: str) -> dict[str, Any]:
     """Parameters of the net after the initial model, for one training mode."""
     params: dict[str, Any] = {"max_epochs": protocol.epochs}
@@ -97,12 +141,14 @@ def mode_params(protocol: Protocol, mode: str) -> dict[str, Any]:
 def make_strategy(spec: str, protocol: Protocol) -> QueryStrategy:
     """A strategy from ``name`` or ``name:setting=value,setting=value``.
 
+    The name may be ``module:attribute`` of a class, an object or a function.
+
     Raises
     ------
     StudyError
         If the name (the nearest is suggested) or a setting is not known.
     """
-    name, _, text = spec.partition(":")
+    name, text = _name_and_settings(spec)
     params = dict(protocol.strategy_params.get(name, {}))
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
@@ -111,11 +157,51 @@ def make_strategy(spec: str, protocol: Protocol) -> QueryStrategy:
         params[key.strip()] = parse_value(value.strip())
     size = params.pop("subsample", None)
     try:
-        strategy = resolve_strategy(name).set_params(**params)
+        strategy = _strategy(name).set_params(**params)
         strategy._validate_params()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise StudyError(f"Strategy {spec!r}: {error}") from error
     return strategy if size is None else Subsample(strategy, size=size)
+
+
+def _name_and_settings(spec: str) -> tuple[str, str]:
+    """The parts of ``name:settings``; the name itself may be ``module:attribute``."""
+    name, _, rest = spec.partition(":")
+    attribute, _, text = rest.partition(":")
+    if name not in all_strategies() and is_own(f"{name}:{attribute}"):
+        return f"{name}:{attribute}", text
+    return name, rest
+
+
+def _strategy(name: str) -> QueryStrategy:
+    found = imported(name, "strategy") if is_own(name) else name
+    if isinstance(found, type) and not issubclass(found, QueryStrategy):
+        raise TypeError(f"{name} is no class of QueryStrategy.")
+    if isinstance(found, type):
+        found = found()
+    # A strategy object of a module is everybody's: settings go into a copy.
+    return clone(found) if isinstance(found, QueryStrategy) else resolve_strategy(found)
+
+
+def strategy_spec(strategy: Any) -> str:
+    """How a strategy is written: a string as it is; an object by its class and settings.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be written so that another process makes an equal one.
+    """
+    if isinstance(strategy, str):
+        return strategy
+    if not isinstance(strategy, QueryStrategy):
+        return name_of(strategy, "strategy")
+    kind = type(strategy)
+    name = next((n for n, c in all_strategies().items() if c is kind), None)
+    name = name or name_of(kind, "strategy")
+    default = kind().get_params(deep=False)
+    changed = {k: v for k, v in strategy.get_params(deep=False).items() if v is not default[k]}
+    settings = {k: as_word(v, f"{name}: {k}") for k, v in changed.items() if v != default[k]}
+    return name + "".join(f"{':,'[i > 0]}{k}={v}" for i, (k, v) in enumerate(settings.items()))
 
 
 class AugmentedBatches(BatchIterator):

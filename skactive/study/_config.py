@@ -13,7 +13,7 @@ from ._errors import StudyError
 from ._presets import PRESETS
 from ._protocol import Protocol, known, make_protocol
 
-_WORDS = ("description", "paper")  # nothing that a result depends on
+WORDS = ("description", "paper")  # nothing that a result depends on
 
 
 def read_protocol(name_or_file: str, overrides: Iterable[str] = ()) -> Protocol:
@@ -97,6 +97,26 @@ def parse_value(text: str) -> Any:
         return _plain(text)
 
 
+def as_word(value: Any, what: str) -> str:
+    """A setting as ``name:setting=value`` has it.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be written there.
+    """
+    try:
+        word = _toml(value)
+    except TypeError:
+        word = ""
+    if not word or "," in word or parse_value(word) != value:
+        raise StudyError(
+            f"{what} = {value!r} cannot be recorded. Give settings that are numbers or words, or "
+            'a function or object of a module, as "module:attribute".'
+        )
+    return word
+
+
 def _plain(value: Any) -> Any:
     return None if isinstance(value, str) and value.lower() == "none" else value
 
@@ -131,7 +151,7 @@ def difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     lines = []
     for key in dict.fromkeys([*stored, *wanted]):
         old, new = stored.get(key), wanted.get(key)
-        if old == new or key in _WORDS:
+        if old == new or key in WORDS:
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             lines += [f"{key}.{line}" for line in difference(old, new)]

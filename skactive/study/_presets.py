@@ -15,6 +15,12 @@ DFAL_STRATEGIES = ("dfal", "bald", "ceal", "robust_coreset", "egl", "entropy", "
 
 _ADAM = {"name": "adam", "lr": 1e-3}
 _SGD = {"name": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 5e-4, "cyclic": True}
+# What the DRE study's released code computes, where it is not the default here.
+_RELEASED = {
+    "egl": {"wrt": "input"},
+    "coreset": {"embedding": "proba"},
+    "dre": {"allocation": "ceil_tail"},
+}
 _SPLIT = {"validation": True, "best_epoch": True}
 _MODES = {"modes": ("standard", "robust")}
 
@@ -39,6 +45,7 @@ def _dre(dataset: str, setting: str, network: str, n: tuple[int, ...], **more: A
             "square": {"name": f"dre-{setting}-square"},
             "autoattack": {"name": f"dre-{setting}-autoattack"},
         },
+        "strategy_params": _RELEASED,
         "paper": "dre",
         "strategies": DRE_STRATEGIES,
         **_MODES,
@@ -114,6 +121,8 @@ def _scaled(base: str, **changes: Any) -> dict[str, Any]:
     small = {
         "description": description, "n_pool": 4000, "n_test": 500,
         "validation": False, "best_epoch": False,
+        "strategy_params": {n: s for n, s in original["strategy_params"].items()
+                            if n not in _RELEASED or original["paper"] != "dre"},
         "strategies": ("random", "entropy", "dre"), "seeds": (0,),
     }  # fmt: skip
     return {**original, **small, **changes}
@@ -154,6 +163,7 @@ PRESETS |= {
         "description": "scikit-learn's digits: a whole study in seconds",
         "validation": False,
         "best_epoch": False,
+        "strategy_params": {},
         "train_attack": _pgd(0.15, 0.05, 7, random_start=False),
         "eval_attacks": {
             "pgd": _pgd(0.15, 0.02, 20, stop_when_fooled=True, n_test=200),

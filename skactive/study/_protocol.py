@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from .. import networks
 from ..attacks import Attack, resolve_attack
 from ..datasets._loaders import _canonical
 from ._errors import StudyError
+from ._own import is_own, name_of
 
 # Network by its name in a protocol.
 NETWORKS = {
@@ -23,6 +25,9 @@ NETWORKS = {
     "preactresnet18": networks.PreActResNet18,
 }
 OPTIMIZERS = ("adam", "sgd")
+_MOST = 2**31
+PAPERS = ("dre", "dfal", "")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,99}")
 MODES = ("standard", "robust")
 STAGES_OF_ATTACK = ("all", "third_and_last", "last")
 # What is run, not how: a folder may be extended by these at any time.
@@ -36,9 +41,11 @@ class Protocol:
     Attributes
     ----------
     name : str
-        Folder of the results.
+        Folder of the results: letters, digits and ``_ . + = -``, at most 100.
     description : str
     dataset, network : str
+        Names of `load_dataset` and of the networks here, or ``"module:attribute"`` of one's own:
+        a function that returns an `ImageDataset`, an ``nn.Module`` class.
     size : int or None
         Height and width that images are resized to.
     n_pool, n_test : int or None
@@ -64,8 +71,9 @@ class Protocol:
     train_attack : dict
         ``name`` of an attack and its settings; used in robust mode.
     eval_attacks : dict of str to dict
-        By column name. Beside the attack's settings: ``at``, the stages it is run at, one of
-        all, third_and_last, last; ``n_test``, how many test images it is run on (default all).
+        By column name, spelt like `name`. Beside the attack's settings: ``at``, the stages it is
+        run at, one of all, third_and_last, last; ``n_test``, how many test images it is run on
+        (default all).
     strategy_params : dict of str to dict
         Settings of strategies, by name; ``subsample = n`` asks a random part of the pool.
     transfer : tuple of str
@@ -138,6 +146,9 @@ def make_protocol(settings: Mapping[str, Any]) -> Protocol:
     values: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()
     }
+    for name in ("dataset", "network"):
+        if name in values and callable(values[name]):
+            values[name] = name_of(values[name], name)
     try:
         protocol = Protocol(**values)
     except TypeError as error:
@@ -164,6 +175,17 @@ def known(name: Any, names: Iterable[str], what: str) -> Any:
 
 def _check(protocol: Protocol) -> None:
     p = protocol
+    _check_folder("name", p.name)
+    for name in ("strategies", "modes", "seeds", "transfer"):
+        if not isinstance(getattr(p, name), tuple):
+            raise StudyError(f"{name} must be a list, got {getattr(p, name)!r}.")
+    for name in ("optimizer", "train_attack", "eval_attacks", "strategy_params"):
+        if not isinstance(getattr(p, name), Mapping):
+            raise StudyError(f"{name} must be a table, got {getattr(p, name)!r}.")
+    for name, params in p.strategy_params.items():
+        if not isinstance(params, Mapping):
+            raise StudyError(f"strategy_params.{name} must be a table, got {params!r}.")
+    known(p.paper, PAPERS, "paper")
     for name in ("initial", "per_stage", "stages", "epochs", "batch_size"):
         _count(name, getattr(p, name))
     for name in ("size", "n_pool", "n_test", "initial_epochs", "full_epochs"):
@@ -174,24 +196,38 @@ def _check(protocol: Protocol) -> None:
             raise StudyError(f"{name} must be true or false, got {getattr(p, name)!r}.")
     for seed in (*p.seeds, p.data_seed):
         _count("seeds and data_seed", seed, least=0)
-    try:
-        _canonical(p.dataset)
-    except ValueError as error:
-        raise StudyError(str(error)) from error
+    if not is_own(p.dataset):
+        try:
+            _canonical(p.dataset)
+        except ValueError as error:
+            raise StudyError(str(error)) from error
     for network in (p.network, *p.transfer):
-        known(network, NETWORKS, "network")
+        if not is_own(network):
+            known(network, NETWORKS, "network")
     for mode in p.modes:
         known(mode, MODES, "training mode")
     known(p.optimizer.get("name"), OPTIMIZERS, "optimizer")
     if p.best_epoch and not p.validation:
         raise StudyError("best_epoch = true needs validation = true.")
+    for column in p.eval_attacks:
+        _check_folder("a name in eval_attacks", column)
     for where, spec in [("train_attack", p.train_attack), *p.eval_attacks.items()]:
         _check_attack(protocol, where, spec)
 
 
+def _check_folder(what: str, name: Any) -> None:
+    """Raise unless `name` is one component of a path, on any system."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith("."):
+        raise StudyError(
+            f"{what} must be 1 to 100 letters, digits or _ . + = - (it names a folder in --out; "
+            f"a path is none), got {name!r}."
+        )
+
+
 def _count(name: str, value: Any, least: int = 1) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise StudyError(f"{name} must be an integer >= {least}, got {value!r}.")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < _MOST:
+        most = "" if not isinstance(value, int) or value < _MOST else f" and < {_MOST}"
+        raise StudyError(f"{name} must be an integer >= {least}{most}, got {value!r}.")
 
 
 def _check_attack(protocol: Protocol, where: str, spec: Any) -> None:

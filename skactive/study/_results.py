@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._errors import StudyError
-from ._store import read_about, read_rows
+from ._files import DamagedError, damaged, read_json
+from ._protocol import make_protocol
+from ._provenance import RECORD
+from ._store import read_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NESTED = {"robust": "robust_", "bias": "bias_", "attack_time": "attack_time_",
            "transfer": "transfer_"}  # fmt: skip
+_APART = (*_NESTED, "state", "checksum")
 
 
 def find_studies(out: str | os.PathLike[str]) -> list[Path]:
     """Folders of studies: `out` itself, or those directly in it."""
     out = Path(out)
     candidates = [out, *sorted(path for path in out.glob("*") if path.is_dir())]
-    return [path for path in candidates if (path / "protocol.json").exists()]
+    return [path for path in candidates if (path / RECORD).exists()]
 
 
 def load_settings(folder: Path) -> dict[str, Any]:
-    """The protocol that a study's folder was made with."""
-    return json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+    """The protocol that a study's folder was made with; nothing that it names is imported.
+
+    Raises
+    ------
+    StudyError
+        If the file is damaged, by an older version, or holds no protocol.
+    """
+    settings = load_record(folder)["settings"]
+    make_protocol(settings)
+    return settings
+
+
+def load_record(folder: Path) -> dict[str, Any]:
+    """The protocol of a folder, the digest of its data, and what its runs were made with."""
+    record = read_json(folder / RECORD)
+    if not isinstance(record.get("settings"), dict):
+        raise damaged(folder / RECORD, "it holds no settings")
+    return record
 
 
 def load_results(out: str | os.PathLike[str], *, picked: bool = False) -> pd.DataFrame:
@@ -52,7 +71,8 @@ def load_results(out: str | os.PathLike[str], *, picked: bool = False) -> pd.Dat
     Raises
     ------
     StudyError
-        If there is no study, or none with a finished stage.
+        If there is no study, or none with a finished stage; if any file is damaged: all of
+        those are named, and nothing is left out without a word.
     """
     import pandas as pd
 
@@ -62,23 +82,37 @@ def load_results(out: str | os.PathLike[str], *, picked: bool = False) -> pd.Dat
             f"There is no study in {out}. Run one first: python -m skactive study digits --out "
             f"{out}"
         )
-    rows = [row for folder in folders for row in _rows(folder, picked)]
+    rows: list[dict[str, Any]] = []
+    wrong: list[str] = []
+    for folder in folders:
+        rows += _rows(folder, picked, wrong)
+    if wrong:
+        raise DamagedError("\n".join(wrong))
     if not rows:
         raise StudyError(f"No stage in {out} is finished yet: there is nothing to report.")
     return pd.DataFrame(rows)
 
 
-def _rows(folder: Path, picked: bool) -> Iterator[dict[str, Any]]:
-    settings = load_settings(folder)
-    about = {"study": settings["name"], "dataset": settings["dataset"],
+def _rows(folder: Path, picked: bool, wrong: list[str]) -> Iterator[dict[str, Any]]:
+    """Rows of one study; what is wrong with its files goes into `wrong`."""
+    try:
+        settings = load_settings(folder)
+    except StudyError as error:
+        wrong.append(str(error))
+        return
+    study = {"study": settings["name"], "dataset": settings["dataset"],
              "network": settings["network"]}  # fmt: skip
     for path in sorted((folder / "tasks").glob("*.sqlite")):
-        rows = read_rows(path)
-        task = read_about(path) if rows else {}
+        try:
+            about, rows = read_task(path)
+        except StudyError as error:
+            wrong.append(str(error))
+            continue
+        task = {"strategy": about.strategy, "mode": about.mode, "seed": about.seed}
         for row in rows:
-            flat = {key: value for key, value in row.items() if key not in _NESTED}
+            flat = {key: value for key, value in row.items() if key not in _APART}
             for key, prefix in _NESTED.items():
                 flat |= {f"{prefix}{name}": value for name, value in row[key].items()}
             if not picked:
                 del flat["picked"]
-            yield {**about, **task, **flat}
+            yield {**study, **task, **flat}

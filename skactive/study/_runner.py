@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import uuid
@@ -12,19 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed, effective_n_jobs, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib import cpu_count, effective_n_jobs
 
-from ._components import FULL, load_data, make_strategy
-from ._config import as_toml, difference
+from ._components import FULL, make_strategy, strategy_spec
 from ._errors import StudyError
 from ._protocol import MODES, Protocol, known
-from ._store import count_rows, take_over, write_atomically
+from ._provenance import data_digest, environment, made_of, open_folder
+from ._rehearsal import rehearse
+from ._state import check_installed
+from ._store import count_rows, task_path
 from ._task import Task
 from ._worker import Outcome, Place, pick_device, run_initial, run_task
+from ._workers import Job, Run, workers
 
 BACKENDS = ("loky", "dask", "ray")
-_ATTEMPTS = 3  # a worker killed from outside: its task goes on in another
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def run_study(
     protocols: Sequence[Protocol],
     out: str | os.PathLike[str],
     *,
-    strategies: Sequence[str] | None = None,
+    strategies: Sequence[Any] | None = None,
     modes: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     execution: Execution | None = None,
@@ -72,8 +72,9 @@ def run_study(
         Each protocol writes to a folder of its name in it.
     strategies, modes, seeds : sequence or None, default=None
         What to run; ``None`` is what the protocol names. A strategy is written ``name`` or
-        ``name:setting=value``; ``"full"`` is a model taught the whole pool. More of them can
-        be run into the same folder later.
+        ``name:setting=value``, where the name may be ``module:attribute`` of one's own; an
+        object is recorded in that form. ``"full"`` is a model taught the whole pool. More of
+        them can be run into the same folder later.
     execution : Execution or None, default=None
     say : callable, default=print
         Gets each message.
@@ -100,17 +101,21 @@ def run_study(
     [50, 75]
     """
     execution = execution or Execution()
-    check_backend(execution)
+    check_installed()
+    check_execution(execution)
     out = Path(out)
     _check_names(protocols)
     tasks = [task for p in protocols for task in plan(p, strategies, modes, seeds)]
-    for protocol in protocols:
-        load_data(protocol)
-    token = uuid.uuid4().hex
-    for protocol in protocols:
-        open_folder(out / protocol.name, protocol, token)
     n_jobs = min(effective_n_jobs(execution.jobs), len(tasks))
     threads = execution.threads or max(1, cpu_count() // n_jobs)
+    device = pick_device(execution.device, 0)
+    for p in protocols:
+        rehearse(p, [task for task in tasks if task.protocol is p], device)
+    digests = {protocol.name: data_digest(protocol) for protocol in protocols}
+    used = environment(threads, device)
+    token = uuid.uuid4().hex
+    for protocol in protocols:
+        open_folder(out / protocol.name, protocol, digests[protocol.name], token, used, say)
     here = n_jobs == 1 and execution.backend == "loky"
     say(
         f"{len(tasks)} tasks on {n_jobs} workers ({'here' if here else execution.backend}) "
@@ -118,18 +123,32 @@ def run_study(
     )
     home = out.resolve()  # workers may run elsewhere
     places = [
-        Place(home / task.protocol.name, token, threads, pick_device(execution.device, number))
+        Place(
+            home / task.protocol.name,
+            token,
+            threads,
+            pick_device(execution.device, number),
+            made_of(task.protocol, digests[task.protocol.name]),
+        )
         for number, task in enumerate(tasks)
     ]
-    starts = list({(t.protocol.name, t.seed): (t, p) for t, p in zip(tasks, places, strict=True)}
-                  .values())  # fmt: skip
-    with _workers(execution, n_jobs, threads), _progress(tasks, out, execution.progress):
-        done = _run([delayed(run_initial)(t.protocol, t.seed, p) for t, p in starts], n_jobs, say)
-        _raise_failures(done)
-        done = _run([delayed(run_task)(*job) for job in zip(tasks, places, strict=True)],
-                    n_jobs, say)  # fmt: skip
-    _raise_failures(done)
+    starts = {(t.protocol.name, t.seed): (t.protocol, t.seed, p)
+              for t, p in zip(tasks, places, strict=True)}  # fmt: skip
+    with (
+        workers(execution.backend, n_jobs, threads, execution.scheduler, say) as run,
+        _progress(tasks, out, execution.progress),
+    ):
+        _run(run, [(run_initial, start) for start in starts.values()], say)
+        _run(run, [(run_task, job) for job in zip(tasks, places, strict=True)], say)
     return out
+
+
+def _run(run: Run, jobs: list[Job], say: Callable[[str], None]) -> None:
+    outcomes = run(jobs)
+    for outcome in outcomes:
+        for note in outcome.notes:
+            say(f"repaired: {note}")
+    _raise_failures(outcomes)
 
 
 def _check_names(protocols: Sequence[Protocol]) -> None:
@@ -141,59 +160,33 @@ def _check_names(protocols: Sequence[Protocol]) -> None:
 
 def plan(
     protocol: Protocol,
-    strategies: Sequence[str] | None = None,
+    strategies: Sequence[Any] | None = None,
     modes: Sequence[str] | None = None,
     seeds: Iterable[int] | None = None,
 ) -> list[Task]:
     """The tasks of a protocol, checked: seeds, then training modes, then strategies."""
-    strategies = list(dict.fromkeys(strategies or protocol.strategies))
+    wanted = map(strategy_spec, protocol.strategies if strategies is None else strategies)
+    strategies = list(dict.fromkeys(wanted))
     for strategy in strategies:
         if strategy != FULL:
             make_strategy(strategy, protocol)
-    modes = [known(mode, MODES, "training mode") for mode in modes or protocol.modes]
-    seeds = list(protocol.seeds if seeds is None else seeds)
-    if any(seed < 0 for seed in seeds):
-        raise StudyError(f"Seeds must not be negative, got {seeds}.")
+    modes = protocol.modes if modes is None else modes
+    modes = list(dict.fromkeys(known(mode, MODES, "training mode") for mode in modes))
+    seeds = list(dict.fromkeys(protocol.seeds if seeds is None else seeds))
+    if not all(isinstance(seed, int) and 0 <= seed < 2**31 for seed in seeds):
+        raise StudyError(f"Seeds must be integers, not negative and below 2**31, got {seeds}.")
+    if not (strategies and modes and seeds):
+        raise StudyError("Nothing to run: name at least one strategy, training mode and seed.")
     return [Task(protocol, s, mode, seed) for seed in seeds for mode in modes for s in strategies]
 
 
-def open_folder(folder: Path, protocol: Protocol, token: str) -> None:
-    """Make a study's folder, or check that it holds this protocol; become its only writer.
-
-    Raises
-    ------
-    StudyError
-        If it cannot be written to, or holds results of another configuration.
-    """
-    record = folder / "protocol.json"
-    settings = protocol.settings()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if record.exists():
-            changed = difference(json.loads(record.read_text(encoding="utf-8")), settings)
-            if changed:
-                lines = "\n  ".join(changed)
-                raise StudyError(
-                    f"{folder} holds results of another configuration:\n  {lines}\nChoose "
-                    "another --out, or --set name=… for another folder in it."
-                )
-        take_over(folder, token)
-        for left in folder.glob("initial/*.new"):
-            left.unlink()
-        write_atomically(record, json.dumps(settings, indent=1).encode())
-        write_atomically(folder / "protocol.toml", as_toml(settings).encode())
-    except OSError as error:
-        raise StudyError(
-            f"{folder} cannot be written to: {error.strerror or error}. Choose another --out, or "
-            "make room."
-        ) from error
-    except json.JSONDecodeError as error:
-        raise StudyError(f"{record} is damaged ({error}). Choose another --out.") from error
-
-
-def check_backend(execution: Execution) -> None:
-    """Raise unless the backend is known and installed."""
+def check_execution(execution: Execution) -> None:
+    """Raise unless the backend is known and installed, and the numbers are in range."""
     known(execution.backend, BACKENDS, "backend")
+    if execution.jobs == 0:
+        raise StudyError("--jobs must be a number of processes, or -1 for one a core; got 0.")
+    if execution.threads is not None and execution.threads < 1:
+        raise StudyError(f"--threads must be at least 1, got {execution.threads}.")
     module = {"dask": "distributed", "ray": "ray"}.get(execution.backend)
     if module is None:
         return
@@ -204,50 +197,6 @@ def check_backend(execution: Execution) -> None:
             f"--backend {execution.backend} needs {module}: pip install "
             f'"skactive[{execution.backend}]", or use --backend loky.'
         ) from error
-
-
-@contextlib.contextmanager
-def _workers(execution: Execution, n_jobs: int, threads: int) -> Iterator[None]:
-    """Joblib's backend, configured; a Dask cluster of our own where none is given."""
-    with contextlib.ExitStack() as stack:
-        params: dict[str, Any] = {}
-        if execution.backend == "dask":
-            from distributed import Client, LocalCluster
-
-            address = execution.scheduler
-            if address is None:
-                address = stack.enter_context(
-                    LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
-                )
-            stack.enter_context(Client(address))
-        elif execution.backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-        elif n_jobs > 1:
-            params["inner_max_num_threads"] = threads
-        if n_jobs > 1 or execution.backend != "loky":
-            stack.enter_context(parallel_config(backend=execution.backend, **params))
-        yield
-
-
-def _run(jobs: list, n_jobs: int, say: Callable[[str], None]) -> list[Outcome]:
-    """Run jobs; start those again that a killed worker took with it."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            outcomes = list(Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs")(jobs))
-            break
-        except TerminatedWorkerError as error:
-            if attempt == _ATTEMPTS:
-                raise StudyError(
-                    f"Workers were killed {_ATTEMPTS} times, perhaps for lack of memory: try fewer "
-                    "--jobs. Finished stages are kept; the same command goes on from there."
-                ) from error
-            say("a worker was killed; its task goes on from its last finished stage")
-    for outcome in outcomes:
-        for note in outcome.notes:
-            say(f"repaired: {note}")
-    return outcomes
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:
@@ -272,7 +221,7 @@ def _progress(tasks: list[Task], out: Path, shown: bool) -> Iterator[None]:
         print('No progress bar: it needs tqdm, pip install "skactive[study]".')
         yield
         return
-    paths = [out / task.protocol.name / "tasks" / f"{task.slug}.sqlite" for task in tasks]
+    paths = [task_path(out / task.protocol.name, task.about()) for task in tasks]
     totals = [task.last_stage + 1 for task in tasks]
 
     def finished() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,8 @@ from ..metrics import robust_accuracy_score
 from ..utils.random_state import derive_seed, numpy_generator
 from ._components import FULL, load_data, make_net, make_strategy, mode_params
 from ._protocol import Protocol
+from ._state import put_state
+from ._store import About
 
 _START, _ATTACK, _TRANSFER = 0, 1, 2  # which stream of random numbers a seed is for
 
@@ -36,11 +37,9 @@ class Task:
     mode: str
     seed: int
 
-    @property
-    def slug(self) -> str:
-        """File name."""
-        strategy = re.sub(r"[^A-Za-z0-9_.=-]+", "_", self.strategy)
-        return f"{strategy}-{self.mode}-seed{self.seed}"
+    def about(self, made_of: str = "") -> About:
+        """As the task's file says it."""
+        return About(self.strategy, self.mode, self.seed, made_of)
 
     @property
     def last_stage(self) -> int:
@@ -52,17 +51,39 @@ def train_initial(protocol: Protocol, seed: int, device: str) -> tuple[ActiveLea
     """The model that all strategies and modes of a seed start from, and its row."""
     data = load_data(protocol)
     start = first_rows(protocol, len(data.y_train), seed)
-    net = make_net(protocol, data, protocol.network, device, seed)
-    learner = ActiveLearner(
-        net,
+    learner = new_learner(protocol, seed, device).fit(data.X_train[start], data.y_train[start])
+    row = stage_row(learner, 0, start)
+    row |= evaluate(protocol, learner, data, protocol.eval_attacks, seed)
+    return learner, row
+
+
+def new_learner(protocol: Protocol, seed: int, device: str) -> ActiveLearner:
+    """The learner of a seed, before it has learned anything."""
+    data = load_data(protocol)
+    return ActiveLearner(
+        make_net(protocol, data, protocol.network, device, seed),
         "random",
         warm_start=protocol.warm_start,
         classes=np.arange(len(data.class_names)),
         random_state=seed,
-    ).fit(data.X_train[start], data.y_train[start])
-    row = stage_row(learner, 0, start)
-    row |= evaluate(protocol, learner, data, protocol.eval_attacks, seed)
-    return learner, row
+    )
+
+
+def rebuilt(
+    protocol: Protocol, seed: int, device: str, content: bytes, labelled: NDArray,
+    task: Task | None = None,
+) -> ActiveLearner:  # fmt: skip
+    """The learner whose learned state is in a file's `content`; of a task, or the initial one.
+
+    It is made from the protocol and fitted for no epoch, so that all its parts are there; what
+    had been learned then replaces what they hold.
+    """
+    data = load_data(protocol)
+    learner = new_learner(protocol, seed, device)
+    if task is not None:
+        prepare(learner, task)
+    learner.fit(data.X_train[labelled], data.y_train[labelled], epochs=0)
+    return put_state(learner, content)
 
 
 def first_rows(protocol: Protocol, n_pool: int, seed: int) -> NDArray:
