@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from ._errors import StudyError
 
 # Parts of a net that are kept apart, or made when it is built.
 _PARTS = ("module_", "criterion_", "optimizer_", "callbacks_", "history_", "virtual_params_")
-_DATA = ("X_labeled_", "y_labeled_")  # rows of the pool
 
 
 def check_installed() -> None:
@@ -43,7 +43,8 @@ def learned_state(learner: ActiveLearner) -> bytes:
     net = final_step(learner.estimator_)
     return pack(
         {
-            "learner": _learned(learner, _DATA),
+            "learner": _learned(learner, ("labeled_",)),
+            "twins": (learner.labeled_.X_twins, learner.labeled_.y_twins),
             "net": _learned(net, _PARTS),
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
@@ -61,6 +62,8 @@ def put_state(learner: ActiveLearner, content: bytes) -> ActiveLearner:
     net.module_.load_state_dict(state["module"])
     net.optimizer_.load_state_dict(state["optimizer"])
     net.history_ = History(state["history"])
+    X_twins, y_twins = state["twins"]
+    learner.labeled_ = replace(learner.labeled_, X_twins=X_twins, y_twins=y_twins)
     return learner
 
 

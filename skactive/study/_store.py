@@ -13,11 +13,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-<<<<<<< HEAD
-from dataclasses import replace
-=======
 from dataclasses import dataclass, field
->>>>>>> 3fd06d1 (A study's files tell when they are damaged and carry no code; settings are tried before anything is written; a strategy, net or data of one's own)
 from pathlib import Path
 from typing import Any
 
@@ -190,17 +186,9 @@ class TaskStore:
                 if stage == 0:
                     learner = initial()
                     break
-<<<<<<< HEAD
-                found = read_state(self._state_path(stage), digests[stage])
-                if found is not None:
-                    learner = found
-                    X, y = rows_of(labelled)
-                    learner.labeled_ = replace(learner.labeled_, X=X, y=y)
-=======
                 content = read_state(self._state_path(stage), rows[stage]["state"])
                 if content is not None:
                     learner = rebuilt(content, labelled)
->>>>>>> 3fd06d1 (A study's files tell when they are damaged and carry no code; settings are tried before anything is written; a strategy, net or data of one's own)
                     break
             if stage < len(rows) - 1:
                 connection.execute("DELETE FROM stages WHERE stage > ?", [stage])
@@ -395,15 +383,8 @@ def count_rows(path: Path) -> int:
 
 
 def write_state(path: Path, learner: ActiveLearner) -> str:
-<<<<<<< HEAD
-    """Write a learner without the images it was taught; returns the digest of the file."""
-    light = copy.copy(learner)
-    light.labeled_ = replace(light.labeled_, X=None, y=light.labeled_.y[:0])
-    content = pickle.dumps(light)
-=======
     """Write what a learner has learned; returns the digest of the file."""
     content = learned_state(learner)
->>>>>>> 3fd06d1 (A study's files tell when they are damaged and carry no code; settings are tried before anything is written; a strategy, net or data of one's own)
     write_atomically(path, content)
     return digest_of(content)
 
