@@ -2,11 +2,7 @@
 
 import dataclasses
 import json
-import os
 import pickle
-import signal
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +10,14 @@ import pytest
 
 import skactive.study as study_module
 from skactive.datasets import load_digits
-from skactive.study import Execution, StudyError, _provenance, _store, load_results, write_report
+from skactive.study import StudyError, _provenance, _store, load_results, write_report
 from skactive.study._cli import main
 from skactive.study._components import make_strategy, strategy_spec
 from skactive.study._config import _toml
 from skactive.study._protocol import make_protocol
 from skactive.study._provenance import open_folder
 from skactive.study._state import pack, unpack
-from skactive.study._store import About, count_rows
+from skactive.study._store import About
 
 from . import own_things
 from .study_helpers import QUIET, results, run, tiny
@@ -284,41 +280,6 @@ def test_objects_are_recorded_by_name():
         strategy_spec(lambda estimator, X, n: [0])
     with pytest.raises(StudyError, match="start = .* cannot be recorded"):
         strategy_spec(own_things.First(start=print))
-
-
-# -- workers that die ------------------------------------------------------------------------------
-
-
-@pytest.mark.timeout(290)
-def test_two_dask_workers_killed_one_after_the_other(tmp_path):
-    from distributed import Client, LocalCluster
-
-    p = tiny(stages=3)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-
-        def kill(number):
-            with Client(cluster) as client:
-                pids = sorted(client.run(os.getpid, nanny=False).values())
-            os.kill(pids[number % len(pids)], signal.SIGKILL)
-
-        def kill_two():
-            tasks = tmp_path / "digits" / "tasks"
-            while not any(count_rows(path) > 1 for path in tasks.glob("*.sqlite")):
-                time.sleep(0.01)
-            kill(0)
-            time.sleep(2)
-            kill(1)
-            killed.append(True)
-
-        killed = []
-        thread = threading.Thread(target=kill_two, daemon=True)
-        thread.start()
-        execution = Execution(jobs=2, backend="dask", threads=1, progress=False,
-                              scheduler=cluster.scheduler_address)  # fmt: skip
-        run(tmp_path, p, ("random", "entropy", "margin", "gini"), execution=execution)
-        thread.join()
-    assert killed
-    assert len(results(tmp_path)) == 16
 
 
 def test_the_folder_belongs_to_the_last_run(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from ._errors import StudyError
 from ._worker import Outcome
 
 _ATTEMPTS = 3  # a worker killed from outside: its task goes on in another
-_PATIENCE = 300.0  # seconds without any Dask worker: nannies start new ones
 Job = tuple[Callable[..., Outcome], tuple]
 Run = Callable[[Sequence[Job]], list[Outcome]]
 
@@ -24,12 +22,10 @@ def workers(
     backend: str, n_jobs: int, threads: int, scheduler: str | None, say: Callable[[str], None]
 ) -> Iterator[Run]:
     """A function that runs jobs and gives their outcomes in order."""
-    if backend == "dask":
-        with _dask_client(n_jobs, scheduler) as client:
-            yield lambda jobs: _run_dask(client, jobs, n_jobs)
-        return
     with contextlib.ExitStack() as stack:
-        if backend == "ray":
+        if backend == "dask":
+            stack.enter_context(_dask_client(n_jobs, scheduler))
+        elif backend == "ray":
             from ray.util.joblib import register_ray
 
             register_ray()
@@ -70,44 +66,3 @@ def _dask_client(n_jobs: int, scheduler: str | None) -> Iterator[Any]:
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise StudyError(f"The Dask scheduler {scheduler} is not there: {error}") from error
         yield client
-
-
-def _run_dask(client: Any, jobs: Sequence[Job], n_jobs: int) -> list[Outcome]:
-    """Run jobs, at most `n_jobs` at a time.
-
-    Each is submitted with its arguments, which the scheduler keeps: joblib's Dask backend
-    scatters them to workers, and waits for ever when those that held them are killed.
-    """
-    waiting = list(enumerate(jobs))
-    running: dict[Any, int] = {}
-    outcomes: list[Outcome | None] = [None] * len(jobs)
-    seen = time.monotonic()
-    while waiting or running:
-        while waiting and len(running) < n_jobs:
-            number, (function, arguments) = waiting.pop(0)
-            running[client.submit(function, *arguments, pure=False)] = number
-        over = [future for future in running if future.done()]
-        for future in over:
-            outcomes[running.pop(future)] = _outcome(future)
-        if over:
-            continue
-        if client.status == "running" and client.ncores():
-            seen = time.monotonic()
-        elif time.monotonic() - seen > _PATIENCE:
-            raise StudyError(
-                f"There was no Dask worker for {_PATIENCE:.0f} seconds. Finished stages are kept; "
-                "the same command goes on from there."
-            )
-        time.sleep(0.05)
-    return [outcome for outcome in outcomes if outcome is not None]
-
-
-def _outcome(future: Any) -> Outcome:
-    """What a job gave; in words, what became of it where its workers were killed."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return Outcome(
-        f"job {future.key}", error=f"its workers were killed, or lost it ({error}). Perhaps for "
-        "lack of memory: try fewer --jobs"
-    )  # fmt: skip
