@@ -174,7 +174,9 @@ def plan(
     modes = list(dict.fromkeys(known(mode, MODES, "training mode") for mode in modes))
     seeds = list(dict.fromkeys(protocol.seeds if seeds is None else seeds))
     if not all(isinstance(seed, int) and 0 <= seed < 2**31 for seed in seeds):
-        raise StudyError(f"Seeds must be integers, not negative and below 2**31, got {seeds}.")
+        raise StudyError(
+            f"Seeds must be integers below 2**31 and must not be negative, got {seeds}."
+        )
     if not (strategies and modes and seeds):
         raise StudyError("Nothing to run: name at least one strategy, training mode and seed.")
     return [Task(protocol, s, mode, seed) for seed in seeds for mode in modes for s in strategies]
