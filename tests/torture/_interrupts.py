@@ -16,6 +16,7 @@ from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM
 from skactive.strategies import DFAL
 from tests.models import SmallCNN
+from tests.test_interrupts import interrupted_at
 
 from ._digits import images
 from ._state import fingerprint
@@ -151,30 +152,6 @@ def _differing(found: dict, *others: dict) -> str:
             names += [f"model.{key}" for key in mine if mine[key] != theirs[key]]
         parts.append("+".join(names))
     return " / ".join(parts)
-
-
-def interrupted_at(line: int, act: Callable[[], Any]) -> int:
-    """Run `act` with Ctrl-C at the n-th line that the package executes; how many there were."""
-    count = 0
-
-    def trace(frame, event, arg):
-        nonlocal count
-        path = frame.f_code.co_filename
-        if "skactive" not in path and "contextlib" not in path:
-            return None
-        if event == "line":
-            count += 1
-            if count == line:
-                signal.raise_signal(signal.SIGINT)
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        act()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def interrupted_after(seconds: float, act: Callable[[], Any]) -> None:
