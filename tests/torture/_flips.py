@@ -8,7 +8,6 @@ flip must change the digest by which a study knows its data.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from skactive import AdversarialNetClassifier
 from skactive.datasets import load_cifar10, load_mnist, load_quickdraw, load_svhn
 from skactive.metrics import robustness_report
 from skactive.study import StudyError, _store
+from skactive.study._provenance import _digest  # by which a study knows its data
 from tests import test_datasets as files
 from tests.models import SmallMLP
 from tests.study_helpers import results, run, tiny
@@ -84,13 +84,6 @@ def _flip(
 
 
 # -- data ------------------------------------------------------------------------------------
-
-
-def _digest(data) -> str:
-    digest = hashlib.sha256()
-    for array in (data.X_train, data.y_train, data.X_test, data.y_test):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _data_files(root: Path, effort: Effort, rng: np.random.Generator) -> Iterator[Tally]:
