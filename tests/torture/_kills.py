@@ -25,7 +25,8 @@ def kills(effort: Effort) -> Iterator[Tally]:
     rng = np.random.default_rng([effort.seed, 10])
     # Forked from a server that has imported everything, so that kills hit the study itself.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.study_helpers"])
+    # torch imports its compiler when the first optimizer is made.
+    context.set_forkserver_preload(["tests.study_helpers", "torch._dynamo", "sklearn.datasets"])
     tally = Tally("kills of a study")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
