@@ -15,8 +15,8 @@ from scipy.stats import spearmanr
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from skactive.kernels.mc_dropout import mc_dropout_proba
 from skactive.kernels.uncertainty import mutual_information
+from skactive.passes.mc_dropout import mc_dropout_proba
 
 from .subject import images, pool, train
 from .timing import Peer, Row, absent, installed, paired, run_alone

@@ -9,7 +9,7 @@ import torch
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
-from skactive.kernels.gradient_norms import expected_gradient_length
+from skactive.passes.gradient_norms import expected_gradient_length
 from skactive.strategies import EGL
 
 from .subject import images, pool, train

@@ -25,11 +25,11 @@ from skactive.kernels.badge import badge_select
 from skactive.kernels.batch_bald import batch_bald_select
 from skactive.kernels.clusters import mcp_select
 from skactive.kernels.k_center import k_center_greedy
-from skactive.kernels.mc_dropout import mc_dropout_proba
 from skactive.kernels.selection import top_k
 from skactive.kernels.stratified import stratified_sample
 from skactive.kernels.uncertainty import entropy
 from skactive.networks import LeNet5
+from skactive.passes.mc_dropout import mc_dropout_proba
 
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
 _WIDTH = 16

@@ -1,9 +1,7 @@
 """skactive: robust active learning with a scikit-learn API."""
 
-from .classifier import AdversarialNetClassifier
-from .committee import Committee
-from .learner import ActiveLearner
-from .simulation import BudgetedLearner, active_learning_curve
+from .learners import ActiveLearner, BudgetedLearner, Committee, active_learning_curve
+from .nets import AdversarialNetClassifier
 
 __version__ = "0.1.0.dev0"
 

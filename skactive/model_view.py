@@ -18,18 +18,18 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from ._logits import logits_module
-from ._net_checks import check_shape
 from .attacks import DeepFool
+from .attacks._nearest_boundary import nearest_boundaries
 from .exceptions import CapabilityError
-from .kernels.gradient_norms import expected_gradient_length
-from .kernels.inference import NoSuchLayer, check_not_diverged, forward_in_batches
-from .kernels.longest_gradients import longest_gradients
-from .kernels.mc_dropout import mc_dropout_proba
-from .kernels.nearest_boundary import nearest_boundaries
+from .nets._checks import check_shape
+from .passes.gradient_norms import expected_gradient_length
+from .passes.inference import NoSuchLayer, check_not_diverged, forward_in_batches
+from .passes.logits import logits_module
+from .passes.longest_gradients import longest_gradients
+from .passes.mc_dropout import mc_dropout_proba
+from .passes.modules import module_device, untouched
 from .utils.indexing import Rows
 from .utils.inputs import as_batch, as_float_tensor
-from .utils.modules import module_device, untouched
 from .utils.random_state import derive_seed
 
 _NET_CAPABILITIES = frozenset(

@@ -10,9 +10,9 @@ from sklearn.pipeline import make_pipeline
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier
-from skactive._objective import Objective
 from skactive.attacks import PGD
 from skactive.datasets import load_digits
+from skactive.nets._objective import Objective
 from skactive.retraining import adversarial_examples
 from skactive.strategies import DFAL
 from tests.models import SmallCNN, SmallMLP

@@ -17,10 +17,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skactive import AdversarialNetClassifier, Committee
 from skactive.attacks import PGD
-from skactive.committee import MemberEnsemble
 from skactive.exceptions import CapabilityError
 from skactive.kernels.disagreement import consensus_entropy, max_disagreement, vote_entropy
 from skactive.kernels.uncertainty import mutual_information
+from skactive.learners._committee import MemberEnsemble
 from skactive.retraining import adversarial_examples
 from skactive.strategies import BALD, VoteEntropy
 from tests.models import SmallCNN

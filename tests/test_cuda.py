@@ -8,12 +8,12 @@ import torch
 
 from skactive import AdversarialNetClassifier
 from skactive.attacks import PGD, DeepFool
-from skactive.kernels.gradient_norms import expected_gradient_length, lengths_and_slopes
-from skactive.kernels.inference import forward_in_batches
-from skactive.kernels.longest_gradients import longest_gradients
-from skactive.kernels.mc_dropout import mc_dropout_proba
-from skactive.kernels.nearest_boundary import nearest_boundaries
+from skactive.attacks._nearest_boundary import nearest_boundaries
 from skactive.networks import LeNet5
+from skactive.passes.gradient_norms import expected_gradient_length, lengths_and_slopes
+from skactive.passes.inference import forward_in_batches
+from skactive.passes.longest_gradients import longest_gradients
+from skactive.passes.mc_dropout import mc_dropout_proba
 from skactive.strategies import DFAL, EGL, MaxEntropy
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -251,7 +251,7 @@ def test_transforms_of_torchvision_draw_for_each_sample():
     again = pickle.loads(pickle.dumps(clone(net).fit(FLOATS, Y)))
     assert again.get_params()["augment"].padding == 2
     assert_array_equal(flat(again), flat(net.fit(FLOATS, Y)))
-    from skactive._augmentation import augmented
+    from skactive.nets._augmentation import augmented
 
     same = torch.from_numpy(np.repeat(FLOATS[:1], 30, axis=0))
     assert len(augmented(crop, same, (0, 1)).unique(dim=0)) > 5

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skactive.kernels import gradient_norms
-from skactive.kernels.gradient_norms import expected_gradient_length
 from skactive.networks import LeNet5, PreActResNet18
+from skactive.passes import gradient_norms
+from skactive.passes.gradient_norms import expected_gradient_length
 from skactive.utils.random_state import seeded_torch
 from tests.models import SmallCNN, SmallMLP
 

@@ -12,8 +12,8 @@ from torch import nn
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD, AutoAttack, DeepFool, TorchAttack
 from skactive.exceptions import CapabilityError
-from skactive.kernels.gradient_norms import expected_gradient_length
 from skactive.metrics import robust_accuracy_score
+from skactive.passes.gradient_norms import expected_gradient_length
 from skactive.strategies import all_strategies
 from tests.models import SmallCNN
 

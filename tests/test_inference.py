@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 from torch.nn import functional as F
 
-from skactive.kernels.folding import SliceMax, optimized_for_inference
-from skactive.kernels.inference import NoSuchLayer, forward_in_batches, last_linear_input
 from skactive.networks import VGG8, LeNet5, PreActResNet18, ResNet18
+from skactive.passes.folding import SliceMax, optimized_for_inference
+from skactive.passes.inference import NoSuchLayer, forward_in_batches, last_linear_input
 from skactive.utils.indexing import Rows
 from skactive.utils.inputs import as_float_tensor
 from skactive.utils.random_state import seeded_torch

@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from skactive.attacks import PGD
-from skactive.kernels import input_gradient
-from skactive.kernels.input_gradient import quick_input_gradients
 from skactive.networks import LeNet5
-from skactive.utils.modules import untouched
+from skactive.passes import input_gradient
+from skactive.passes.input_gradient import quick_input_gradients
+from skactive.passes.modules import untouched
 
 
 def gradients(module, x, weights=None):

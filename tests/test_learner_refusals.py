@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner, Committee
-from skactive.simulation import active_learning_curve
+from skactive.learners import active_learning_curve
 from tests.models import SmallCNN
 
 X = np.random.default_rng(0).random((40, 1, 8, 8), dtype=np.float32)

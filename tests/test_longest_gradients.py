@@ -9,8 +9,8 @@ from torch import nn
 from torch.func import jacrev, vmap
 
 from skactive import AdversarialNetClassifier
-from skactive.kernels.gradient_norms import expected_gradient_length, lengths_and_slopes
-from skactive.kernels.longest_gradients import _bounds, longest_gradients
+from skactive.passes.gradient_norms import expected_gradient_length, lengths_and_slopes
+from skactive.passes.longest_gradients import _bounds, longest_gradients
 from skactive.strategies import EGL
 
 

@@ -6,9 +6,9 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from skactive.kernels.mc_dropout import mc_dropout_proba
 from skactive.kernels.uncertainty import entropy, mutual_information
 from skactive.networks import LeNet5
+from skactive.passes.mc_dropout import mc_dropout_proba
 from skactive.utils.random_state import seeded_torch
 from tests.models import SmallCNN, SmallMLP
 

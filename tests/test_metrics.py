@@ -28,7 +28,6 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from skactive import ActiveLearner, AdversarialNetClassifier, Committee
-from skactive._robustness import Evaluation
 from skactive.attacks import FGSM, PGD, Attack, AutoAttack, TabularSquare, TorchAttack
 from skactive.attacks._autoattack import warn_if_masked
 from skactive.callbacks import RobustScoring
@@ -41,6 +40,7 @@ from skactive.metrics import (
     robustness_curve,
     robustness_report,
 )
+from skactive.metrics._report import Evaluation
 from skactive.prioritization import prioritization_report
 from skactive.retraining import EvaluationSplit
 from tests.models import SmallCNN, SmallMLP

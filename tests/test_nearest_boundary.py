@@ -11,7 +11,7 @@ from torch import nn
 
 from skactive import AdversarialNetClassifier
 from skactive.attacks import PGD, DeepFool
-from skactive.kernels.nearest_boundary import nearest_boundaries
+from skactive.attacks._nearest_boundary import nearest_boundaries
 from skactive.strategies import DFAL
 
 

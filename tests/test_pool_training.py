@@ -20,12 +20,12 @@ from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner
-from skactive._labeled_set import LabeledSet
-from skactive._objective import Objective
-from skactive._pool import PoolBatches
 from skactive.attacks import FGSM, PGD
+from skactive.learners._labeled_set import LabeledSet
 from skactive.losses import divergence
 from skactive.metrics import robust_accuracy_score
+from skactive.nets._objective import Objective
+from skactive.nets._pool import PoolBatches
 from skactive.utils.indexing import Rows
 from tests.models import SmallCNN, SmallMLP
 

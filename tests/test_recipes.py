@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from skactive import AdversarialNetClassifier
-from skactive._awp import perturbed_weights
-from skactive._best_epoch import TrainingDone
-from skactive._overfitting_guard import OverfittingGuard, is_single_step
 from skactive.attacks import FGSM, PGD, TorchAttack
 from skactive.losses import divergence, trades_loss
+from skactive.nets.recipes._awp import perturbed_weights
+from skactive.nets.recipes._best_epoch import TrainingDone
+from skactive.nets.recipes._overfitting_guard import OverfittingGuard, is_single_step
 from tests.models import SmallCNN
 
 

@@ -12,8 +12,8 @@ from torch import nn
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD, DeepFool
 from skactive.kernels.stratified import bin_indices
-from skactive.kernels.virtual_adversarial import virtual_adversarial_divergence
 from skactive.model_view import ModelView
+from skactive.passes.virtual_adversarial import virtual_adversarial_divergence
 from skactive.strategies import (
     CEAL,
     DRE,

@@ -16,9 +16,9 @@ from torch import nn
 
 from skactive import AdversarialNetClassifier, Committee
 from skactive.attacks import FGSM, PGD, DeepFool, TorchAttack
+from skactive.learners import active_learning_curve
 from skactive.metrics import robust_accuracy_score
 from skactive.model_view import ModelView
-from skactive.simulation import active_learning_curve
 from skactive.strategies import all_strategies
 from tests.models import SmallCNN, SmallMLP
 

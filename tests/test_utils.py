@@ -10,8 +10,8 @@ import torch
 from numpy.testing import assert_array_equal
 from torch import nn
 
+from skactive.passes.modules import module_device, untouched
 from skactive.utils.indexing import Rows, n_rows, take_rows
-from skactive.utils.modules import module_device, untouched
 from skactive.utils.random_state import derive_seed, numpy_generator, seeded_torch, torch_generator
 from skactive.utils.stacking import stack_rows
 

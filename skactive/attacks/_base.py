@@ -11,8 +11,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from ..utils.modules import untouched
-from ..utils.precision import at_least_float32, in_float32
+from ..passes.modules import untouched
+from ..passes.precision import at_least_float32, in_float32
 from ..utils.random_state import torch_generator
 from ._heads import logits_head
 

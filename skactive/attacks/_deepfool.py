@@ -9,8 +9,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from ..utils.modules import untouched
-from ..utils.precision import at_least_float32, in_float32
+from ..passes.modules import untouched
+from ..passes.precision import at_least_float32, in_float32
 from ._base import check_bounds, check_range, is_number
 from ._heads import logits_head
 from ._race import Race

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .._logits import LogProbabilities
+from ..passes.logits import LogProbabilities
 
 _ROWS = 2
 

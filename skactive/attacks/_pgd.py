@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..utils.modules import untouched
-from ..utils.precision import in_float32
+from ..passes.modules import untouched
+from ..passes.precision import in_float32
 from ._base import Attack, Loss, check_width, is_number
 
 _TINY = 1e-10  # torchattacks' eps_for_division

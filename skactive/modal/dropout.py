@@ -13,9 +13,9 @@ from scipy.special import entr
 from skorch.utils import to_numpy
 from torch import Tensor, nn
 
+from ..passes.modules import untouched
 from ..utils.indexing import n_rows
 from ..utils.inputs import as_batch
-from ..utils.modules import untouched
 from ..utils.random_state import derive_seed, seeded_torch
 from ._errors import InvalidValue
 from .utils.data import is_dict, retrieve_rows

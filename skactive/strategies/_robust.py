@@ -15,7 +15,7 @@ from ..attacks import PGD, Attack, resolve_attack
 from ..kernels.k_center import k_center_greedy
 from ..kernels.stratified import allocate, bin_indices, fair_order
 from ..kernels.uncertainty import CHARACTERISTICS
-from ..kernels.virtual_adversarial import virtual_adversarial_divergence
+from ..passes.virtual_adversarial import virtual_adversarial_divergence
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import derive_seed
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection

@@ -14,12 +14,12 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .._batches import BatchIterator
-from ..classifier import AdversarialNetClassifier
 from ..datasets import ImageDataset, load_dataset
 from ..datasets._assemble import assemble
 from ..datasets._options import Options
 from ..datasets._source import Part, Source
+from ..nets import AdversarialNetClassifier
+from ..nets._batches import BatchIterator
 from ..strategies import QueryStrategy, Subsample, all_strategies, resolve_strategy
 from ._config import as_word, parse_value
 from ._errors import StudyError

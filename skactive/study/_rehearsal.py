@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from sklearn.base import clone
 
-from .._training import final_step
+from ..learners._training import final_step
 from ..strategies import resolve_strategy
 from ._components import FULL, load_data, make_net, make_strategy, mode_params
 from ._errors import StudyError

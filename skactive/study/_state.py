@@ -16,8 +16,8 @@ import torch
 from skorch.history import History
 from torch import Tensor
 
-from .._training import final_step
-from ..learner import ActiveLearner
+from ..learners import ActiveLearner
+from ..learners._training import final_step
 from ._errors import StudyError
 
 # Parts of a net that are kept apart, or made when it is built.

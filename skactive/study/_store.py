@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..learner import ActiveLearner
+from ..learners import ActiveLearner
 from ._errors import StudyError
 from ._files import checksum, damaged, digest_of, read_token, write_atomically
 from ._state import learned_state

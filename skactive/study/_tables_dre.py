@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..retraining import BASELINE, RetrainingReport
+from ..retraining import RetrainingReport
+from ..retraining._report import BASELINE
 from ._components import FULL
 from ._frames import ATTACK_TITLES, Study, strongest
 from ._paper import (

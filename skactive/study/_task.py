@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from .._training import final_step
 from ..analysis import selection_bias
 from ..datasets import ImageDataset
-from ..learner import ActiveLearner
+from ..learners import ActiveLearner
+from ..learners._training import final_step
 from ..metrics import robust_accuracy_score
 from ..utils.random_state import derive_seed, numpy_generator
 from ._components import FULL, load_data, make_net, make_strategy, mode_params

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..learner import ActiveLearner
+from ..learners import ActiveLearner
 from ._components import load_data
 from ._errors import StudyError
 from ._files import DamagedError, read_json, write_json

@@ -1,0 +1,353 @@
+"""Active learning on labelled data, under a label budget: as an estimator, and as a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+
+from ..strategies import RandomSampling, resolve_strategy
+from ..utils.indexing import n_rows, take_rows
+from ..utils.random_state import derive_seed
+from ._checks import as_labels
+from ._delegation import DelegatedPrediction
+from ._learner import ActiveLearner
+from ._stopping import StoppingCriterion, resolve_stopping
+
+_COUNT = [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")]
+_INITIAL, _LEARNER = 0, 1
+
+
+class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Active learning as an estimator: ``fit(X, y)`` hides `y` and buys labels from it.
+
+    So that searches and cross-validation compare strategies at equal label cost:
+    ``GridSearchCV(BudgetedLearner(…), {"query_strategy": ["random", "dre"]})``.
+
+    Parameters
+    ----------
+    estimator : classifier
+    query_strategy : str, QueryStrategy or callable, default="entropy"
+    n_initial : int or float, default=10
+        Labels bought to start with: a count, or a share of the training data.
+    n_per_query : int or float, default=10
+        Labels bought each round.
+    budget : int or float, default=100
+        Labels bought in all.
+    initial_strategy : str or QueryStrategy, default="random"
+        Picks the first samples; it must need no model.
+    warm_start : bool, default=False
+        See `ActiveLearner`.
+    use_pool : bool, default=False
+        Also learn from the samples whose labels were not bought; see `ActiveLearner`.
+    stopping : StoppingCriterion, list of them or None, default=None
+        May end the run before the budget is spent; see `skactive.stopping`. Of a list, the
+        first one that wants to.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Attributes
+    ----------
+    learner_ : ActiveLearner
+        As it is after the last round.
+    classes_ : ndarray of shape (n_classes,)
+        All labels in `y`. The *names* of the classes are known beforehand; which sample has
+        which is not.
+    queried_indices_ : ndarray of shape (n_labels,)
+        Rows of `X` whose labels were bought, in that order.
+    n_labels_ : int
+    learning_curve_ : dict of str to ndarray
+        One entry a round: ``"n_labels"``, ``"fit_time"``, ``"query_time"`` (seconds) and the
+        other columns of the learner's ledger.
+
+    Notes
+    -----
+    No label is read that was not paid for: `y` is only ever indexed at `queried_indices_`.
+    A first sample that holds a single class is enlarged, one paid label after another, until
+    there are two, as most classifiers need.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skactive import BudgetedLearner
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = BudgetedLearner(LogisticRegression(max_iter=500), budget=30, random_state=0)
+    >>> search = GridSearchCV(model, {"query_strategy": ["random", "margin"]}, cv=3).fit(X, y)
+    >>> search.best_estimator_.n_labels_
+    30
+    """
+
+    _predictor = "learner_"
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "query_strategy": [str, HasMethods(["select"]), callable],
+        "n_initial": _COUNT,
+        "n_per_query": _COUNT,
+        "budget": _COUNT,
+        "initial_strategy": [str, HasMethods(["select"])],
+        "warm_start": ["boolean"],
+        "use_pool": ["boolean"],
+        "stopping": [StoppingCriterion, list, tuple, None],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        query_strategy: Any = "entropy",
+        n_initial: int | float = 10,
+        n_per_query: int | float = 10,
+        budget: int | float = 100,
+        *,
+        initial_strategy: Any = "random",
+        warm_start: bool = False,
+        use_pool: bool = False,
+        stopping: StoppingCriterion | list[StoppingCriterion] | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.query_strategy = query_strategy
+        self.n_initial = n_initial
+        self.n_per_query = n_per_query
+        self.budget = budget
+        self.initial_strategy = initial_strategy
+        self.warm_start = warm_start
+        self.use_pool = use_pool
+        self.stopping = stopping
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> BudgetedLearner:
+        """Spend the budget on labels of `X` and learn from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            The pool.
+        y : array-like of shape (n_samples,)
+            What the oracle will answer.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the budget is larger than the data or smaller than the first sample, or a
+            parameter is out of range.
+        CapabilityError
+            If the estimator lacks what the strategy needs.
+        """
+        for _ in self._rounds(X, y):
+            pass
+        return self
+
+    def _rounds(self, X: Any, y: Any) -> Iterator[ActiveLearner]:
+        """Run, yielding the learner after each round."""
+        self._validate_params()
+        resolve_strategy(self.query_strategy).check_estimator(self.estimator)
+        y = as_labels(self, X, y)
+        n_initial, n_per_query, budget = self._counts(len(y))
+        seed = derive_seed(self.random_state)
+        unlabeled = np.ones(len(y), dtype=bool)
+        first = self._first_samples(X, y, n_initial, budget, derive_seed(seed, _INITIAL))
+        unlabeled[first] = False
+        self.classes_ = np.unique(y)
+        learner = ActiveLearner(
+            clone(self.estimator),
+            self.query_strategy,
+            warm_start=self.warm_start,
+            use_pool=self.use_pool,
+            classes=self.classes_,
+            random_state=None if self.random_state is None else derive_seed(seed, _LEARNER),
+        )
+        self.learner_ = learner.fit(take_rows(X, first), y[first])
+        bought = [first]
+        wants_to_stop = resolve_stopping(self.stopping).start()
+        while True:
+            self._note(bought)
+            yield self.learner_
+            left = budget - self.n_labels_
+            if wants_to_stop(self.learner_, X, candidates=unlabeled) or left <= 0:
+                return
+            idx, rows = learner.query(X, min(left, n_per_query), candidates=unlabeled)
+            unlabeled[idx] = False
+            bought.append(idx)
+            learner.teach(rows, y[idx])
+
+    def _note(self, bought: list[NDArray]) -> None:
+        self.queried_indices_ = np.concatenate(bought)
+        self.n_labels_ = len(self.queried_indices_)
+        history = self.learner_.history_
+        self.learning_curve_ = {key: np.array([row[key] for row in history]) for key in history[0]}
+        self.learning_curve_["n_labels"] = self.learning_curve_.pop("oracle")
+
+    def _counts(self, n: int) -> tuple[int, int, int]:
+        counts = []
+        for name in ("n_initial", "n_per_query", "budget"):
+            value = getattr(self, name)
+            share = not isinstance(value, Integral)
+            counts.append(max(1, round(float(value) * n)) if share else int(value))
+        n_initial, n_per_query, budget = counts
+        if budget > n:
+            raise ValueError(
+                f"budget must not exceed the number of training samples, {n}, got {self.budget}. "
+                "Pass a smaller one, or a share of the data (float in (0, 1])."
+            )
+        if n_initial > budget:
+            raise ValueError(
+                f"n_initial ({n_initial} labels) must not exceed the budget ({budget} labels)."
+            )
+        return n_initial, n_per_query, budget
+
+    def _first_samples(self, X: Any, y: NDArray, n: int, budget: int, seed: int) -> NDArray:
+        strategy = resolve_strategy(self.initial_strategy)
+        if strategy.needs_model():
+            raise ValueError(
+                f"initial_strategy must need no model, but {type(strategy).__name__} does. Use "
+                "'random', or CoreSet(embedding='input')."
+            )
+        first = strategy.select(None, X, n, random_state=seed).indices
+        rest = (
+            RandomSampling(random_state=seed).query(
+                None, X, len(y) - n, candidates=np.setdiff1d(np.arange(len(y)), first)
+            )
+            if n < len(y)
+            else np.empty(0, dtype=np.intp)
+        )
+        for more in range(min(budget - n, len(rest)) + 1):
+            bought = np.concatenate([first, rest[:more]])
+            if len(np.unique(y[bought])) > 1:
+                return bought
+        return first
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(ActiveLearner(self.estimator))
+        tags.input_tags, tags.classifier_tags = inner.input_tags, inner.classifier_tags
+        return tags
+
+
+def active_learning_curve(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    query_strategy: Any = "entropy",
+    n_initial: int | float = 10,
+    n_per_query: int | float = 10,
+    budget: int | float = 100,
+    cv: Any = None,
+    scoring: Any = None,
+    n_repeats: int = 1,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    **params: Any,
+) -> tuple[NDArray, Any, Any]:
+    """Scores against the number of labels, like scikit-learn's ``learning_curve``.
+
+    Parameters
+    ----------
+    estimator, query_strategy, n_initial, n_per_query, budget, **params
+        As in `BudgetedLearner`.
+    X, y : array-like
+        Data; each training fold is a pool with hidden labels.
+    cv : int, splitter or None, default=None
+        As in scikit-learn; ``None`` is 5 stratified folds.
+    scoring : str, callable, list, tuple, set, dict or None, default=None
+        One scorer, such as ``make_robust_scorer(…)``, or several as in ``cross_validate``: names,
+        scorers by name, or a callable that returns a dict. ``None`` is ``score``.
+    n_repeats : int, default=1
+        Runs with other seeds on each split.
+    n_jobs : int or None, default=None
+        Runs side by side, through joblib. The result does not depend on it.
+    random_state : None, int, RandomState or Generator, default=None
+
+    Returns
+    -------
+    n_labels : ndarray of shape (n_rounds,)
+    train_scores : ndarray of shape (n_rounds, n_splits · n_repeats), or dict of them
+        On the labelled set of each round; with several scorers one array for each, by name.
+    test_scores : ndarray of shape (n_rounds, n_splits · n_repeats), or dict of them
+        On the test fold. ``LearningCurveDisplay(train_sizes=n_labels, …)`` draws all three, and
+        ``DataFrame({k: v.mean(axis=1) for k, v in test_scores.items()}, index=n_labels)`` has a
+        column a scorer.
+
+    Raises
+    ------
+    ValueError
+        If a scorer is not known, or as in `BudgetedLearner.fit`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import active_learning_curve
+    >>> X, y = load_iris(return_X_y=True)
+    >>> n_labels, train, test = active_learning_curve(
+    ...     LogisticRegression(max_iter=500), X, y, query_strategy="margin", budget=30, cv=3,
+    ...     n_repeats=2, random_state=0)
+    >>> n_labels, test.shape
+    (array([10, 20, 30]), (3, 6))
+    >>> _, _, test = active_learning_curve(
+    ...     LogisticRegression(max_iter=500), X, y, budget=20, cv=2, random_state=0,
+    ...     scoring=["accuracy", "neg_log_loss"])
+    >>> {name: scores.shape for name, scores in test.items()}
+    {'accuracy': (2, 2), 'neg_log_loss': (2, 2)}
+    """
+    y = np.asarray(y)
+    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    seed = derive_seed(random_state)
+    model = BudgetedLearner(estimator, query_strategy, n_initial, n_per_query, budget, **params)
+    scorer = check_scoring(model, scoring=scoring)
+    runs = Parallel(n_jobs=n_jobs)(
+        delayed(_one_run)(model, scorer, X, y, train, test, derive_seed(seed, i, repeat))
+        for repeat in range(n_repeats)
+        for i, (train, test) in enumerate(splits)
+    )
+    lengths = {len(run) for run in runs}
+    first = [row[0] for row in runs[0]]
+    if len(lengths) > 1 or any([row[0] for row in run] != first for run in runs):
+        # A stopping criterion, or folds of other sizes with shares: the common rounds count.
+        shortest = min(lengths)
+        runs = [run[:shortest] for run in runs]
+    n_labels = np.mean([[row[0] for row in run] for run in runs], axis=0).round().astype(int)
+    return n_labels, _table(runs, 1), _table(runs, 2)
+
+
+def _table(runs: list, column: int) -> Any:
+    """Rounds down, runs across: of one scorer, or of each by name."""
+    scores = [[row[column] for row in run] for run in runs]
+    if not isinstance(scores[0][0], dict):
+        return np.array(scores, dtype=float).T
+    return {
+        name: np.array([[found[name] for found in run] for run in scores], dtype=float).T
+        for name in scores[0][0]
+    }
+
+
+def _one_run(
+    model: BudgetedLearner,
+    scorer: Any,
+    X: Any,
+    y: NDArray,
+    train: NDArray,
+    test: NDArray,
+    seed: int,
+) -> list[tuple[int, Any, Any]]:
+    model = clone(model).set_params(random_state=seed)
+    X_test, rows = take_rows(X, test), []
+    for learner in model._rounds(take_rows(X, train), y[train]):
+        on_labeled = scorer(model, learner.X_labeled_, learner.y_labeled_)
+        rows.append((n_rows(learner.y_labeled_), on_labeled, scorer(model, X_test, y[test])))
+    return rows

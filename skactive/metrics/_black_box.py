@@ -1,0 +1,133 @@
+"""What an evaluation asks of a model: a net's logits, or the answers of any classifier."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import joblib
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor, nn
+
+from ..exceptions import CapabilityError
+from ..model_view import ModelView, NetView, _unlazy
+from ..utils.indexing import Rows
+from ..utils.labels import encode_labels
+
+_TINY = 1e-300  # logarithms of probabilities that are 0
+
+
+class NetTarget:
+    """A net: the attack moves its inputs, after the earlier steps of a Pipeline."""
+
+    def __init__(self, view: NetView) -> None:
+        self._view = view
+        self.module = view.logits_module
+
+    def inputs(self, batch: Any) -> Tensor:
+        """Rows as what is attacked."""
+        return self._view.net_inputs(batch)
+
+    def predicted(self, inputs: Tensor) -> Tensor:
+        """Column of the class that each sample gets."""
+        return self._view.net_logits(inputs).argmax(dim=1)
+
+    def fingerprint(self) -> str:
+        """Digest of the model."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, tensor in self.module.state_dict().items():
+            digest.update(name.encode() + np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+        return digest.hexdigest()
+
+
+class BlackBoxTarget:
+    """Any classifier: the attack moves the rows as they are passed, before all steps.
+
+    Parameters
+    ----------
+    view : ModelView
+    rows : Rows
+        What will be attacked.
+    """
+
+    def __init__(self, view: ModelView, rows: Rows) -> None:
+        first = rows.take(slice(0, 256))
+        self._view = view
+        self._frame = first if hasattr(first, "columns") else None
+        self.module = _Answers(self)
+        inputs = self.inputs(first)
+        agree = self.module(inputs).argmax(dim=1) == self.predicted(inputs)
+        self.module.follow = not bool(agree.all())
+
+    def inputs(self, batch: Any) -> Tensor:
+        """Rows as what is attacked: numbers, in the precision they have."""
+        if sp.issparse(batch):
+            raise TypeError("X is sparse, but an attack moves every feature. Pass X.toarray().")
+        array = np.asarray(_unlazy(batch))
+        if array.dtype.kind not in "fiub":
+            raise ValueError(
+                f"An attack moves numbers, but X has dtype {array.dtype}. Attack the classifier "
+                "behind the steps that encode it, on what they return."
+            )
+        dtype = np.float32 if array.dtype == np.float32 else np.float64
+        return torch.from_numpy(np.array(array, dtype=dtype, order="C"))
+
+    def predicted(self, inputs: Tensor) -> Tensor:
+        """Column of the class that each sample gets: of ``predict``, whatever the scores say."""
+        labels = self._view.estimator.predict(self._rows(inputs))
+        return torch.from_numpy(encode_labels(labels, self._view.classes_))
+
+    def scores(self, inputs: Tensor) -> Tensor:
+        """One score per class: the decision function where there is one, or log-probabilities."""
+        estimator, rows = self._view.estimator, self._rows(inputs)
+        n_classes = len(self._view.classes_)
+        if hasattr(estimator, "decision_function"):
+            scores = np.asarray(estimator.decision_function(rows), dtype=float)
+            if scores.ndim == 1 and n_classes == 2:
+                scores = np.column_stack([-scores, scores])
+            if scores.shape == (len(inputs), n_classes):
+                return torch.from_numpy(scores)
+        if not hasattr(estimator, "predict_proba"):
+            raise CapabilityError(
+                f"robust_accuracy_score needs predict_proba or a decision_function with a score "
+                f"per class, which {_name(self._view)} does not have: black-box attacks are led by "
+                "it. CalibratedClassifierCV adds probabilities."
+            )
+        proba = np.asarray(estimator.predict_proba(rows), dtype=float)
+        return torch.from_numpy(np.log(np.maximum(proba, _TINY)))
+
+    def fingerprint(self) -> str:
+        """Digest of the model."""
+        return str(joblib.hash((self._view.estimator, self._view._before)))
+
+    def _rows(self, inputs: Tensor) -> Any:
+        values: Any = inputs.detach().cpu().numpy()
+        if self._frame is not None:
+            names = "columns" if hasattr(self._frame, "iloc") else "schema"  # pandas or polars
+            values = type(self._frame)(values, **{names: list(self._frame.columns)})
+        return self._view.transform(values)
+
+
+class _Answers(nn.Module):
+    """A classifier's scores as a module, for attacks that never ask for a gradient."""
+
+    follow = False
+
+    def __init__(self, target: BlackBoxTarget) -> None:
+        super().__init__()
+        self._target = target
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        scores = self._target.scores(inputs)
+        if self.follow:  # ``predict`` has a threshold of its own, and it decides
+            rows, column = torch.arange(len(scores)), self._target.predicted(inputs)
+            other = scores.argmax(dim=1) != column
+            top = scores.amax(dim=1) + 1e-6
+            scores[rows[other], column[other]] = top[other]
+        return scores
+
+
+def _name(view: ModelView) -> str:
+    return type(view.estimator).__name__

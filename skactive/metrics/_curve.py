@@ -1,0 +1,202 @@
+"""Robust accuracy over the radius of the attack, and its picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import trapezoid
+from sklearn.utils import column_or_1d
+
+from ..utils.indexing import Rows
+from ._report import Evaluation
+
+
+def robustness_curve(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    eps: ArrayLike,
+    attack: Any = "pgd",
+    *,
+    bounds: tuple[float, float] | None = None,
+    batch_size: int = 256,
+    random_state: Any = 0,
+    progress: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Robust accuracy at each of several radii.
+
+    Parameters
+    ----------
+    estimator, X, y, bounds, batch_size, random_state, progress
+        As in `robust_accuracy_score`.
+    eps : array-like of shape (n_radii,)
+        Radii in input units; 0 is clean accuracy.
+    attack : Attack, str or torchattacks class, default="pgd"
+        Its radius is replaced; a step size that is set explicitly stays.
+
+    Returns
+    -------
+    eps : ndarray of shape (n_radii,)
+        In increasing order.
+    accuracy : ndarray of shape (n_radii,)
+        Never increasing: a sample that a smaller radius breaks is broken at all larger ones,
+        whose balls contain that adversarial example, and is not attacked again.
+
+    Raises
+    ------
+    ValueError
+        If a radius is negative or not finite, or as in `robust_accuracy_score`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torch import nn
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.metrics import robustness_curve
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X = (X / 16).astype("float32")
+    >>> net = AdversarialNetClassifier(nn.Linear, module__in_features=64,
+    ...     module__out_features=10, attack=None, random_state=0).fit(X[:500], y[:500])
+    >>> eps, accuracy = robustness_curve(net, X[500:600], y[500:600], [0.1, 0.0, 0.05])
+    >>> eps
+    array([0.  , 0.05, 0.1 ])
+    >>> bool(accuracy[0] == net.score(X[500:600], y[500:600]))
+    True
+    """
+    radii = np.sort(np.atleast_1d(np.asarray(eps, dtype=float)))
+    if radii.ndim != 1 or len(radii) == 0 or not np.isfinite(radii).all() or radii[0] < 0:
+        raise ValueError(f"eps must be one or more finite radii >= 0, got {eps!r}.")
+    rows, y = Rows.of(X), column_or_1d(y, warn=True)
+    left = np.arange(len(y))
+    accuracy = np.zeros(len(radii))
+    for i, radius in enumerate(radii):
+        if len(left) == 0 and i > 0:
+            break
+        evaluation = Evaluation(
+            estimator,
+            rows.subset(left) if i else rows,
+            y[left],
+            attack,
+            eps=float(radius) if radius > 0 else None,
+            bounds=bounds,
+            batch_size=batch_size,
+            random_state=random_state,
+        )
+        correct = evaluation.clean() if radius == 0 else evaluation.run(progress=progress).correct
+        left = left[correct]
+        accuracy[i] = len(left) / len(y)
+    return radii, accuracy
+
+
+class RobustnessCurveDisplay:
+    """Plot of robust accuracy over the radius; made by `from_estimator` or `from_curve`.
+
+    Parameters
+    ----------
+    eps : ndarray of shape (n_radii,)
+    accuracy : ndarray of shape (n_radii,)
+    name : str or None, default=None
+        Label of the curve.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    line_ : matplotlib Line2D
+        Set by `plot`.
+
+    Examples
+    --------
+    >>> from skactive.metrics import RobustnessCurveDisplay
+    >>> display = RobustnessCurveDisplay([0, 0.1, 0.2], [0.95, 0.8, 0.4], name="net")
+    >>> float(display.area)
+    0.7375
+    """
+
+    def __init__(self, eps: ArrayLike, accuracy: ArrayLike, name: str | None = None) -> None:
+        self.eps = np.asarray(eps, dtype=float)
+        self.accuracy = np.asarray(accuracy, dtype=float)
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        eps: ArrayLike,
+        attack: Any = "pgd",
+        *,
+        name: str | None = None,
+        ax: Any = None,
+        line_kwargs: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> RobustnessCurveDisplay:
+        """Attack at each radius and plot.
+
+        Parameters
+        ----------
+        estimator, X, y, eps, attack, **params
+            As in `robustness_curve`.
+        name : str or None, default=None
+            Label of the curve; ``None`` is the name of the estimator's class.
+        ax : matplotlib Axes or None, default=None
+            Where to plot; ``None`` makes a new figure.
+        line_kwargs : dict or None, default=None
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        display : RobustnessCurveDisplay
+        """
+        radii, accuracy = robustness_curve(estimator, X, y, eps, attack, **params)
+        name = type(estimator).__name__ if name is None else name
+        return cls(radii, accuracy, name).plot(ax=ax, **(line_kwargs or {}))
+
+    @property
+    def area(self) -> float:
+        """Mean robust accuracy over the range of radii (area under the curve, normalised)."""
+        width = self.eps[-1] - self.eps[0]
+        if width == 0:
+            return float(self.accuracy.mean())
+        return float(trapezoid(self.accuracy, self.eps) / width)
+
+    def plot(
+        self, ax: Any = None, *, name: str | None = None, **line_kwargs: Any
+    ) -> RobustnessCurveDisplay:
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+        name : str or None, default=None
+            Label; ``None`` keeps the display's own.
+        **line_kwargs
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (extra ``plot``).
+        """
+        if ax is None:
+            try:
+                import matplotlib.pyplot as plt
+            except ImportError as error:
+                raise ImportError("Plotting needs matplotlib: pip install matplotlib.") from error
+            _, ax = plt.subplots()
+        label = self.name if name is None else name
+        (self.line_,) = ax.plot(
+            self.eps, self.accuracy, **{"marker": "o", "label": label, **line_kwargs}
+        )
+        ax.set(xlabel="Radius ε", ylabel="Robust accuracy", ylim=(0, 1.02))
+        if label is not None:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

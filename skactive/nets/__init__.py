@@ -1,0 +1,5 @@
+"""Adversarially trained nets."""
+
+from ._classifier import AdversarialNetClassifier
+
+__all__ = ["AdversarialNetClassifier"]

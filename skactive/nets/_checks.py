@@ -1,0 +1,346 @@
+"""What is checked before a net trains: parameters, data, and the module's output."""
+
+from __future__ import annotations
+
+import inspect
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from ..attacks import Attack, check_bounds, resolve_attack
+from ..passes.modules import untouched
+from ..passes.precision import float32_door
+from ..utils.indexing import n_rows
+from ..utils.inputs import as_batch, as_float_tensor
+from ..utils.items import is_dataset, label_of
+from ..utils.labels import unknown_labels
+from ._batches import BatchIterator
+from ._fresh_rows import FreshRows, labels_of_items, select
+
+_MAX_WEIGHT = 1e30
+_CHANNELS_FIRST = (
+    "Images have their channels first here, (n, channels, height, width): use "
+    "X.transpose(0, 3, 1, 2), or X.permute(0, 3, 1, 2) of a tensor."
+)
+
+_RECIPE: dict[str, list] = {
+    "unlabeled": [StrOptions({"rst", "uat-ft", "uat-kl", "uat++"}), None],
+    "unlabeled_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "unlabeled_weight": [Interval(Real, 0, None, closed="neither")],
+    "eps_warmup": [Interval(Real, 0, 1, closed="both")],
+    "awp_gamma": [Interval(Real, 0, None, closed="left")],
+    "averaging": [StrOptions({"ema", "swa"}), None],
+    "averaging_decay": [Interval(Real, 0, 1, closed="left")],
+    "averaging_start": [Interval(Real, 0, 1, closed="left")],
+    "overfitting_guard": [StrOptions({"warn", "restore"}), None],
+}
+
+
+def check_settings(net: Any) -> None:
+    """Raise unless the net's own parameters are in range and fit together."""
+    if net.loss not in ("adversarial", "trades", "mart"):
+        raise ValueError(f"loss must be 'adversarial', 'trades' or 'mart', got {net.loss!r}.")
+    if net.loss != "adversarial" and net.attack is None:
+        raise ValueError(f"loss={net.loss!r} needs an attack, but attack is None.")
+    if net.early_stopping not in (None, "clean", "robust"):
+        raise ValueError(
+            f"early_stopping must be None, 'clean' or 'robust', got {net.early_stopping!r}."
+        )
+    if net.early_stopping == "robust" and net.attack is None:
+        raise ValueError("early_stopping='robust' needs an attack, but attack is None.")
+    if net.early_stopping is None and net.validation_data is not None:
+        raise ValueError("validation_data is only used with early_stopping='clean' or 'robust'.")
+    if not isinstance(net.beta, Real) or not float(net.beta) >= 0:
+        raise ValueError(f"beta must be a number >= 0, got {net.beta!r}.")
+    if not isinstance(net.patience, Integral) or net.patience < 1:
+        raise ValueError(f"patience must be an integer >= 1, got {net.patience!r}.")
+    fraction = net.validation_fraction
+    if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
+        raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
+    if net.augment is not None and (not callable(net.augment) or inspect.isclass(net.augment)):
+        raise ValueError(
+            f"augment must be None or a function of a batch, got {net.augment!r}. An example: "
+            "augment=torchvision.transforms.RandomCrop(28, padding=2)."
+        )
+    check_attack_arguments(net)
+    _check_recipe(net)
+    _check_device(net.device)
+    _check_iterators(net)
+    _check_monitors(net)
+
+
+def _check_device(device: Any) -> None:
+    """Raise unless there is such a device here."""
+    if device is None:
+        return
+    choice = "Pass 'cpu', or 'cuda' if torch.cuda.is_available() else 'cpu'."
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device={device!r} is no torch device. {choice}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}, but torch sees no GPU here. {choice}")
+
+
+def _check_iterators(net: Any) -> None:
+    """Raise if arguments of a DataLoader are given to the iterator that slices arrays."""
+    for name in ("iterator_train", "iterator_valid"):
+        if getattr(net, name) is not BatchIterator:
+            continue
+        given = {key for key in vars(net) if key.startswith(f"{name}__")}
+        known = {f"{name}__{key}" for key in inspect.signature(BatchIterator).parameters}
+        if given - known:
+            raise ValueError(
+                f"{', '.join(sorted(given - known))}: {name} slices batches out of arrays in "
+                f"memory and only takes {', '.join(sorted(known - {f'{name}__dataset'}))}. For a "
+                f"Dataset that takes time to read, pass {name}=torch.utils.data.DataLoader too."
+            )
+
+
+def _check_monitors(net: Any) -> None:
+    """Raise if a callback of skorch waits for a validation score that nobody computes."""
+    if net.train_split is not None or not isinstance(net.callbacks, (list, tuple)):
+        return
+    for callback in (cb[-1] if isinstance(cb, tuple) else cb for cb in net.callbacks):
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith(("valid_loss", "valid_acc")):
+            raise ValueError(
+                f"{type(callback).__name__} monitors {monitor!r}, but without a train_split there "
+                "is no validation data. Use early_stopping='clean' or 'robust' with patience=… "
+                "(which records 'valid_clean_acc' or 'valid_robust_acc'), monitor='train_loss', or "
+                "train_split=skorch.dataset.ValidSplit(5)."
+            )
+
+
+def _check_recipe(net: Any) -> None:
+    """Raise unless pool, warm-up, perturbation, averaging and guard are in range."""
+    given = {name: getattr(net, name) for name in _RECIPE}
+    validate_parameter_constraints(_RECIPE, given, caller_name=type(net).__name__)
+    if net.unlabeled in ("uat-kl", "uat++", "uat-ft") and net.attack is None:
+        raise ValueError(f"unlabeled={net.unlabeled!r} needs an attack, but attack is None.")
+    plain = net.criterion is torch.nn.CrossEntropyLoss
+    if net.unlabeled is not None and not (
+        plain and getattr(net, "criterion__weight", None) is None
+    ):
+        raise ValueError(
+            "Learning from unlabelled samples needs the loss of each sample: use the default "
+            "criterion, CrossEntropyLoss without class weights."
+        )
+    if net.eps_warmup and net.attack is not None and resolve_attack(net.attack).eps == np.inf:
+        raise ValueError("eps_warmup needs an attack with a radius eps; this one has none.")
+
+
+def check_training_data(
+    net: Any, X: Any, y: Any, classes: Any, attack: Attack | None, fresh: bool
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Inputs as float32, labels as they are, and all labels there may be."""
+    X, y = with_labels(X, y)
+    bounds = None if attack is None else attack.bounds
+    read = _fresh_rows if is_dataset(X) else _arrays
+    X, y = read(net, X, y, bounds, fresh)
+    check_classification_targets(y)
+    if not fresh:
+        check_shape(net, X)
+        known = net.classes_
+        hint = "Train afresh with fit, after declaring all labels with classes=…."
+    else:
+        declared = classes if classes is not None else net.classes
+        known = np.unique(y if declared is None else np.asarray(declared))
+        hint = "Add them to classes=…."
+    if len(known) < 2:
+        raise ValueError(
+            f"y holds only one class, {known.tolist()}, and a net needs at least two. Declare all "
+            "labels with classes=…, or begin with samples of several classes."
+        )
+    unknown = unknown_labels(y, known)
+    if unknown:
+        raise ValueError(
+            f"y holds labels that the net does not know: {unknown}; known are "
+            f"{known.tolist()}. {hint}"
+        )
+    return X, y, known
+
+
+def check_inputs(net: Any, X: Any, bounds: Any) -> NDArray:
+    """Inputs without labels as float32, by which the net knows its features from now on."""
+    X = validate_data(net, as_batch(X), dtype=np.float32, allow_nd=True, reset=True)
+    if bounds is not None:
+        check_bounds(X, bounds)
+    return X
+
+
+def _arrays(net: Any, X: Any, y: Any, bounds: Any, fresh: bool) -> tuple[NDArray, NDArray]:
+    X = as_batch(X)
+    if not fresh:
+        refuse_channels_last(net, X)
+    X, y = validate_data(net, X, y, dtype=np.float32, allow_nd=True, reset=fresh)
+    if bounds is not None:
+        check_bounds(X, bounds)
+    return X, column_or_1d(y, warn=True)
+
+
+def _fresh_rows(net: Any, X: Any, y: Any, bounds: Any, fresh: bool) -> tuple[FreshRows, NDArray]:
+    """Rows of a Dataset, of which only the first is read now: others when it is their turn."""
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_consistent_length(X, y)
+    rows = FreshRows(X, bounds=bounds)
+    validate_data(net, rows[:1].numpy(), dtype=np.float32, allow_nd=True, reset=fresh)
+    return rows, y
+
+
+def check_shape(net: Any, X: Any) -> None:
+    """Raise unless samples have the shape that the net was trained on, where that is known."""
+    if not hasattr(net, "input_shape_"):
+        return
+    refuse_channels_last(net, X)
+    shape, expected = _sample_shape(X), tuple(net.input_shape_)
+    if shape != expected:
+        raise ValueError(
+            f"X has samples of shape {shape}, but the net was trained on samples of shape "
+            f"{expected}."
+        )
+
+
+def _sample_shape(X: Any) -> tuple[int, ...]:
+    return X.input_shape if isinstance(X, FreshRows) else tuple(getattr(X, "shape", ()))[1:]
+
+
+def refuse_channels_last(net: Any, X: Any) -> None:
+    """Raise if images have the net's shape, but with their channels last."""
+    shape, expected = _sample_shape(X), tuple(getattr(net, "input_shape_", ()))
+    if len(shape) == 3 and shape != expected and (shape[2], *shape[:2]) == expected:
+        raise ValueError(
+            f"X has samples of shape {shape}, but the net was trained on samples of shape "
+            f"{expected}. {_CHANNELS_FIRST}"
+        )
+
+
+def _check_channels_first(net: Any) -> None:
+    """Raise if images with channels last meet a module that takes their height for channels."""
+    shape = tuple(net.input_shape_)
+    if len(shape) != 3 or shape[2] not in (1, 3, 4) or min(shape[:2]) <= 4:
+        return
+    convolutions = [sub for sub in net.module_.modules() if isinstance(sub, torch.nn.Conv2d)]
+    guessed = "module__in_channels" not in net.get_params(deep=False)
+    if convolutions and convolutions[0].in_channels == shape[0] and guessed:
+        raise ValueError(
+            f"X has samples of shape {shape}, which look like images with channels last, but "
+            f"the module would read {shape[0]} channels. {_CHANNELS_FIRST}"
+        )
+
+
+def check_output(net: Any, X: Any) -> None:
+    """Check, before any training, that the module returns logits, one per class."""
+    _check_channels_first(net)
+    inputs = as_float_tensor(X[:8], net.device)
+    with torch.no_grad(), untouched(net.module_, freeze=False) as module:
+        output = _output(float32_door(module), inputs)
+    check_logits(net, output, len(inputs))
+
+
+def check_logits(net: Any, output: Any, n: int) -> None:
+    """Raise unless what the module returned for `n` samples are logits, one per class."""
+    n_classes = len(net.classes_)
+    shape = tuple(getattr(output, "shape", ()))
+    if shape != (n, n_classes):
+        raise ValueError(
+            f"The module must return logits of shape ({n}, {n_classes}), one column "
+            f"per class, for {n} samples; it returned {shape or type(output)}. Give "
+            "it one output per class (module__…), or declare all labels with classes=…; the "
+            f"labels are {net.classes_.tolist()[:20]}."
+        )
+    total = output.sum(dim=1)
+    if n_classes > 1 and (output >= 0).all() and torch.allclose(total, torch.ones_like(total)):
+        raise ValueError(
+            "The module returns probabilities, but attacks and the loss need logits. Remove "
+            "the softmax at its end; predict_proba applies it."
+        )
+
+
+def _output(module: Any, inputs: torch.Tensor) -> Any:
+    """What the module returns; its own error with the shape, and the way out, before it."""
+    try:
+        return module(inputs)
+    except (RuntimeError, ValueError) as error:
+        shape = tuple(inputs.shape[1:])
+        last = len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] not in (1, 3, 4)
+        hint = f" {_CHANNELS_FIRST}" if last else ""
+        raise ValueError(
+            f"The module cannot read samples of shape {shape}: {error}{hint}"
+        ) from error
+
+
+def check_attack_arguments(net: Any) -> None:
+    """Raise if parameters of the attack were given to the net's constructor."""
+    misplaced = sorted(key for key in net._params_to_validate if key.startswith("attack"))
+    if misplaced:
+        attack = None if net.attack is None else resolve_attack(net.attack)
+        known = ", ".join(sorted(attack.get_params())) if attack is not None else "none"
+        raise ValueError(
+            f"{', '.join(misplaced)} is no constructor argument: parameters of the attack are "
+            f"given to the attack object, attack=PGD(eps=…), or set with set_params. "
+            f"This attack has: {known}."
+        )
+
+
+def with_labels(X: Any, y: Any) -> tuple[Any, Any]:
+    """Training data with its labels, which a Dataset of pairs or dicts holds itself."""
+    if y is not None:
+        return X, y
+    if is_dataset(X) and len(X) > 0:
+        return X, labels_of_items(X)
+    label_of(None)  # says what is missing
+    raise AssertionError
+
+
+def check_weights(sample_weight: Any, n: int) -> NDArray | None:
+    """Weights as float32, or None; raise unless there is a usable one per sample."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float32)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(
+            f"sample_weight must hold one finite, non-negative number per sample, shape ({n},), "
+            f"got shape {weights.shape}."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
+    if weights.max() > _MAX_WEIGHT:
+        raise ValueError(
+            f"sample_weight goes up to {weights.max():.3g}, with which sums overflow. Only ratios "
+            "count: divide the weights by their mean."
+        )
+    return weights
+
+
+def without_weightless(X: Any, y: NDArray, weights: NDArray | None) -> tuple:
+    """Training data less the samples of weight zero, of which a batch might be full."""
+    if weights is None or weights.all():
+        return X, y, weights
+    kept = np.flatnonzero(weights)
+    return select(X, kept), y[kept], weights[kept]
+
+
+def check_mask(as_is: Any, X: Any) -> NDArray | None:
+    """Which samples are trained on as they are; None for none, raise unless one flag a sample."""
+    if as_is is None:
+        return None
+    mask = np.asarray(as_is)
+    if mask.dtype != bool or mask.shape != (n_rows(X),):
+        raise ValueError(
+            f"as_is must hold one True or False per sample, shape ({n_rows(X)},), got "
+            f"{mask.dtype} of shape {mask.shape}."
+        )
+    return mask if mask.any() else None

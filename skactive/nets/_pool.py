@@ -1,0 +1,214 @@
+"""Unlabelled points in the training of a net: told apart, pseudo-labelled, mixed into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+from skorch import NeuralNet
+from torch import Tensor
+
+from ..utils.indexing import Rows, n_rows, take_rows
+from ._fresh_rows import FreshRows
+
+UNLABELED = -1  # scikit-learn's mark of a sample without a label
+KINDS = ("rst", "uat-ft", "uat-kl", "uat++")
+_CHECKED_AT_ONCE = 512
+
+
+def split_unlabeled(
+    net: Any, X: Any, y: Any, weights: Any, X_unlabeled: Any, classes: Any
+) -> tuple[Any, Any, Any, Rows | None]:
+    """Labelled X and y, their weights, and the unlabelled rows of all that was given.
+
+    Rows with ``y == -1`` are unlabelled if the net learns from such (``unlabeled`` is set) and
+    -1 is no declared class: without that a problem with classes -1 and 1 would be misread. Among
+    strings, in an array of objects, the number -1 is the mark.
+    """
+    if X_unlabeled is not None and net.unlabeled is None:
+        raise ValueError(
+            "X_unlabeled was passed, but unlabeled is None: the net would not learn from it. Set "
+            f"unlabeled to one of {', '.join(map(repr, KINDS))}."
+        )
+    if net.unlabeled is None or y is None:
+        return X, y, weights, _rows_of(X_unlabeled)
+    marked = _marked(y, _declared(net, classes))
+    if marked is None or not marked.any():
+        return X, y, weights, _rows_of(X_unlabeled)
+    if X_unlabeled is not None:
+        raise ValueError(
+            f"y marks {int(marked.sum())} samples as unlabelled (-1), and X_unlabeled was passed "
+            "as well. Pass unlabelled points in one of the two ways."
+        )
+    if n_rows(X) != len(marked):
+        raise ValueError(f"X and y differ in length: X has {n_rows(X)}, y has {len(marked)}.")
+    if marked.all():
+        raise ValueError("All samples are unlabelled (y == -1): there is no label to learn from.")
+    kept = np.flatnonzero(~marked)
+    if _declared(net, classes) is None and len(np.unique(np.asarray(y)[kept])) == 1:
+        raise ValueError(
+            "Besides -1, which marks samples without a label, y holds a single class. If -1 is a "
+            "class, declare it: classes=[-1, 1]."
+        )
+    weights = None if weights is None else np.asarray(weights)[kept]
+    labels = np.asarray(np.asarray(y)[kept].tolist())
+    return take_rows(X, kept), labels, weights, Rows(X, np.flatnonzero(marked))
+
+
+def of_labelled(net: Any, y: Any, mask: NDArray | None, classes: Any) -> NDArray | None:
+    """The part of a mask over all samples that is about those that have a label."""
+    if mask is None or net.unlabeled is None:
+        return mask
+    marked = _marked(y, _declared(net, classes))
+    return mask if marked is None else mask[~marked]
+
+
+def _rows_of(X: Any) -> Rows | None:
+    return None if X is None or n_rows(X) == 0 else Rows.of(X)
+
+
+def _declared(net: Any, classes: Any) -> Any:
+    if classes is not None:
+        return classes
+    return net.classes if net.classes is not None else getattr(net, "classes_fitted_", None)
+
+
+def _marked(y: Any, declared: Any) -> NDArray | None:
+    """Which labels are the mark; None where -1 is a class, or no label can be the mark."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "iufO" or y.ndim != 1:
+        return None
+    if declared is not None and UNLABELED in np.asarray(declared).tolist():
+        return None
+    if y.dtype.kind == "O":  # other labels may be strings: the mark is the number
+        return np.array([isinstance(mark, Real) and mark == UNLABELED for mark in y], dtype=bool)
+    return y == UNLABELED
+
+
+def train_teacher(net: Any, X: Any, y: NDArray, weights: NDArray | None, seed: int) -> Any:
+    """A model trained on the labelled samples without an attack, for pseudo-labels."""
+    teacher = clean_twin(net) if net.teacher is None else clone(net.teacher)
+    params = teacher.get_params(deep=False)
+    if params.get("random_state", 0) is None:
+        teacher.set_params(random_state=seed)
+    if isinstance(X, FreshRows) and not isinstance(teacher, NeuralNet):
+        X = X[:].numpy()  # which reads each item once: only nets draw batches from a Dataset
+    return teacher.fit(X, y) if weights is None else teacher.fit(X, y, sample_weight=weights)
+
+
+def clean_twin(net: Any) -> Any:
+    """A clone of the net that trains without an attack, and on labels alone."""
+    return clone(net).set_params(
+        attack=None,
+        loss="adversarial",
+        bounds=net.bounds_,
+        unlabeled=None,
+        teacher=None,
+        early_stopping=None,
+        validation_data=None,
+        awp_gamma=0.0,
+        eps_warmup=0.0,
+        averaging=None,
+        warm_start=False,
+        callbacks=None,
+        random_state=None,
+    )
+
+
+def pseudo_labels(net: Any, teacher: Any, rows: Rows) -> NDArray:
+    """The teacher's labels as positions in the classes of `net`, whose input it reads."""
+    classes = net.classes_
+    labels = np.concatenate(
+        [
+            teacher.predict(net.as_inputs(batch).cpu().numpy())
+            for _, batch in rows.batches(4 * _CHECKED_AT_ONCE)
+        ]
+    )
+    position = np.clip(np.searchsorted(classes, labels), 0, len(classes) - 1)
+    if labels.shape != (len(rows),) or not (classes[position] == labels).all():
+        unknown = sorted(set(np.unique(labels).tolist()) - set(classes.tolist()))
+        raise ValueError(
+            f"The teacher predicts labels that the net does not know: {unknown[:20]}; known are "
+            f"{classes.tolist()[:20]}."
+        )
+    return position.astype(np.int64)
+
+
+class PoolBatches:
+    """Add unlabelled points to each batch of labelled ones.
+
+    Parameters
+    ----------
+    net : AdversarialNetClassifier
+        Reads the points.
+    rows : Rows
+        Taken batch by batch, never copied whole.
+    labels : ndarray of shape (n_unlabeled,) or None
+        Pseudo-labels, positions in ``net.classes_``.
+    seed : int
+        Of the order: all points occur once before any occurs again, across epochs.
+    """
+
+    def __init__(self, net: Any, rows: Rows, labels: NDArray | None, seed: int) -> None:
+        self.net = net
+        self.rows = rows
+        self.labels = np.zeros(len(rows), dtype=np.int64) if labels is None else labels
+        self._rng = np.random.default_rng(seed)
+        self._order = np.empty(0, dtype=np.intp)
+
+    def labelled_share(self, batch_size: int, n_labelled: int) -> int:
+        """How many samples of a batch are labelled ones."""
+        size = n_labelled if batch_size == -1 else batch_size
+        return max(1, round(size * (1 - self.net.unlabeled_fraction)))
+
+    def join(self, batches: Any) -> Iterator[list]:
+        """Batches as ``[X, y, weights(, as_is), how many at the end are from the pool]``."""
+        fraction = float(self.net.unlabeled_fraction)
+        for X, y, *more in batches:
+            picked = self._next(max(1, round(len(X) * fraction / (1 - fraction))))
+            X_pool = self.net.as_inputs(self.rows.take(picked))
+            weight = more[0] if more else torch.ones(len(X))
+            extra = torch.full((len(picked),), float(self.net.unlabeled_weight))
+            yield [
+                torch.cat([torch.as_tensor(X).to(X_pool), X_pool]),
+                torch.cat([y, torch.from_numpy(self.labels[picked])]),
+                torch.cat([weight, extra.to(weight)]),
+                *(torch.cat([as_is, as_is.new_zeros(len(picked))]) for as_is in more[1:]),
+                len(picked),
+            ]
+
+    def _next(self, n: int) -> NDArray:
+        n = min(n, len(self.rows))
+        if len(self._order) < n:
+            self._order = np.concatenate([self._order, self._rng.permutation(len(self.rows))])
+        picked, self._order = self._order[:n], self._order[n:]
+        return picked
+
+
+def check_pool(net: Any, rows: Rows) -> None:
+    """Raise, before any training, unless the net can read every unlabelled point."""
+    for _, batch in rows.batches(_CHECKED_AT_ONCE):
+        net.as_inputs(batch)
+
+
+class DeviceBatch(NamedTuple):
+    """A batch of any kind: weights and `as_is` may be None, the last `n_pool` are of the pool."""
+
+    X: Tensor
+    y: Tensor
+    weights: Tensor | None
+    as_is: Tensor | None
+    n_pool: int
+
+
+def as_device_batch(batch: Any, device: torch.device) -> DeviceBatch:
+    """A batch as a training iterator yields it, on `device`."""
+    n_pool = batch[-1] if isinstance(batch[-1], int) else 0
+    X, y, *more = (part.to(device) for part in batch if not isinstance(part, int))
+    weights, as_is = (*more, None, None)[:2]
+    return DeviceBatch(X, y, weights, as_is, n_pool)

@@ -1,0 +1,1 @@
+"""What changes a training run, each in a file of its own."""

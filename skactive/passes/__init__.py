@@ -1,0 +1,1 @@
+"""Running a module without leaving a trace in it."""

@@ -1,0 +1,69 @@
+"""The module that returns logits, whatever the criterion of a skorch net reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .precision import float32_door
+
+
+def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
+    """Module of a fitted skorch net, or a wrapper of it, that returns one logit per class.
+
+    Parameters
+    ----------
+    net : skorch NeuralNet
+        With ``CrossEntropyLoss`` its module returns logits; with ``NLLLoss`` probabilities
+        (skorch takes their logarithm) or log-probabilities; with ``BCEWithLogitsLoss`` the logit
+        and with ``BCELoss`` the probability of the second of two classes.
+    eager : bool, default=False
+        Leave ``torch.compile`` out: compiled code does not run hooks.
+    """
+    module = net.module_
+    if eager:
+        module = getattr(module, "_orig_mod", module)
+    module = float32_door(module)
+    for criterion, wrapper in _WRAPPERS.items():
+        if isinstance(net.criterion_, criterion):
+            return wrapper(module)
+    return module
+
+
+class _Wrapper(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+
+class LogProbabilities(_Wrapper):
+    """Logarithms of the probabilities that a module returns; log-probabilities as they are."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        output = self.module(X)
+        # Negative values are no probabilities but their logarithms (nn.LogSoftmax).
+        logs = output.clamp_min(torch.finfo(output.dtype).tiny).log()
+        return torch.where((output < 0).any(), output, logs)
+
+
+class _TwoColumns(_Wrapper):
+    def forward(self, X: Tensor) -> Tensor:
+        half = self._logit(self.module(X)).reshape(len(X), 1) / 2
+        return torch.cat([-half, half], dim=1)
+
+    def _logit(self, output: Tensor) -> Tensor:
+        return output
+
+
+class _TwoColumnsOfProbability(_TwoColumns):
+    def _logit(self, output: Tensor) -> Tensor:
+        return output.logit(eps=torch.finfo(output.dtype).eps)
+
+
+_WRAPPERS: dict[type[nn.Module], type[_Wrapper]] = {
+    nn.NLLLoss: LogProbabilities,
+    nn.BCEWithLogitsLoss: _TwoColumns,
+    nn.BCELoss: _TwoColumnsOfProbability,
+}
