@@ -2,8 +2,7 @@
 
 from .learners import ActiveLearner, BudgetedLearner, Committee, active_learning_curve
 from .nets import AdversarialNetClassifier
-
-__version__ = "0.1.0.dev0"
+from .utils.version import __version__
 
 __all__ = [
     "ActiveLearner",

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .passes.divergence import divergence
+
 
 def trades_loss(
     logits: Tensor,
@@ -78,13 +80,3 @@ def mart_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0) 
     )
     doubt = 1 - F.softmax(logits, dim=1).gather(1, y[:, None])[:, 0]
     return boosted + beta * divergence(logits, logits_adv) * doubt
-
-
-def divergence(logits: Tensor, logits_adv: Tensor) -> Tensor:
-    """KL(f(x) ‖ f(x')) per sample, in nats."""
-    return F.kl_div(
-        F.log_softmax(logits_adv, dim=1),
-        F.log_softmax(logits, dim=1),
-        reduction="none",
-        log_target=True,
-    ).sum(dim=1)

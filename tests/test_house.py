@@ -39,10 +39,9 @@ def imported(path):
             base = package[: len(package) - node.level + 1]
             parts = [*base, *(node.module.split(".") if node.module else [])]
             for alias in node.names:
-                deeper = ".".join([*parts, alias.name])
-                yield deeper if (ROOT / deeper.replace(".", "/")).with_suffix(".py").exists() else (
-                    ".".join(parts) or "__init__"
-                )
+                deeper = ROOT.joinpath(*parts, alias.name)
+                is_module = deeper.with_suffix(".py").exists() or deeper.is_dir()
+                yield ".".join([*parts, alias.name] if is_module else parts) or "__init__"
 
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -114,7 +114,7 @@ class DeepFool(BaseEstimator):
             Inputs within ``bounds``. Not modified.
         race : Race or None, default=None
             Give up samples that cannot be among the nearest ones (see
-            `skactive.kernels.nearest_boundary`); their distance is ``inf``.
+            `skactive.attacks._nearest_boundary`); their distance is ``inf``.
 
         Returns
         -------

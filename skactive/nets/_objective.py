@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..losses import divergence, mart_loss, trades_loss
+from ..losses import mart_loss, trades_loss
+from ..passes.divergence import divergence
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
 

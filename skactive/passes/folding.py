@@ -52,7 +52,7 @@ def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
     --------
     >>> import torch
     >>> from torch import nn
-    >>> from skactive.kernels.folding import optimized_for_inference
+    >>> from skactive.passes.folding import optimized_for_inference
     >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.MaxPool2d(2)).eval()
     >>> X = torch.rand(4, 1, 8, 8)
     >>> twin = optimized_for_inference(module, X)

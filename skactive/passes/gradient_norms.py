@@ -63,7 +63,7 @@ def expected_gradient_length(module: nn.Module, X: Tensor, wrt: str = "parameter
     Examples
     --------
     >>> import torch
-    >>> from skactive.kernels.gradient_norms import expected_gradient_length
+    >>> from skactive.passes.gradient_norms import expected_gradient_length
     >>> module = torch.nn.Linear(2, 2)
     >>> _ = module.load_state_dict({"weight": torch.zeros(2, 2), "bias": torch.zeros(2)})
     >>> expected_gradient_length(module, torch.tensor([[0.0, 0.0], [3.0, 4.0]]))

@@ -60,7 +60,7 @@ def forward_in_batches(
     --------
     >>> import numpy as np, torch
     >>> from torch import nn
-    >>> from skactive.kernels.inference import forward_in_batches
+    >>> from skactive.passes.inference import forward_in_batches
     >>> module = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
     >>> X = np.ones((10, 5), dtype=np.float32)
     >>> logits, embeddings = forward_in_batches(module, X, torch.from_numpy, embedding=True)

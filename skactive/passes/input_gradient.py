@@ -37,7 +37,7 @@ def quick_input_gradients(module: nn.Module) -> Iterator[None]:
     --------
     >>> import torch
     >>> from torch import nn
-    >>> from skactive.kernels.input_gradient import quick_input_gradients
+    >>> from skactive.passes.input_gradient import quick_input_gradients
     >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)).requires_grad_(False)
     >>> x = torch.rand(1, 1, 6, 6, requires_grad=True)
     >>> (plain,) = torch.autograd.grad(module(x).sum(), x)

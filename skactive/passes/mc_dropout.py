@@ -94,7 +94,7 @@ def mc_dropout_proba(
     --------
     >>> import torch
     >>> from torch import nn
-    >>> from skactive.kernels.mc_dropout import mc_dropout_proba
+    >>> from skactive.passes.mc_dropout import mc_dropout_proba
     >>> module = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
     >>> mc_dropout_proba(module, torch.ones(4, 5), lambda rows: rows, n_passes=2).shape
     (2, 4, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..losses import divergence
+from .divergence import divergence
 from .modules import untouched
 from .precision import in_float32
 
@@ -55,7 +55,7 @@ def virtual_adversarial_divergence(
     Examples
     --------
     >>> import torch
-    >>> from skactive.kernels.virtual_adversarial import virtual_adversarial_divergence
+    >>> from skactive.passes.virtual_adversarial import virtual_adversarial_divergence
     >>> module = torch.nn.Linear(2, 2)
     >>> _ = torch.nn.init.zeros_(module.weight)
     >>> virtual_adversarial_divergence(module, torch.rand(3, 2)).tolist()

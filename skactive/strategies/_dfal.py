@@ -37,7 +37,7 @@ class DFAL(ScoringStrategy):
         linearises the boundaries to all classes (`DeepFool`'s own ``exhaustive``). By default
         only those candidates whose gap between the two largest logits is small enough for them
         to be among the `n` nearest are attacked, none of them further than that (see
-        `skactive.kernels.nearest_boundary`), and towards the classes that look nearest: the
+        `skactive.attacks._nearest_boundary`), and towards the classes that look nearest: the
         same picks, unless the network is somewhere much steeper than anywhere the attack has
         been.
     random_state : None, int, RandomState or Generator, default=None

@@ -26,7 +26,7 @@ class EGL(ScoringStrategy):
     exhaustive : bool, default=False
         Compute every sample's length. By default a sample is left out whose class
         probabilities bound its length below the `n` largest (see
-        `skactive.kernels.longest_gradients`): the same picks, unless the network is somewhere
+        `skactive.passes.longest_gradients`): the same picks, unless the network is somewhere
         much steeper than at the samples looked at.
     random_state : None, int, RandomState or Generator, default=None
         Orders ties.

@@ -14,8 +14,8 @@ import sklearn
 import skorch
 import torch
 
-from .. import __version__
 from ..datasets import ImageDataset
+from ..utils.version import __version__
 from ._components import load_data
 from ._config import WORDS, as_toml, difference
 from ._errors import StudyError
