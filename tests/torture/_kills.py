@@ -36,7 +36,7 @@ def kills(effort: Effort) -> Iterator[Tally]:
         seconds = time.monotonic() - started
         wanted = results(root / "whole").to_json(double_precision=15)
         out, planned, moments = root / "killed", max(1, round(_KILLS * effort.share)), []
-        for _ in effort.times(2 * _KILLS):  # some runs are done before they are killed
+        for _ in effort.times(4 * _KILLS):  # some runs are done before they are killed
             moment = rng.uniform(0, 0.8 * seconds)
             if _killed(context, out, moment):
                 moments.append(round(moment, 3))
