@@ -7,7 +7,16 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from skactive.utils.alone import ALONE
+
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def lock_given_back():
+    """No test leaves the lock of the process's state taken: the next thread would wait forever."""
+    yield
+    assert not ALONE._is_owned()
 
 
 @pytest.fixture(scope="session")
