@@ -138,7 +138,7 @@ def run(args, data, strategy, recipe, seed):
     history = learner.estimator_.history
     return {
         "dataset": args.dataset,
-        "labels": learner.history_[-1]["oracle"],
+        "labels": learner.history_[-1]["n_labels"],
         "recipe": f"{recipe}, {strategy}",
         "seed": seed,
         "pool": learner.history_[-1]["pseudo"],

@@ -43,8 +43,8 @@ def run(mode, strategy, data, n_rounds, seed):
             learner, data.X_test, data.y_test, PGD(eps=EPS, steps=20), random_state=0
         )
         print(
-            f"{mode:<11} {strategy:<7} round {number}: {learner.history_[-1]['oracle']:>4} labels, "
-            f"accuracy {accuracy:.1%}, robust accuracy {robust:.1%}",
+            f"{mode:<11} {strategy:<7} round {number}: {learner.history_[-1]['n_labels']:>4} "
+            f"labels, accuracy {accuracy:.1%}, robust accuracy {robust:.1%}",
             flush=True,
         )
     return accuracy, robust

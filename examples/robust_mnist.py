@@ -25,7 +25,7 @@ from skactive.metrics import robust_accuracy_score
 from skactive.networks import LeNet5
 
 COLUMNS = [
-    "mode", "strategy", "seed", "round", "oracle", "pseudo", "adversarial", "validation",
+    "mode", "strategy", "seed", "round", "n_labels", "pseudo", "adversarial", "validation",
     "accuracy", "robust_accuracy", "query_time", "fit_time", "eval_time",
 ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def main():
     )
     for row in last:
         print(
-            f"{row['mode']:<10} {row['strategy']:<16} {row['seed']:>4} {row['oracle']:>6} "
+            f"{row['mode']:<10} {row['strategy']:<16} {row['seed']:>4} {row['n_labels']:>6} "
             f"{row['accuracy']:>9.1%} {row['robust_accuracy']:>7.1%}"
         )
     print(f"every round: {args.out}")

@@ -102,7 +102,7 @@ def test_it_asks_where_members_disagree_and_learns(data):
     assert_allclose(scores, vote_entropy(committee.vote_proba(rows)))
     assert scores.min() >= np.sort(VoteEntropy().score_samples(committee, X))[-10]
     committee.teach(rows, y[idx])
-    assert committee.history_[-1]["oracle"] == 25
+    assert committee.history_[-1]["n_labels"] == 25
     assert committee.score(X, y) > 0.8
 
 
@@ -159,7 +159,7 @@ def test_a_committee_of_members_that_are_trained_already(data, as_ensemble):
     committee.teach(rows, y[40:][idx])
     picked = committee.select_tests(X[60:], budget=20)
     committee.retrain(X[60:][picked], y[60:][picked], mix="clean")
-    assert committee.history_[-1]["oracle"] == 70
+    assert committee.history_[-1]["n_labels"] == 70
     assert committee.history_[-1]["training"] == "cold"
     assert_array_equal(members[0].theta_, before)
     again = Committee([clone(member) for member in members])

@@ -41,7 +41,7 @@ def test_three_rounds_with_every_strategy(digits, name):
         assert unlabeled[idx].all()
         unlabeled[idx] = False
         learner.teach(rows, y[idx])
-    assert [row["oracle"] for row in learner.history_] == [100, 120, 140]
+    assert [row["n_labels"] for row in learner.history_] == [100, 120, 140]
     assert learner.score(X[300:500], y[300:500]) > 0.3
 
 
@@ -53,7 +53,7 @@ def test_dfal_twins_lie_across_the_boundary_and_are_taught(digits):
     before = learner.predict(rows)
     learner.teach(rows, y[150:400][idx])
     assert learner.history_[-1]["adversarial"] == 15
-    assert learner.history_[-1]["oracle"] == 165
+    assert learner.history_[-1]["n_labels"] == 165
     assert learner.X_twins_.shape == (15, 1, 8, 8)
     assert np.abs(learner.X_twins_ - rows).max() > 0
     assert_array_equal(learner.y_twins_, y[150:400][idx])
@@ -68,7 +68,7 @@ def test_ceal_believes_the_certain_for_one_round(digits):
     idx, rows = learner.query(X[150:400], n=15)
     learner.teach(rows, y[150:400][idx])
     assert learner.history_[-1]["pseudo"] > 10
-    assert learner.history_[-1]["oracle"] == 165
+    assert learner.history_[-1]["n_labels"] == 165
 
 
 def test_standard_first_then_adversarial_warm_started(digits):

@@ -144,4 +144,4 @@ def test_a_closed_terminal_loses_and_doubles_no_round(monkeypatch):
 
     monkeypatch.setattr(builtins, "print", broken)
     learner.teach(X[20:24], Y[20:24])
-    assert [row["oracle"] for row in learner.history_] == [20, 24]
+    assert [row["n_labels"] for row in learner.history_] == [20, 24]

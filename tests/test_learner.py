@@ -64,7 +64,7 @@ def test_rounds_grow_the_labelled_set_and_the_ledger(data):
         assert_array_equal(X_new, pool[idx])
         learner.teach(X_new, y_pool[idx])
         pool, y_pool = np.delete(pool, idx, axis=0), np.delete(y_pool, idx)
-    assert [row["oracle"] for row in learner.history_] == [15, 20, 25, 30]
+    assert [row["n_labels"] for row in learner.history_] == [15, 20, 25, 30]
     assert [row["n_taught"] for row in learner.history_] == [15, 5, 5, 5]
     assert all(row["pseudo"] == row["adversarial"] == 0 for row in learner.history_)
     assert learner.X_labeled_.shape == (30, 4)
@@ -142,7 +142,7 @@ def test_rows_come_back_in_the_type_of_the_pool(data, container):
     idx, rows = learner.query(convert(X), n=6)
     assert type(rows) is type(convert(X))
     learner.teach(rows, y[idx])
-    assert learner.history_[-1]["oracle"] == 21
+    assert learner.history_[-1]["n_labels"] == 21
     assert type(learner.X_labeled_) is type(rows)
     if container == "frame":
         assert list(learner.feature_names_in_) == list("abcd")
@@ -280,7 +280,7 @@ def test_pseudo_labels_are_taught_for_one_round_and_never_bought(data):
     idx, rows = learner.query(pool, n=5)
     learner.teach(rows, y_pool[idx])
     row = learner.history_[-1]
-    assert row["oracle"] == 35
+    assert row["n_labels"] == 35
     assert row["pseudo"] == len(found.pseudo_indices)
     assert len(learner.y_labeled_) == 35
     assert len(learner.estimator_.y_seen_) == 35 + row["pseudo"]
@@ -308,7 +308,7 @@ def test_twins_are_taught_under_their_own_label_and_counted_once(data):
     shuffled = np.array([2, 0, 3])  # answers come in another order, one is missing
     learner.teach(rows[shuffled], y_pool[idx][shuffled])
     row = learner.history_[-1]
-    assert (row["n_taught"], row["oracle"], row["adversarial"]) == (3, 33, 3)
+    assert (row["n_taught"], row["n_labels"], row["adversarial"]) == (3, 33, 3)
     assert_allclose(learner.estimator_.X_seen_[33:], rows[shuffled] + 100)
     assert_array_equal(learner.estimator_.y_seen_[33:], y_pool[idx][shuffled])
     idx, rows = learner.query(pool[10:], n=2)
@@ -393,7 +393,7 @@ def test_an_unfitted_learner_asks_without_a_model_or_says_why(data):
     X, y = data
     cold = ActiveLearner(LogisticRegression(), "random", random_state=0)
     idx, rows = cold.query(X, n=20)
-    assert cold.teach(rows, y[idx]).history_[0]["oracle"] == 20
+    assert cold.teach(rows, y[idx]).history_[0]["n_labels"] == 20
     with pytest.raises(NotFittedError, match="MaxEntropy asks a fitted model"):
         ActiveLearner(LogisticRegression()).query(X, n=2)
 

@@ -317,7 +317,7 @@ def test_the_learner_hands_on_what_is_not_labelled(digits):
     assert same == 0
     query_and_teach(learner, X, y)  # the whole of X: labelled rows are found by content
     first = learner.history_[-1]
-    assert first["pseudo"] == len(X) - first["oracle"]
+    assert first["pseudo"] == len(X) - first["n_labels"]
     unlabeled = np.arange(200, 400)
     idx, rows = learner.query(X, 20, candidates=unlabeled)
     learner.teach(rows[:5], y[idx[:5]])  # what was not answered is still unlabelled

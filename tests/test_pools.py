@@ -33,7 +33,7 @@ def round_trip(learner, pool, y, first=20, n=6):
     learner.fit(take_rows(pool, np.arange(first)), y[:first])
     idx, rows = learner.query(pool, n=n)
     learner.teach(rows, y[idx])
-    assert learner.history_[-1]["oracle"] == first + n
+    assert learner.history_[-1]["n_labels"] == first + n
     return idx, rows
 
 

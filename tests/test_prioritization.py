@@ -78,7 +78,7 @@ def test_uncertainty_finds_faults_sooner_than_chance(model):
     assert gini["apfd"] > 0.7
     assert other["apfd"] == gini["apfd"]
     assert gini["fault_detection_rate"][0.1] > 2 * chance["fault_detection_rate"][0.1]
-    order = prioritize(DeepGini(random_state=0), estimator, X[150:])
+    order = prioritize(estimator, X[150:], DeepGini(random_state=0))
     assert sorted(order) == list(range(len(X) - 150))
     with pytest.raises(ValueError, match="does not know"):
         prioritization_report(estimator, X, y + 5)

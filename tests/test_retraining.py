@@ -134,7 +134,7 @@ def test_the_ledger_counts_what_was_bought_and_made(learner, digits, mix, warm_s
         patch.setattr(AdversarialNetClassifier, fit.__name__, spy)
         assert trained.retrain(X, y, mix=mix, epochs=2, warm_start=warm_start) is trained
     row = trained.history_[-1]
-    assert (row["round"], row["n_taught"], row["oracle"]) == (1, n, 200 + n)
+    assert (row["round"], row["n_taught"], row["n_labels"]) == (1, n, 200 + n)
     assert row["adversarial"] == (0 if mix == "clean" else n)
     assert len(seen["X"]) == 200 + (2 * n if mix == "both" else n)
     assert seen["epochs"] == 2
@@ -150,7 +150,7 @@ def test_the_ledger_counts_what_was_bought_and_made(learner, digits, mix, warm_s
     assert_array_equal(trained.X_labeled_[200:], X)
     assert len(trained.estimator_.history) == (5 if warm_start else 2)
     trained.teach(digits.X_test[:5], digits.y_test[:5])
-    assert trained.history_[-1]["oracle"] == 205 + n
+    assert trained.history_[-1]["n_labels"] == 205 + n
 
 
 def test_warm_goes_on_from_the_present_weights(learner, digits):
@@ -198,7 +198,7 @@ def test_any_classifier_is_retrained_on_the_samples_themselves(warm_start):
         trained.fit(rows[::5], y[::5])
         idx = trained.select_tests(data, budget=10)
         trained.retrain(rows[idx], y[idx], mix="clean", warm_start=warm_start)
-        assert trained.history_[-1]["oracle"] == 40
+        assert trained.history_[-1]["n_labels"] == 40
     with pytest.raises(ValueError, match="no max_epochs"):
         trained.retrain(rows[idx], y[idx], mix="clean", epochs=3)
     with pytest.raises(CapabilityError, match="gradients"):
@@ -234,7 +234,7 @@ def test_a_learner_around_a_model_that_is_trained_already(digits):
         net, digits.X_train[:200], digits.y_train[:200], "dre", random_state=0
     )
     assert made.estimator_ is net
-    assert made.history_[0]["oracle"] == 200
+    assert made.history_[0]["n_labels"] == 200
     before = [p.clone() for p in net.module_.parameters()]
     idx = made.select_tests(digits.X_test, 0.05)
     made.retrain(digits.X_test[idx], digits.y_test[idx], epochs=1)

@@ -191,4 +191,4 @@ def test_in_the_loop(digits):
         learner = ActiveLearner(net, name, random_state=0).fit(X[:60], y[:60])
         idx, rows = learner.query(X[60:], 5)
         learner.teach(rows, y[60:][idx])
-        assert learner.history_[-1]["oracle"] == 65
+        assert learner.history_[-1]["n_labels"] == 65

@@ -26,7 +26,7 @@ class Scripted:
         self.history_ = []
 
     def next_round(self):
-        self.history_.append({"oracle": self.labels[len(self.history_)] if self.labels else 0})
+        self.history_.append({"n_labels": self.labels[len(self.history_)] if self.labels else 0})
 
     def fit(self, X, y):
         return self

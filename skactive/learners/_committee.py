@@ -245,7 +245,7 @@ class Committee(ActiveLearner):
         >>> X, y = load_iris(return_X_y=True)
         >>> members = [kind().fit(X[::2], y[::2]) for kind in (GaussianNB, DecisionTreeClassifier)]
         >>> committee = Committee.from_fitted(members, X[::2], y[::2])
-        >>> committee.retrain(X[1::2], y[1::2], mix="clean").history_[-1]["oracle"]
+        >>> committee.retrain(X[1::2], y[1::2], mix="clean").history_[-1]["n_labels"]
         150
         """
         if isinstance(estimator, MemberEnsemble):

@@ -90,10 +90,10 @@ class ActiveLearner(
         Positions of the last pool queried as a whole that were not asked: labelled already.
     history_ : list of dict
         One row a round, the label ledger: ``round``; ``n_taught``, labels bought in this
-        round; running totals ``oracle`` (labels bought), ``adversarial`` (twins taught under
+        round; running totals ``n_labels`` (labels bought), ``adversarial`` (twins taught under
         a bought label); ``pseudo`` (pseudo-labels in use in this round only, those that the
         estimator gave the pool included);
-        ``validation`` (labels the net used to choose its weights: part of ``oracle`` if split
+        ``validation`` (labels the net used to choose its weights: part of ``n_labels`` if split
         off by ``validation_fraction``, extra if given as ``validation_data``);
         ``query_strategy``; ``training``, ``"cold"``, ``"warm"`` or, for a model trained
         elsewhere, ``"given"``; ``query_time`` and ``fit_time`` in seconds.
@@ -126,7 +126,7 @@ class ActiveLearner(
     >>> learner = learner.fit(X[start], y[start])
     >>> idx, X_new = learner.query(pool, n=10)
     >>> learner = learner.teach(X_new, y[idx])
-    >>> learner.history_[-1]["oracle"]
+    >>> learner.history_[-1]["n_labels"]
     20
     """
 
@@ -482,8 +482,8 @@ class ActiveLearner(
         history = self.history_ if history is None else history
         row = {
             "round": len(history),
-            "n_taught": len(labeled) - (history[-1]["oracle"] if history else 0),
-            "oracle": len(labeled),
+            "n_taught": len(labeled) - (history[-1]["n_labels"] if history else 0),
+            "n_labels": len(labeled),
             "pseudo": n_pseudo,
             "adversarial": labeled.n_twins,
             "validation": int(getattr(final_step(fitted), "n_validation_labels_", 0)),
@@ -538,6 +538,6 @@ def _say(row: dict[str, Any]) -> None:
     """Print a round; a terminal that is gone is no reason to lose it."""
     with contextlib.suppress(OSError, ValueError):
         print(
-            f"round {row['round']}: {row['oracle']} labels (+{row['n_taught']}), "
+            f"round {row['round']}: {row['n_labels']} labels (+{row['n_taught']}), "
             f"query {row['query_time']:.1f} s, {row['training']} fit {row['fit_time']:.1f} s"
         )

@@ -170,7 +170,7 @@ class RetrainingMixin:
         self
             The selected samples are part of the labelled set from now on, and their adversarial
             examples of the twins: a later `teach` trains on both. ``history_`` counts them as
-            ``oracle`` and ``adversarial``.
+            ``n_labels`` and ``adversarial``.
 
         Raises
         ------
@@ -200,7 +200,8 @@ class RetrainingMixin:
         >>> learner = learner.fit(data.X_train[:200], data.y_train[:200])
         >>> idx = learner.select_tests(data.X_test, budget=0.1)
         >>> learner = learner.retrain(data.X_test[idx], data.y_test[idx], epochs=2)
-        >>> learner.history_[-1]["oracle"] - 200 == len(idx) == learner.history_[-1]["adversarial"]
+        >>> row = learner.history_[-1]
+        >>> row["n_labels"] - 200 == len(idx) == row["adversarial"]
         True
         """
         check_is_fitted(self)

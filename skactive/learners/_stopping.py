@@ -46,7 +46,7 @@ class StoppingCriterion(BaseEstimator):
     ...     idx, X_new = learner.query(X, n=10, candidates=unlabeled)
     ...     unlabeled[idx] = False
     ...     learner = learner.teach(X_new, y[idx])
-    >>> learner.history_[-1]["oracle"] <= 100
+    >>> learner.history_[-1]["n_labels"] <= 100
     True
     """
 
@@ -165,7 +165,7 @@ class MaxLabels(StoppingCriterion):
         self.n = n
 
     def _start(self) -> Callable[[Any, Rows | None], bool]:
-        return lambda learner, pool: learner.history_[-1]["oracle"] >= self.n
+        return lambda learner, pool: learner.history_[-1]["n_labels"] >= self.n
 
 
 class MaxRounds(StoppingCriterion):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..strategies import resolve_strategy
-from ..strategies._base import budget_to_count
+from ..utils.budget import budget_to_count
 from ..utils.indexing import n_rows
 from ..utils.labels import encode_labels
 
@@ -84,15 +84,20 @@ def fault_detection_rate(
 
 
 def prioritize(
-    strategy: Any, estimator: Any, X: Any, *, X_labeled: Any = None, random_state: Any = None
+    estimator: Any,
+    X: Any,
+    strategy: Any = "gini",
+    *,
+    X_labeled: Any = None,
+    random_state: Any = None,
 ) -> NDArray[np.intp]:
     """All tests in the order a strategy would ask for them.
 
     Parameters
     ----------
-    strategy : str or QueryStrategy
     estimator : fitted estimator
     X : array-like of shape (n_test, ...)
+    strategy : str or QueryStrategy, default="gini"
     X_labeled : array-like or None, default=None
         What the estimator was trained on.
     random_state : None, int, RandomState or Generator, default=None
@@ -110,7 +115,7 @@ def prioritize(
     >>> from skactive.prioritization import prioritize
     >>> X, y = load_iris(return_X_y=True)
     >>> model = LogisticRegression(max_iter=500).fit(X[::5], y[::5])
-    >>> prioritize("margin", model, X).shape
+    >>> prioritize(model, X, "margin").shape
     (150,)
     """
     found = resolve_strategy(strategy).select(
@@ -180,7 +185,7 @@ def prioritization_report(
     rows = []
     for strategy in strategies:
         started = time.perf_counter()
-        order = prioritize(strategy, estimator, X, X_labeled=X_labeled, random_state=random_state)
+        order = prioritize(estimator, X, strategy, X_labeled=X_labeled, random_state=random_state)
         spent = time.perf_counter() - started
         rows.append(
             {

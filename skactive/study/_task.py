@@ -149,9 +149,10 @@ def stage_row(
 ) -> dict[str, Any]:
     """What the learner's ledger says, and what was picked."""
     ledger = learner.history_[-1]
-    same = ("oracle", "pseudo", "adversarial", "validation", "query_time", "fit_time")
+    same = ("pseudo", "adversarial", "validation", "query_time", "fit_time")
     return {
         "stage": stage,
+        "oracle": ledger["n_labels"],
         **{name: ledger[name] for name in same},
         "picked": np.asarray(picked).tolist(),
         "bias": bias or {},
