@@ -166,11 +166,18 @@ def _ceil_tail(counts: NDArray, n: int, total: int, rng: np.random.Generator) ->
 
 def _equal(counts: NDArray, n: int, total: int, rng: np.random.Generator) -> NDArray:
     quotas = np.zeros_like(counts)
+    for b, quota in equal_quotas(counts, n, rng):
+        quotas[b] = quota
+    return quotas
+
+
+def equal_quotas(counts: NDArray, n: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """Bins from the smallest to the largest, each with its share of n (see `allocate`)."""
     order = np.lexsort((rng.permutation(len(counts)), counts.astype(float)))
     for bins_left, b in zip(range(len(order), 0, -1), order, strict=True):
-        quotas[b] = min(counts[b], n // bins_left)
-        n -= quotas[b]
-    return quotas
+        quota = min(int(counts[b]), n // bins_left)
+        n -= quota
+        yield b, quota
 
 
 _Allocation = Callable[[NDArray, int, int, np.random.Generator], NDArray]

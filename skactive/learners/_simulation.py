@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +12,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 
 from ..strategies import RandomSampling, resolve_strategy
+from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import n_rows, take_rows
 from ..utils.random_state import derive_seed
 from ._checks import as_labels
@@ -23,7 +23,6 @@ from ._delegation import DelegatedPrediction
 from ._learner import ActiveLearner
 from ._stopping import StoppingCriterion, resolve_stopping
 
-_COUNT = [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")]
 _INITIAL, _LEARNER = 0, 1
 
 
@@ -65,8 +64,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         Rows of `X` whose labels were bought, in that order.
     n_labels_ : int
     learning_curve_ : dict of str to ndarray
-        One entry a round: ``"n_labels"``, ``"fit_time"``, ``"query_time"`` (seconds) and the
-        other columns of the learner's ledger.
+        The columns of the learner's ledger (``history_``), one entry a round.
 
     Notes
     -----
@@ -91,9 +89,9 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "query_strategy": [str, HasMethods(["select"]), callable],
-        "n_initial": _COUNT,
-        "n_per_query": _COUNT,
-        "budget": _COUNT,
+        "n_initial": COUNT_OR_SHARE,
+        "n_per_query": COUNT_OR_SHARE,
+        "budget": COUNT_OR_SHARE,
         "initial_strategy": [str, HasMethods(["select"])],
         "warm_start": ["boolean"],
         "use_pool": ["boolean"],
@@ -190,15 +188,10 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         self.n_labels_ = len(self.queried_indices_)
         history = self.learner_.history_
         self.learning_curve_ = {key: np.array([row[key] for row in history]) for key in history[0]}
-        self.learning_curve_["n_labels"] = self.learning_curve_.pop("oracle")
 
     def _counts(self, n: int) -> tuple[int, int, int]:
-        counts = []
-        for name in ("n_initial", "n_per_query", "budget"):
-            value = getattr(self, name)
-            share = not isinstance(value, Integral)
-            counts.append(max(1, round(float(value) * n)) if share else int(value))
-        n_initial, n_per_query, budget = counts
+        asked = (self.n_initial, self.n_per_query, self.budget)
+        n_initial, n_per_query, budget = (as_count(value, n) for value in asked)
         if budget > n:
             raise ValueError(
                 f"budget must not exceed the number of training samples, {n}, got {self.budget}. "

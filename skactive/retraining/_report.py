@@ -19,7 +19,7 @@ from ..attacks import resolve_attack
 from ..learners._training import final_step
 from ..metrics import robust_accuracy_score
 from ..strategies import resolve_strategy
-from ..strategies._base import budget_to_count
+from ..utils.budget import budget_to_count
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
 from ._evaluation_split import EvaluationSplit

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Integral, Real
+from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from ..kernels.selection import top_k
 from ..model_view import ModelView, require_of
+from ..utils.budget import budget_to_count
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import numpy_generator
 
@@ -40,6 +41,11 @@ class Selection:
     twins: NDArray | None = None
     pseudo_indices: NDArray | None = None
     pseudo_labels: NDArray | None = None
+
+    def within(self, positions: NDArray) -> Selection:
+        """What was picked of the rows at `positions` of a pool, as positions in that pool."""
+        pseudo = None if self.pseudo_indices is None else positions[self.pseudo_indices]
+        return replace(self, indices=positions[self.indices], pseudo_indices=pseudo)
 
 
 @dataclass(frozen=True)
@@ -264,17 +270,8 @@ class QueryStrategy(BaseEstimator):
                 f"{name}._select must return distinct indices in [0, {n_candidates}), got "
                 f"{len(np.unique(indices))} distinct in [{indices.min()}, {indices.max()}]."
             )
-        pseudo = found.pseudo_indices
-        if positions is not None:
-            indices = positions[indices]
-            pseudo = positions[pseudo] if pseudo is not None else None
-        return Selection(
-            indices.astype(np.intp, copy=False),
-            found.scores,
-            found.twins,
-            pseudo,
-            found.pseudo_labels,
-        )
+        found = replace(found, indices=indices.astype(np.intp, copy=False))
+        return found if positions is None else found.within(positions)
 
 
 class ScoringStrategy(QueryStrategy):
@@ -388,29 +385,6 @@ class _TaughtEstimator:
         return getattr(self.estimator, name)
 
 
-def budget_to_count(budget: Any, n_available: int) -> int:
-    """Number of samples a budget stands for: a count (int) or a share (float in (0, 1]).
-
-    Raises
-    ------
-    ValueError
-        If the budget is not positive, or more than there is.
-    """
-    if isinstance(budget, Integral) and not isinstance(budget, bool):
-        if not 1 <= int(budget) <= n_available:
-            raise ValueError(
-                f"budget as a count must be in [1, {n_available}] (the number of test samples), "
-                f"got {budget}."
-            )
-        return int(budget)
-    if not isinstance(budget, Real) or isinstance(budget, bool) or not 0 < float(budget) <= 1:
-        raise ValueError(
-            "budget must be a count (int) or a share of the test set (float in (0, 1]), got "
-            f"{budget!r}."
-        )
-    return max(1, round(float(budget) * n_available))
-
-
 def _check_n(n: Any, n_available: int) -> int:
     if not isinstance(n, Integral) or isinstance(n, bool):
         raise TypeError(f"n must be an integer, got {n!r}.")
@@ -447,6 +421,8 @@ def candidate_positions(candidates: Any, n_pool: int) -> NDArray | None:
             f"candidates must lie in [0, {n_pool}), got values in [{positions.min()}, "
             f"{positions.max()}]."
         )
-    if len(np.unique(positions)) != len(positions):
+    taken = np.zeros(n_pool, dtype=bool)
+    taken[positions] = True
+    if np.count_nonzero(taken) != len(positions):
         raise ValueError("candidates must be distinct positions; some occur more than once.")
     return positions

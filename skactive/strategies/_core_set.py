@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..kernels.k_center import k_center_greedy
 from ..kernels.robust_k_center import robust_k_center
 from ..model_view import InputView
+from ..utils.budget import as_count
 from ..utils.indexing import Rows, n_rows
 from ._base import Query, QueryStrategy, Selection
 
@@ -185,6 +186,4 @@ class RobustCoreSet(_CoverStrategy):
         return Selection(result.indices)
 
     def _n_outliers(self, n_points: int) -> int:
-        if isinstance(self.outliers, Integral) or self.outliers == 0:
-            return int(self.outliers)
-        return max(1, round(self.outliers * n_points))
+        return as_count(self.outliers, n_points) if self.outliers else 0

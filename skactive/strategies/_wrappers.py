@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods
 
+from ..kernels.stratified import equal_quotas
+from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import Rows
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._registry import all_strategies, resolve_strategy
@@ -109,9 +111,7 @@ class _Wrapper(QueryStrategy):
 
     def _inner(self, query: Query, X: Rows, n: int) -> Selection:
         """What the wrapped strategy picks from a part of the candidates."""
-        return resolve_strategy(self.strategy)._select(
-            Query(query.model, X, n, query.rng, query.X_labeled, query.y_labeled, query.stage)
-        )
+        return resolve_strategy(self.strategy)._select(replace(query, X=X, n=n))
 
 
 class Subsample(_Wrapper):
@@ -136,7 +136,7 @@ class Subsample(_Wrapper):
 
     _parameter_constraints: ClassVar[dict] = {
         **_Wrapper._parameter_constraints,
-        "size": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
+        "size": COUNT_OR_SHARE,
     }
 
     def __init__(
@@ -148,10 +148,9 @@ class Subsample(_Wrapper):
 
     def _select(self, query: Query) -> Selection:
         n_pool = len(query.X)
-        size = self.size if isinstance(self.size, Integral) else round(self.size * n_pool)
-        size = min(n_pool, max(int(size), query.n))
+        size = min(n_pool, max(as_count(self.size, n_pool), query.n))
         part = query.rng.choice(n_pool, size, replace=False)
-        return _translated(self._inner(query, query.X.subset(part), query.n), part)
+        return self._inner(query, query.X.subset(part), query.n).within(part)
 
 
 class ClassBalanced(_Wrapper):
@@ -187,28 +186,12 @@ class ClassBalanced(_Wrapper):
 
     def _select(self, query: Query) -> Selection:
         predicted = query.model.predict_proba(query.X).argmax(axis=1)
-        counts = np.bincount(predicted)
-        # Filled up class by class, smallest first: small ones give all, the others the rest.
-        picks, turns, left = [], [], query.n
-        order = np.lexsort((query.rng.permutation(len(counts)), counts))
-        for classes_left, c in zip(range(len(counts), 0, -1), order, strict=True):
-            quota = min(int(counts[c]), left // classes_left)
+        picks, turns = [], []
+        for c, quota in equal_quotas(np.bincount(predicted), query.n, query.rng):
             if quota:
                 members = np.flatnonzero(predicted == c)
                 found = self._inner(query, query.X.subset(members), quota)
                 picks.append(members[found.indices])
                 turns.append(np.arange(quota))
-            left -= quota
         # One of each class in turn: a first part of the picks is balanced too.
         return Selection(np.concatenate(picks)[np.argsort(np.concatenate(turns), kind="stable")])
-
-
-def _translated(found: Selection, positions: NDArray) -> Selection:
-    pseudo = found.pseudo_indices
-    return Selection(
-        positions[found.indices],
-        found.scores,
-        found.twins,
-        None if pseudo is None else positions[pseudo],
-        found.pseudo_labels,
-    )

@@ -1,0 +1,43 @@
+"""Budgets: how many samples, as a count or as a share of those there are."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import Interval
+
+# What a parameter may be that is a count or a share, for ``_parameter_constraints``.
+COUNT_OR_SHARE = [
+    Interval(Integral, 1, None, closed="left"),
+    Interval(Real, 0, 1, closed="right"),
+]
+
+
+def as_count(budget: int | float, n_available: int) -> int:
+    """A count (int) as it is; a share (float) of what is there rounded, at least one sample."""
+    if isinstance(budget, Integral):
+        return int(budget)
+    return max(1, round(float(budget) * n_available))
+
+
+def budget_to_count(budget: Any, n_available: int) -> int:
+    """Number of samples a budget stands for: a count (int) or a share (float in (0, 1]).
+
+    Raises
+    ------
+    ValueError
+        If the budget is not positive, or more than there is.
+    """
+    if isinstance(budget, Integral) and not isinstance(budget, bool):
+        if not 1 <= int(budget) <= n_available:
+            raise ValueError(
+                f"budget as a count must be in [1, {n_available}] (the number of test samples), "
+                f"got {budget}."
+            )
+    elif not isinstance(budget, Real) or isinstance(budget, bool) or not 0 < float(budget) <= 1:
+        raise ValueError(
+            "budget must be a count (int) or a share of the test set (float in (0, 1]), got "
+            f"{budget!r}."
+        )
+    return as_count(budget, n_available)
