@@ -1,15 +1,11 @@
 """What a run of active learning tells: selection bias, correlation, paired comparison."""
 
-from ._analysis import (
-    Comparison,
-    CorrelationResult,
-    area_under_budget_curve,
-    bias_robustness_correlation,
-    compare_strategies,
-    holm,
-    selection_bias,
-)
+from ._bias import selection_bias
+from ._comparison import Comparison, compare_strategies
+from ._correlation import CorrelationResult, bias_robustness_correlation
+from ._curves import area_under_budget_curve
 from ._display import SelectionBiasDisplay
+from ._signed_rank import holm
 
 __all__ = [
     "Comparison",

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._correlation import bias_robustness_correlation
+
 
 class SelectionBiasDisplay:
     """Correlation of selection bias and robustness: characteristics down, stages across.
@@ -84,8 +86,6 @@ class SelectionBiasDisplay:
         -------
         display : SelectionBiasDisplay
         """
-        from ._analysis import bias_robustness_correlation
-
         rows = [bias_robustness_correlation(b, robustness).statistic for b in bias.values()]
         return cls(rows, list(bias), stages).plot(ax=ax, **plot_params)
 

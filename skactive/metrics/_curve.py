@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import trapezoid
 from sklearn.utils import column_or_1d
 
 from ..utils.indexing import Rows
+from ..utils.statistics import mean_height
 from ._report import Evaluation
 
 
@@ -158,10 +158,7 @@ class RobustnessCurveDisplay:
     @property
     def area(self) -> float:
         """Mean robust accuracy over the range of radii (area under the curve, normalised)."""
-        width = self.eps[-1] - self.eps[0]
-        if width == 0:
-            return float(self.accuracy.mean())
-        return float(trapezoid(self.accuracy, self.eps) / width)
+        return mean_height(self.eps, self.accuracy)
 
     def plot(
         self, ax: Any = None, *, name: str | None = None, **line_kwargs: Any

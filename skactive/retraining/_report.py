@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy.stats import t as student_t
 from sklearn.base import clone
 
 from ..attacks import resolve_attack
@@ -22,6 +21,7 @@ from ..strategies import resolve_strategy
 from ..utils.budget import budget_to_count
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
+from ..utils.statistics import half_interval
 from ._evaluation_split import EvaluationSplit
 
 BASELINE = "baseline"
@@ -356,10 +356,8 @@ def _name(strategy: Any) -> str:
 def _interval(values: Any, confidence: float) -> tuple[float, float, float]:
     """Mean, and Student's interval of it; NaN for a single value."""
     mean, n = float(np.mean(values)), len(values)
-    if n < 2:
-        return mean, float("nan"), float("nan")
-    half = student_t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
-    return mean, float(mean - half), float(mean + half)
+    half = half_interval(float(np.std(values, ddof=1)) if n > 1 else 0.0, n, confidence)
+    return mean, mean - half, mean + half
 
 
 def _cell(row: dict[str, Any]) -> str:

@@ -1,0 +1,207 @@
+"""Strategies against a baseline, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..utils.statistics import half_interval
+from ._rounding import as_floats, is_constant, noise
+from ._signed_rank import SIDES, holm, rank_biserial, signed_rank
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One strategy against the baseline; see `compare_strategies`.
+
+    Attributes
+    ----------
+    strategy, baseline : str
+    n_pairs : int
+    mean_difference : float
+        Strategy minus baseline.
+    low, high : float
+        95 % confidence interval of it (Student's t over the pairs); NaN with one pair.
+    statistic, pvalue : float
+        Wilcoxon signed-rank test, exact also with ties; NaN where `note` says why not.
+    pvalue_holm : float
+        Corrected for all comparisons that were tested.
+    effect_size : float
+        Matched-pairs rank-biserial correlation, in [-1, 1]: positive where the strategy wins.
+    cohen_dz : float
+        Mean difference in standard deviations of the differences; NaN where they have none.
+    note : str
+        Why there is no p-value, or what it cannot show; empty otherwise.
+    """
+
+    strategy: str
+    baseline: str
+    n_pairs: int
+    mean_difference: float
+    low: float
+    high: float
+    statistic: float
+    pvalue: float
+    pvalue_holm: float
+    effect_size: float
+    cohen_dz: float
+    note: str
+
+
+def compare_strategies(
+    scores: Mapping[str, ArrayLike],
+    baseline: str = "random",
+    *,
+    alternative: str = "two-sided",
+    alpha: float = 0.05,
+    tolerance: float | None = None,
+) -> list[Comparison]:
+    """Exact Wilcoxon signed-rank tests of strategies against a baseline, paired by seed.
+
+    Parameters
+    ----------
+    scores : mapping of str to array-like of shape (n_pairs,)
+        One score for each pair (a seed, or a data set and a seed), in the same order for all
+        strategies; NaN where a run is missing. One number a run: the robustness of the last
+        stage, say, or the area under the budget curve. Stages of one run are no pairs: they
+        would repeat one run as if it were many.
+    baseline : str, default="random"
+    alternative : {"two-sided", "greater", "less"}, default="two-sided"
+        ``"greater"``: the strategy scores higher than the baseline.
+    alpha : float, default=0.05
+        With so few pairs that not even a unanimous result could be significant at this level,
+        no p-value is given; where none could survive the correction, `note` says so.
+    tolerance : float or None, default=None
+        Differences no further apart than this are ties, and those no further from 0 are zeros:
+        ``.55 - .53`` and ``.57 - .55`` are the same difference, but not the same float. ``None``
+        is 1e-12 of the largest score (2e-6 for float32). Pass the last digit's unit for scores
+        that were rounded, such as 1e-4 for percentages with two digits, as shares.
+
+    Returns
+    -------
+    comparisons : list of Comparison
+        In the order of `scores`, the baseline left out. p-values are corrected by Holm's method
+        over all that could be tested.
+
+    Raises
+    ------
+    ValueError
+        If the baseline is missing, the lengths differ, `alternative` is unknown, or `tolerance`
+        is negative.
+
+    Notes
+    -----
+    The p-value is that of the permutation law, for any number of pairs: every sign of every
+    difference that is not zero equally likely, tied magnitudes sharing their mean rank. Without
+    ties it is the classical exact test; no normal approximation is ever used. Zeros are left out
+    before ranking (Wilcoxon's rule).
+
+    References
+    ----------
+    Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1945; for ties,
+    Pratt & Gibbons, "Concepts of nonparametric theory", 1981, chapter 3.
+
+    Examples
+    --------
+    >>> from skactive.analysis import compare_strategies
+    >>> scores = {"random": [.50, .52, .49, .55, .51, .53], "dre": [.51, .55, .54, .57, .58, .56]}
+    >>> (result,) = compare_strategies(scores)
+    >>> result.pvalue, result.effect_size
+    (0.03125, 1.0)
+    >>> compare_strategies({"random": [.5, .6], "dre": [.6, .7]})[0].note
+    'no test: 2 pairs, at least 6 are needed for p < 0.05'
+    """
+    if baseline not in scores:
+        raise ValueError(f"baseline {baseline!r} has no scores; there are {', '.join(scores)}.")
+    _check_options(alternative, tolerance)
+    arrays = {name: as_floats(values) for name, values in scores.items()}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1 or arrays[baseline].ndim != 1:
+        raise ValueError(f"scores must be 1-d and equally long, got shapes {shapes}.")
+    base, found = arrays[baseline], []
+    for name, array in arrays.items():
+        if name != baseline:
+            apart = noise(array, base) if tolerance is None else tolerance
+            d = _settled(array.astype(float) - base.astype(float), apart)
+            found.append(_compare(name, baseline, d, alternative, alpha))
+    corrected = holm([row["pvalue"] for row in found])
+    for row in found:
+        n_different = int(row.pop("n_different"))
+        row["note"] = row["note"] or _reach(
+            row["n_pairs"], n_different, corrected, alternative, alpha
+        )
+    return [
+        Comparison(**row, pvalue_holm=float(p)) for row, p in zip(found, corrected, strict=True)
+    ]
+
+
+def _check_options(alternative: str, tolerance: float | None) -> None:
+    if alternative not in SIDES:
+        raise ValueError(f"alternative must be one of {list(SIDES)}, got {alternative!r}.")
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"tolerance must be >= 0 or None, got {tolerance!r}.")
+
+
+def _settled(differences: NDArray, tolerance: float) -> NDArray:
+    """The finite ones; magnitudes that the tolerance joins made equal, those near 0 made 0.
+
+    Neighbours are joined, not rounded: on no grid do equal numbers fall on two sides of an edge.
+    """
+    d = differences[np.isfinite(differences)]
+    order = np.argsort(np.abs(d), kind="stable")
+    magnitudes = np.append(0.0, np.abs(d)[order])
+    starts = np.diff(magnitudes, prepend=-np.inf) > tolerance
+    joined = np.empty_like(d)
+    joined[order] = magnitudes[starts][np.cumsum(starts) - 1][1:]
+    return np.copysign(joined, d)
+
+
+def _reach(
+    n_pairs: int, n_different: int, corrected: NDArray, alternative: str, alpha: float
+) -> str:
+    """Say so where not even a unanimous result would survive the correction."""
+    n_tests = int(np.isfinite(corrected).sum())
+    smallest = n_tests * SIDES[alternative] * 0.5**n_different
+    if smallest <= alpha:
+        return ""
+    differ = "" if n_different == n_pairs else f", {n_different} of which differ,"
+    return (
+        f"{n_pairs} pairs{differ} cannot show p < {alpha:g} after correction for {n_tests} tests: "
+        f"the smallest possible is {min(smallest, 1):.2g}"
+    )
+
+
+def _compare(name: str, baseline: str, d: NDArray, alternative: str, alpha: float) -> dict:
+    n, nan = len(d), float("nan")
+    mean = float(d.mean()) if n else nan
+    spread = nan if n < 2 else 0.0 if is_constant(d) else float(d.std(ddof=1))
+    half = half_interval(spread, n)
+    statistic, p, note = _wilcoxon(d, alternative, alpha)
+    return {
+        "strategy": name,
+        "baseline": baseline,
+        "n_pairs": n,
+        "n_different": np.count_nonzero(d),
+        "mean_difference": mean,
+        "low": float(mean - half),
+        "high": float(mean + half),
+        "statistic": statistic,
+        "pvalue": p,
+        "effect_size": rank_biserial(d),
+        "cohen_dz": mean / spread if n > 1 and spread > 0 else nan,
+        "note": note,
+    }
+
+
+def _wilcoxon(d: NDArray, alternative: str, alpha: float) -> tuple[float, float, str]:
+    nan = float("nan")
+    needed = int(np.floor(np.log2(SIDES[alternative] / alpha))) + 1  # the smallest p: sides / 2^n
+    if len(d) < needed:
+        pairs = "1 pair" if len(d) == 1 else f"{len(d)} pairs"
+        return nan, nan, f"no test: {pairs}, at least {needed} are needed for p < {alpha:g}"
+    if not d.any():
+        return nan, nan, "no test: all pairs are equal"
+    return *signed_rank(d[d != 0], alternative), ""
