@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from skactive import AdversarialNetClassifier
-from skactive.attacks import FGSM, PGD, TorchAttack
+from skactive.attacks import FGSM, PGD, AutoAttack, TorchAttack
 from skactive.losses import divergence, trades_loss
 from skactive.nets.recipes._awp import perturbed_weights
 from skactive.nets.recipes._best_epoch import TrainingDone
-from skactive.nets.recipes._overfitting_guard import OverfittingGuard, is_single_step
+from skactive.nets.recipes._overfitting_guard import OverfittingGuard
 from tests.models import SmallCNN
 
 
@@ -233,10 +233,12 @@ def test_the_guard_watches_single_step_attacks_only(images):
     for params in ({"attack": PGD(eps=0.05, steps=2)}, {"overfitting_guard": None}):
         assert "guard_robust_acc" not in cnn(**params).fit(*images).history[-1]
     assert same(watched, cnn(overfitting_guard=None).fit(*images))
-    assert is_single_step(TorchAttack("FFGSM", eps=0.1))
-    assert not is_single_step(TorchAttack("PGD", eps=0.1))
-    assert is_single_step(TorchAttack("PGD", eps=0.1, steps=1))
-    assert not is_single_step(None)
+    assert TorchAttack("FFGSM", eps=0.1).single_step
+    assert not TorchAttack("PGD", eps=0.1).single_step
+    assert TorchAttack("PGD", eps=0.1, steps=1).single_step
+    assert PGD(steps=1).single_step
+    assert not PGD(steps=2).single_step
+    assert not AutoAttack().single_step
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ class Attack(BaseEstimator):
 
     A subclass has the parameters ``eps``, ``bounds`` and ``random_state`` and implements
     ``_perturb(module, X, y, loss, generator)``. One that only asks for the module's outputs says
-    ``needs_gradients = False``: it then attacks any classifier.
+    ``needs_gradients = False``: it then attacks any classifier. One that takes a single gradient
+    step, which nets can learn to see through, says ``single_step = True``.
 
     Notes
     -----
@@ -41,6 +42,7 @@ class Attack(BaseEstimator):
     random_state: Any
     norm: str = "Linf"
     needs_gradients: bool = True
+    single_step: bool = False
     _norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
 
     @in_float32(position=1)

@@ -78,6 +78,11 @@ class PGD(Attack):
         self.stop_when_fooled = stop_when_fooled
         self.random_state = random_state
 
+    @property
+    def single_step(self) -> bool:  # type: ignore[override]
+        """Whether it takes one gradient step."""
+        return self.steps == 1
+
     def _check_params(self) -> None:
         super()._check_params()
         if not isinstance(self.steps, Integral) or self.steps < 1:
@@ -161,6 +166,7 @@ class FGSM(Attack):
     True
     """
 
+    single_step = True
     _norms: ClassVar[tuple[str, ...]] = ("Linf",)
 
     def __init__(

@@ -22,6 +22,7 @@ _MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4, "JSMA": 10}
 _COLOR_ONLY = ("TIFGSM", "PIFGSM", "PIFGSMPP")
 _COLOR_ONLY_IN_3_3 = ("Pixle",)
 _NOT_IN_3_3 = ("EADEN", "EADL1", "JSMA", "PIFGSM", "PIFGSMPP", "SPSA")
+_SINGLE_STEP = ("FGSM", "FFGSM")
 _BLACK_BOX = ("Square", "OnePixel", "Pixle")
 _NO_CALL_ALONE = {
     "MultiAttack": "it takes other attacks instead of a module. Use skactive.attacks.AutoAttack, "
@@ -117,6 +118,11 @@ class TorchAttack(Attack):
     def needs_gradients(self) -> bool:  # type: ignore[override]
         """Whether it asks for more than outputs."""
         return self.name not in _BLACK_BOX
+
+    @property
+    def single_step(self) -> bool:  # type: ignore[override]
+        """Whether it takes one gradient step."""
+        return self.name in _SINGLE_STEP or self.settings.get("steps") == 1
 
     @property
     def norm(self) -> str:  # type: ignore[override]

@@ -16,7 +16,7 @@ from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.items import is_dataset
 from ..utils.row_keys import rows_among
 from ..utils.stacking import bytes_as_numbers, copied, stack_rows
-from ._weights import check_weights
+from ..utils.weights import check_weights
 
 
 @dataclass(frozen=True)

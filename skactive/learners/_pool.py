@@ -10,10 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from ..utils.indexing import Rows, n_rows
+from ..utils.labels import UNLABELED, unlabelled
 from ._labeled_set import TrainingData
 from ._training import final_step
-
-_UNLABELED = -1
 
 
 def check_learns_from_pool(estimator: Any) -> None:
@@ -53,14 +52,14 @@ def with_pool(
         return data, {}
     if not isinstance(estimator, Pipeline) and has_fit_parameter(estimator, "X_unlabeled"):
         return data, {"X_unlabeled": pool}
-    if _UNLABELED in data.y.tolist():
+    if unlabelled(data.y).any():
         raise ValueError(
             "use_pool=True marks samples of the pool with the label -1 here, but -1 is a class. "
             "Encode the labels, or use an AdversarialNetClassifier outside of a Pipeline."
         )
     # scikit-learn's convention for strings: an array of objects, with the number -1 in it.
     y = data.y if data.y.dtype.kind in "iuf" else data.y.astype(object)
-    marks = np.full(len(pool), _UNLABELED)
+    marks = np.full(len(pool), UNLABELED)
     return replace(data, y=y).below(pool.materialise(), marks, pixels=pixels), {}
 
 

@@ -25,6 +25,7 @@ from ..utils.indexing import n_rows
 from ..utils.inputs import as_batch, as_float_tensor
 from ..utils.items import is_dataset, label_of
 from ..utils.labels import unknown_labels
+from ..utils.weights import check_weights
 from ._batches import BatchIterator
 from ._fresh_rows import FreshRows, labels_of_items, select
 
@@ -305,23 +306,21 @@ def with_labels(X: Any, y: Any) -> tuple[Any, Any]:
     raise AssertionError
 
 
-def check_weights(sample_weight: Any, n: int) -> NDArray | None:
-    """Weights as float32, or None; raise unless there is a usable one per sample."""
-    if sample_weight is None:
+def usable_weights(sample_weight: Any, n: int) -> NDArray | None:
+    """Weights as float32, or None; raise unless a loss can be weighted with them."""
+    given = check_weights(sample_weight, n)
+    if given is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float32)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
+    if not np.isfinite(given).all() or (given < 0).any():
+        raise ValueError("sample_weight must hold finite, non-negative numbers.")
+    if given.max() > _MAX_WEIGHT:
         raise ValueError(
-            f"sample_weight must hold one finite, non-negative number per sample, shape ({n},), "
-            f"got shape {weights.shape}."
-        )
-    if not weights.any():
-        raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
-    if weights.max() > _MAX_WEIGHT:
-        raise ValueError(
-            f"sample_weight goes up to {weights.max():.3g}, with which sums overflow. Only ratios "
+            f"sample_weight goes up to {given.max():.3g}, with which sums overflow. Only ratios "
             "count: divide the weights by their mean."
         )
+    weights = given.astype(np.float32)
+    if not weights.any():
+        raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
     return weights
 
 

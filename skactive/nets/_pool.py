@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +13,9 @@ from skorch import NeuralNet
 from torch import Tensor
 
 from ..utils.indexing import Rows, n_rows, take_rows
+from ..utils.labels import unlabelled
 from ._fresh_rows import FreshRows
 
-UNLABELED = -1  # scikit-learn's mark of a sample without a label
 KINDS = ("rst", "uat-ft", "uat-kl", "uat++")
 _CHECKED_AT_ONCE = 512
 
@@ -37,8 +36,8 @@ def split_unlabeled(
         )
     if net.unlabeled is None or y is None:
         return X, y, weights, _rows_of(X_unlabeled)
-    marked = _marked(y, _declared(net, classes))
-    if marked is None or not marked.any():
+    marked = unlabelled(y, _declared(net, classes))
+    if not marked.any():
         return X, y, weights, _rows_of(X_unlabeled)
     if X_unlabeled is not None:
         raise ValueError(
@@ -64,8 +63,7 @@ def of_labelled(net: Any, y: Any, mask: NDArray | None, classes: Any) -> NDArray
     """The part of a mask over all samples that is about those that have a label."""
     if mask is None or net.unlabeled is None:
         return mask
-    marked = _marked(y, _declared(net, classes))
-    return mask if marked is None else mask[~marked]
+    return mask[~unlabelled(y, _declared(net, classes))]
 
 
 def _rows_of(X: Any) -> Rows | None:
@@ -76,18 +74,6 @@ def _declared(net: Any, classes: Any) -> Any:
     if classes is not None:
         return classes
     return net.classes if net.classes is not None else getattr(net, "classes_fitted_", None)
-
-
-def _marked(y: Any, declared: Any) -> NDArray | None:
-    """Which labels are the mark; None where -1 is a class, or no label can be the mark."""
-    y = np.asarray(y)
-    if y.dtype.kind not in "iufO" or y.ndim != 1:
-        return None
-    if declared is not None and UNLABELED in np.asarray(declared).tolist():
-        return None
-    if y.dtype.kind == "O":  # other labels may be strings: the mark is the number
-        return np.array([isinstance(mark, Real) and mark == UNLABELED for mark in y], dtype=bool)
-    return y == UNLABELED
 
 
 def train_teacher(net: Any, X: Any, y: NDArray, weights: NDArray | None, seed: int) -> Any:

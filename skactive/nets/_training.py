@@ -24,7 +24,7 @@ from ._checks import (
     check_output,
     check_settings,
     check_training_data,
-    check_weights,
+    usable_weights,
     with_labels,
     without_weightless,
 )
@@ -64,7 +64,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
                     self, X, y, sample_weight, X_unlabeled, classes
                 )
                 X, y, known = check_training_data(self, X, y, classes, attack, fresh)
-            weights = check_weights(sample_weight, len(y))
+            weights = usable_weights(sample_weight, len(y))
             if fresh:
                 self._begin(X, known)
             self.attack_ = attack

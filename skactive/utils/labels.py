@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
+
+UNLABELED = -1  # scikit-learn's mark of a sample without a label
 
 
 def unknown_labels(y: NDArray, classes: NDArray) -> list:
@@ -56,6 +59,20 @@ def _named(labels: list) -> str:
     """The first few, each as it is written in Python: ``'3'`` is no ``3``."""
     more = f", … ({len(labels)} in all)" if len(labels) > 10 else ""
     return f"[{', '.join(map(repr, labels[:10]))}{more}]"
+
+
+def unlabelled(y: Any, classes: Any = None) -> NDArray[np.bool_]:
+    """Which samples have the mark for a label: none where -1 is one of the declared `classes`.
+
+    Among strings, in an array of objects, the number is the mark.
+    """
+    y = np.asarray(y)
+    declared = classes is not None and UNLABELED in np.asarray(classes).tolist()
+    if declared or y.dtype.kind not in "iufO" or y.ndim != 1:
+        return np.zeros(y.shape[:1], dtype=bool)
+    if y.dtype.kind == "O":
+        return np.array([isinstance(mark, Real) and mark == UNLABELED for mark in y], dtype=bool)
+    return y == UNLABELED
 
 
 def aligned_proba(proba: NDArray, known: NDArray, classes: NDArray) -> NDArray:

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from ...attacks import FGSM, PGD, Attack, TorchAttack
+from ...attacks import PGD, Attack
 from ...utils.inputs import as_float_tensor
 from ._best_epoch import TrainingDone, accuracy_under
 
 _DROP = 0.2  # loss of robust accuracy from the best epoch to this one that is a collapse
 _STEPS = 10
 _SAMPLES = 128
-_SINGLE_STEP = ("FGSM", "FFGSM")
 
 
 class OverfittingGuard(Callback):
@@ -89,17 +88,11 @@ class OverfittingGuard(Callback):
             net.module_.load_state_dict(self.last_good)
 
 
-def is_single_step(attack: Attack | None) -> bool:
-    """Whether an attack takes one gradient step, which nets can learn to see through."""
-    if isinstance(attack, TorchAttack):
-        name = attack._class().__name__
-        return name in _SINGLE_STEP or int(attack.settings.get("steps", 2)) == 1
-    return isinstance(attack, FGSM) or (isinstance(attack, PGD) and int(attack.steps) == 1)
-
-
 def guard_for(net: Any, X: NDArray, y: NDArray, seed: int) -> OverfittingGuard | None:
     """The guard that `net` asks for, or None where its attack cannot collapse."""
-    if net.overfitting_guard is None or not is_single_step(net.attack_) or len(X) == 0:
+    if net.overfitting_guard is None or net.attack_ is None or not net.attack_.single_step:
+        return None
+    if len(X) == 0:
         return None
     picked = np.random.default_rng(seed).permutation(len(X))[:_SAMPLES]
     device = next(iter(net.module_.parameters())).device
