@@ -36,6 +36,7 @@ class CtrlC:
 
     def _note(self, number: int, frame: Any) -> Any:
         self.came = True
+        signal.signal(signal.SIGINT, self._handler)  # it may come before or after the block's body
         return self._handler(number, frame)
 
     def is_callbacks(self, error: KeyboardInterrupt) -> bool:
