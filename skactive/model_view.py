@@ -11,7 +11,6 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -28,6 +27,7 @@ from .passes.logits import logits_module
 from .passes.longest_gradients import longest_gradients
 from .passes.mc_dropout import mc_dropout_proba
 from .passes.modules import module_device, untouched
+from .utils.compat import is_search
 from .utils.indexing import Rows
 from .utils.inputs import as_batch, as_float_tensor
 from .utils.random_state import derive_seed
@@ -229,9 +229,8 @@ def capabilities_of(estimator: Any) -> frozenset[str]:
             f"An estimator must be an object, got the class {estimator.__name__}. Create one: "
             f"{estimator.__name__}(…)."
         )
-    while isinstance(estimator, BaseSearchCV) or _is_pipeline(estimator):
-        is_search = isinstance(estimator, BaseSearchCV)
-        estimator = estimator.estimator if is_search else estimator.steps[-1][1]
+    while (search := is_search(estimator)) or _is_pipeline(estimator):
+        estimator = estimator.estimator if search else estimator.steps[-1][1]
     if isinstance(estimator, NeuralNet):
         return _NET_CAPABILITIES
     if hasattr(estimator, "vote_proba"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..utils.optional import plotting
 from ._correlation import bias_robustness_correlation
 
 
@@ -111,10 +112,7 @@ class SelectionBiasDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        from sklearn.utils._optional_dependencies import check_matplotlib_support
-
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        import matplotlib.pyplot as plt
+        plt = plotting(f"{type(self).__name__}.plot")
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
         from matplotlib.patches import Rectangle

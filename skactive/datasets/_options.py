@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar, TypedDict
 
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from ..utils.validation import Interval, StrOptions, check_constraints
 
 
 class LoadOptions(TypedDict, total=False):
@@ -45,7 +41,7 @@ class Options:
     validation: bool = False
     dtype: str = "float32"
 
-    _CONSTRAINTS: ClassVar[dict[str, list | str]] = {
+    _parameter_constraints: ClassVar[dict[str, list | str]] = {
         "root": [str, os.PathLike, None],
         "download": ["boolean"],
         "size": _COUNT,
@@ -58,4 +54,4 @@ class Options:
     }
 
     def __post_init__(self) -> None:
-        validate_parameter_constraints(self._CONSTRAINTS, vars(self), caller_name="the loader")
+        check_constraints(self._parameter_constraints, vars(self), "the loader")

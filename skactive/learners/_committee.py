@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, get_tags
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import CapabilityError
 from ..model_view import ModelView, capabilities_of
-from ..utils.indexing import Rows, take_rows
+from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, numpy_generator
+from ..utils.validation import Interval
 from ._learner import ActiveLearner
 from ._training import seeded_clone
 from ._weights import as_is_params
@@ -81,8 +81,10 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
             member = seeded_clone(estimator, derive_seed(seed, number))
             rows = self._bootstrap(X, y, derive_seed(seed, number))
             params = {**fit_params, **as_is_params(estimator, as_is)}
-            params = _check_method_params(X, params, indices=rows)
-            taken = (X, y) if rows is None else (take_rows(X, rows), y[rows])
+            taken = (X, y)
+            if rows is not None:
+                taken = (take_rows(X, rows), y[rows])
+                params = {name: _of_rows(value, rows, len(y)) for name, value in params.items()}
             self.members_.append(member.fit(*taken, **params))
         return self
 
@@ -131,6 +133,12 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray:
         """Most likely label, shape (n,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _of_rows(value: Any, rows: NDArray, n: int) -> Any:
+    """A parameter of `fit`, restricted to some rows if it holds one value per sample."""
+    per_sample = hasattr(value, "shape") or isinstance(value, list | tuple)
+    return take_rows(value, rows) if per_sample and n_rows(value) == n else value
 
 
 class Committee(ActiveLearner):

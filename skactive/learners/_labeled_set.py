@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNet
 
+from ..utils.compat import is_search
 from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.items import is_dataset
 from ..utils.row_keys import rows_among
@@ -175,7 +175,7 @@ class LabeledSet:
 
 def reads_pixels(estimator: Any) -> bool:
     """Whether `estimator` reads bytes (uint8) as numbers in [0, 1]: nets, unless steps precede."""
-    if isinstance(estimator, BaseSearchCV):
+    if is_search(estimator):
         return reads_pixels(estimator.estimator)
     if isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps]

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 
 from ..strategies import resolve_strategy
 from ..strategies._base import candidate_positions
@@ -20,6 +19,7 @@ from ..strategies._registry import check_cold_start
 from ..utils.indexing import n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed
+from ..utils.validation import HasMethods, check_params
 from ._checks import as_labels, check_row_shape, explained_single_class, refuse_unknown_labels
 from ._delegation import DelegatedPrediction
 from ._labeled_set import LabeledSet, reads_pixels
@@ -192,7 +192,7 @@ class ActiveLearner(
         CapabilityError
             If the estimator will lack what the strategy needs.
         """
-        self._validate_params()
+        check_params(self)
         strategy = resolve_strategy(self.query_strategy)
         strategy.check_estimator(self.estimator)
         if self.warm_start:
@@ -265,7 +265,7 @@ class ActiveLearner(
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight, **fit_params)
-        self._validate_params()
+        check_params(self)
         strategy = resolve_strategy(self.query_strategy)
         if self.warm_start:
             check_warm_startable(self.estimator)

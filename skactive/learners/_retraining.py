@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..strategies import resolve_strategy
 from ..utils.random_state import derive_seed
+from ..utils.validation import check_params
 from ._adversarial_examples import adversarial_examples
 from ._checks import as_labels, check_row_shape, refuse_unknown_labels
 from ._labeled_set import LabeledSet, reads_pixels
@@ -73,7 +74,7 @@ class RetrainingMixin:
 
     def _begin_with(self: Any, estimator: Any, X: Any, y: Any) -> Any:
         """Start the ledger with an estimator that is trained already."""
-        self._validate_params()
+        check_params(self)
         strategy = resolve_strategy(self.query_strategy)
         strategy.check_estimator(estimator)
         y = as_labels(self, X, y)
@@ -205,7 +206,7 @@ class RetrainingMixin:
         True
         """
         check_is_fitted(self)
-        self._validate_params()
+        check_params(self)
         overrides = self._check_retraining(mix, epochs, warm_start)
         y = as_labels(self, X, y)
         refuse_unknown_labels(y, self.classes_)

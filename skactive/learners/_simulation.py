@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 
 from ..strategies import RandomSampling, resolve_strategy
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import n_rows, take_rows
 from ..utils.random_state import derive_seed
+from ..utils.validation import HasMethods, check_params
 from ._checks import as_labels
 from ._delegation import DelegatedPrediction
 from ._learner import ActiveLearner
@@ -152,7 +152,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
 
     def _rounds(self, X: Any, y: Any) -> Iterator[ActiveLearner]:
         """Run, yielding the learner after each round."""
-        self._validate_params()
+        check_params(self)
         resolve_strategy(self.query_strategy).check_estimator(self.estimator)
         y = as_labels(self, X, y)
         n_initial, n_per_query, budget = self._counts(len(y))

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring, cohen_kappa_score
-from sklearn.utils._param_validation import Interval
 
 from ..kernels.uncertainty import entropy
 from ..model_view import ModelView
 from ..utils.indexing import Rows, n_rows
+from ..utils.validation import Interval, check_params
 
 Watch = Callable[..., bool]
 
@@ -67,7 +67,7 @@ class StoppingCriterion(BaseEstimator):
         ValueError
             If a parameter is out of range.
         """
-        self._validate_params()
+        check_params(self)
         wants_to_stop = self._start()
 
         def watch(learner: Any, X_pool: Any = None, *, candidates: Any = None) -> bool:

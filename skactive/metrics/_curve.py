@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
 from ..utils.indexing import Rows
+from ..utils.optional import plotting
 from ..utils.statistics import mean_height
 from ._report import Evaluation
 
@@ -183,11 +184,7 @@ class RobustnessCurveDisplay:
             If matplotlib is not installed (extra ``plot``).
         """
         if ax is None:
-            try:
-                import matplotlib.pyplot as plt
-            except ImportError as error:
-                raise ImportError("Plotting needs matplotlib: pip install matplotlib.") from error
-            _, ax = plt.subplots()
+            _, ax = plotting(f"{type(self).__name__}.plot").subplots()
         label = self.name if name is None else name
         (self.line_,) = ax.plot(
             self.eps, self.accuracy, **{"marker": "o", "label": label, **line_kwargs}

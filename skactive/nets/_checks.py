@@ -10,21 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ..attacks import Attack, check_bounds, resolve_attack
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
+from ..utils.compat import given_names
 from ..utils.indexing import n_rows
 from ..utils.inputs import as_batch, as_float_tensor
 from ..utils.items import is_dataset, label_of
 from ..utils.labels import unknown_labels
+from ..utils.validation import Interval, StrOptions, check_constraints
 from ..utils.weights import check_weights
 from ._batches import BatchIterator
 from ._fresh_rows import FreshRows, labels_of_items, select
@@ -127,7 +124,7 @@ def _check_monitors(net: Any) -> None:
 def _check_recipe(net: Any) -> None:
     """Raise unless pool, warm-up, perturbation, averaging and guard are in range."""
     given = {name: getattr(net, name) for name in _RECIPE}
-    validate_parameter_constraints(_RECIPE, given, caller_name=type(net).__name__)
+    check_constraints(_RECIPE, given, type(net).__name__)
     if net.unlabeled in ("uat-kl", "uat++", "uat-ft") and net.attack is None:
         raise ValueError(f"unlabeled={net.unlabeled!r} needs an attack, but attack is None.")
     plain = net.criterion is torch.nn.CrossEntropyLoss
@@ -285,7 +282,7 @@ def _output(module: Any, inputs: torch.Tensor) -> Any:
 
 def check_attack_arguments(net: Any) -> None:
     """Raise if parameters of the attack were given to the net's constructor."""
-    misplaced = sorted(key for key in net._params_to_validate if key.startswith("attack"))
+    misplaced = sorted(key for key in given_names(net) if key.startswith("attack"))
     if misplaced:
         attack = None if net.attack is None else resolve_attack(net.attack)
         known = ", ".join(sorted(attack.get_params())) if attack is not None else "none"

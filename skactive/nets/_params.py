@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.base import clone
 
 from ..attacks import resolve_attack
+from ..utils.compat import given_names
 from ._checks import check_attack_arguments
 
 
@@ -43,7 +44,7 @@ class NestedParams:
         for name in [name for name in params if name.startswith("iterator_")]:
             # Read when a pass begins: no need for skorch to re-initialise anything.
             setattr(self, name, params.pop(name))
-            self._params_to_validate.add(name)  # type: ignore[attr-defined]
+            given_names(self).add(name)
         if params:
             super().set_params(**params)  # type: ignore[misc]
         return self

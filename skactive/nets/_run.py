@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..utils.compat import fit_loop, set_training
 from ..utils.indexing import Rows
 from ..utils.inputs import as_float_tensor
 from ..utils.random_state import derive_seed, torch_generator
@@ -173,7 +174,7 @@ class TrainingRun:
     def _loop(self, method: str, fit_params: dict[str, Any]) -> None:
         with CtrlC() as ctrl_c:
             try:
-                self.net.fit_loop(self._dataset(), None, _routing_method=method, **fit_params)
+                fit_loop(self.net, self._dataset(), method, **fit_params)
             except TrainingDone:
                 pass
             except KeyboardInterrupt as error:
@@ -187,7 +188,7 @@ class TrainingRun:
             self.average.hand_over(self.net.module_)
         for _, watcher in reversed(self.watchers):
             watcher.restore(self.net)
-        self.net._set_training(False)
+        set_training(self.net, False)
 
     def _attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
         def move(X: Tensor, y: Tensor) -> Tensor:
@@ -230,7 +231,7 @@ class TrainingRun:
         X, y, weights, as_is, n_pool = self._read(batch)
         if net.channels_last and X.dim() == 4:
             X = X.contiguous(memory_format=torch.channels_last)
-        net._set_training(True)
+        set_training(net, True)
         objective = Objective(net, n_pool, as_is)
         attacked = objective.attacked(self.attack, X, y, self.generator)
 

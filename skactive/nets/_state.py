@@ -7,7 +7,8 @@ from collections import OrderedDict
 from typing import Any
 
 import torch
-from torch import nn
+
+from ..utils.compat import optimizers_of, parts_of
 
 
 class TrainingState:
@@ -26,20 +27,18 @@ class TrainingState:
     def __init__(self, net: Any) -> None:
         self._n_epochs = len(net.history_)
         self._history = net.history_
-        modules = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
+        modules = list(parts_of(net))
         self._layers = [
             (sub, {name: _own(value) for name, value in sub.__dict__.items()})
             for module in modules
-            if isinstance(module, nn.Module)
             for sub in module.modules()
         ]
         self._tensors = [
             (tensor, tensor.detach().clone(), tensor.requires_grad)
             for module in modules
-            if isinstance(module, nn.Module)
             for tensor in (*module.parameters(), *module.buffers())
         ]
-        self._optimizers = [_Optimizer(getattr(net, f"{name}_")) for name in net._optimizers]
+        self._optimizers = [_Optimizer(optimizer) for optimizer in optimizers_of(net)]
 
     def restore(self) -> None:
         """Put everything back."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from ..utils.compat import is_hooked
 from .input_gradient import is_sliceable
 from .modules import module_device
 from .private_copy import private_copy
@@ -144,10 +145,9 @@ def _replacements(twin: nn.Module, example: Tensor) -> list[dict[nn.Module, nn.M
 
 
 def _swap(twin: nn.Module, replacements: dict[nn.Module, nn.Module]) -> None:
-    for parent in list(twin.modules()):
-        for name, child in parent._modules.items():
-            if child in replacements:
-                parent._modules[name] = replacements[child]
+    for name, sub in list(twin.named_modules(remove_duplicate=False)):
+        if name and sub in replacements:
+            twin.set_submodule(name, replacements[sub])
 
 
 _KINDS = (nn.ReLU, nn.MaxPool2d, *{kind for pair in _FUSE for kind in pair})
@@ -172,7 +172,7 @@ def _calls_and_pairs(
             pairs.append((made_by[id(inputs[0])][0], sub))
         made_by[id(output)] = (sub, output)
 
-    tracked = [sub for sub in twin.modules() if type(sub) in _KINDS and not _is_hooked(sub)]
+    tracked = [sub for sub in twin.modules() if type(sub) in _KINDS and not is_hooked(sub)]
     handles = [sub.register_forward_hook(note) for sub in tracked]
     try:
         twin(example)
@@ -180,7 +180,3 @@ def _calls_and_pairs(
         for handle in handles:
             handle.remove()
     return calls, pairs
-
-
-def _is_hooked(sub: nn.Module) -> bool:
-    return bool(sub._forward_hooks or sub._forward_pre_hooks or hasattr(sub, "parametrizations"))

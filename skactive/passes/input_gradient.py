@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..utils.compat import is_transformed
+
 # First layers of small nets: beyond this, torch's own backward pass is as fast.
 _MOST_INPUTS, _MOST_OUTPUTS = 3, 16
 
@@ -108,7 +110,7 @@ def _plain(x: Tensor) -> bool:
         and x.dim() == 4
         and x.dtype in (torch.float32, torch.float64)
         and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()
+        and not is_transformed()
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..utils.compat import uncompiled
 from .precision import float32_door
 
 
@@ -24,7 +25,7 @@ def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
     """
     module = net.module_
     if eager:
-        module = getattr(module, "_orig_mod", module)
+        module = uncompiled(module)
     module = float32_door(module)
     for criterion, wrapper in _WRAPPERS.items():
         if isinstance(net.criterion_, criterion):

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..utils.compat import is_compiled
+
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), torch.dtype, torch.device})
 _CONTAINERS = frozenset({list, tuple, dict, set, OrderedDict})
 _AS_THEY_ARE = (Tensor, np.ndarray, type)
@@ -49,9 +51,9 @@ def _shared(subs: list[nn.Module], freeze: bool) -> dict[int, Any]:
     """What is not copied: the memo of a deep copy."""
     memo: dict[int, Any] = {}
     for sub in subs:
-        memo.update({id(buffer): buffer for buffer in sub._buffers.values()})
-        for parameter in sub._parameters.values():
-            if parameter is None or id(parameter) in memo:
+        memo.update({id(buffer): buffer for buffer in sub.buffers(recurse=False)})
+        for parameter in sub.parameters(recurse=False):
+            if id(parameter) in memo:
                 continue
             frozen = freeze and parameter.requires_grad
             memo[id(parameter)] = (
@@ -63,17 +65,11 @@ def _shared(subs: list[nn.Module], freeze: bool) -> dict[int, Any]:
 def _copies_itself(subs: list[nn.Module]) -> bool:
     """Whether parts of it have their own way of being copied; raise if they have none."""
     for sub in subs:
-        if (
-            isinstance(sub, torch.jit.ScriptModule)
-            or "_orig_mod" in sub._modules
-            or hasattr(type(sub), "_orig_mod")
-            or sub.__dict__.get("_compiled_call_impl") is not None
-        ):
+        if is_compiled(sub):
             raise _NotCopyable
     # That of a parametrized layer does what is done here.
     return any(
-        hasattr(type(sub), "__deepcopy__") and "parametrizations" not in sub._modules
-        for sub in subs
+        hasattr(type(sub), "__deepcopy__") and not hasattr(sub, "parametrizations") for sub in subs
     )
 
 

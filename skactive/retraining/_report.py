@@ -19,6 +19,7 @@ from ..learners._training import final_step
 from ..metrics import robust_accuracy_score
 from ..strategies import resolve_strategy
 from ..utils.budget import budget_to_count
+from ..utils.optional import plotting
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
 from ..utils.statistics import half_interval
@@ -168,9 +169,7 @@ class RetrainingReport:
             ``axes[0].figure.savefig(…)`` saves it.
         """
         if axes is None:
-            import matplotlib.pyplot as plt
-
-            n = len(self.metrics)
+            n, plt = len(self.metrics), plotting(f"{type(self).__name__}.plot")
             _, axes = plt.subplots(1, n, figsize=(4.5 * n, 3.5), squeeze=False, layout="tight")
         axes = np.ravel(axes)
         summary = self.summary(confidence)

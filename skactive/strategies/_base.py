@@ -16,6 +16,7 @@ from ..model_view import ModelView, require_of
 from ..utils.budget import budget_to_count
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import numpy_generator
+from ..utils.validation import check_params
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class QueryStrategy(BaseEstimator):
         -------
         selection : Selection
         """
-        self._validate_params()
+        check_params(self)
         positions = candidate_positions(candidates, n_rows(X_pool))
         X = Rows(X_pool, positions)
         n = _check_n(n, len(X))
@@ -296,7 +297,7 @@ class ScoringStrategy(QueryStrategy):
         -------
         scores : ndarray of shape (n_samples,)
         """
-        self._validate_params()
+        check_params(self)
         rows = Rows.of(X)
         return self._score_checked(self._view(estimator), rows, numpy_generator(self.random_state))
 

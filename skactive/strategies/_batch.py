@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..kernels.badge import badge_select
 from ..kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
 from ..utils.indexing import Rows, n_rows
+from ..utils.validation import Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 from ._bayesian import BALD, _DropoutStrategy
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
 
 from ..kernels import uncertainty
 from ..utils.indexing import Rows
+from ..utils.validation import Interval
 from ._base import ScoringStrategy
 
 

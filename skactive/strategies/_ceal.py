@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
 
 from ..kernels.selection import top_k
 from ..kernels.uncertainty import entropy
 from ..utils.indexing import Rows
+from ..utils.validation import Interval
 from ._base import Query, ScoringStrategy, Selection
 
 

@@ -12,7 +12,6 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils._testing import raises
 from sklearn.utils.estimator_checks import (
     check_estimator_cloneable,
     check_estimator_repr,
@@ -183,8 +182,12 @@ def check_bad_n(strategy: QueryStrategy, estimator: Any, X: Any) -> None:
     """Too few, too many or half a sample raise a clear error."""
     bad: tuple[Any, ...] = (0, len(X) + 1, 2.5)
     for n in bad:
-        with raises((ValueError, TypeError), match="n must be", err_msg=f"n={n} was accepted"):
+        said = f"n={n} was accepted"
+        try:
             _seeded(strategy).query(estimator, X, n)
+        except (ValueError, TypeError) as error:
+            said = str(error)
+        assert "n must be" in said, said
 
 
 def check_duplicated_rows(strategy: QueryStrategy, estimator: Any, X: Any) -> None:

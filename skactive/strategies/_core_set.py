@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..kernels.k_center import k_center_greedy
 from ..kernels.robust_k_center import robust_k_center
 from ..model_view import InputView
 from ..utils.budget import as_count
 from ..utils.indexing import Rows, n_rows
+from ..utils.validation import Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 
 _CAPABILITIES = {

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
 
 from ..kernels import coverage, uncertainty
 from ..kernels.selection import top_k
+from ..utils.validation import Interval
 from ._base import Query, QueryStrategy, Selection
 from ._core_set import _CoverStrategy
 

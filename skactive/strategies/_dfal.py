@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..attacks import DeepFool
 from ..kernels.selection import top_k
 from ..utils.indexing import Rows
+from ..utils.validation import Interval, StrOptions
 from ._base import Query, ScoringStrategy, Selection
 
 

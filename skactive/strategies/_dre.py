@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..kernels.stratified import stratified_sample
 from ..kernels.uncertainty import CHARACTERISTICS
+from ..utils.validation import Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 
 _DISTANCE = "adversarial_distance"

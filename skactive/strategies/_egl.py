@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import StrOptions
 
 from ..kernels.selection import top_k
 from ..utils.indexing import Rows
+from ..utils.validation import StrOptions
 from ._base import Query, ScoringStrategy, Selection
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from ..attacks import PGD, Attack, resolve_attack
@@ -18,6 +17,7 @@ from ..kernels.uncertainty import CHARACTERISTICS
 from ..passes.virtual_adversarial import virtual_adversarial_divergence
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import derive_seed
+from ..utils.validation import Interval, StrOptions
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._dre import DRE
 

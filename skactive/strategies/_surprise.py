@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import StrOptions
 
 from ..kernels.selection import top_k
 from ..utils.alone import ALONE
+from ..utils.optional import optional_import
+from ..utils.validation import StrOptions
 from ._base import Query, QueryStrategy, Selection
 
 _METHODS = ("dsa", "lsa", "mdsa", "mlsa", "pc-lsa", "pc-mdsa")
@@ -66,12 +67,7 @@ class SurpriseAdequacy(QueryStrategy):
         return Selection(indices, scores[indices])
 
     def _surprise(self, known: tuple, tests: tuple) -> NDArray:
-        try:
-            from dnn_tip import surprise
-        except ImportError as error:
-            raise ImportError(
-                'SurpriseAdequacy needs the package dnn-tip: pip install "skactive[tip]".'
-            ) from error
+        surprise = optional_import("dnn_tip.surprise", what=type(self).__name__, extra="tip")
         kinds = {"lsa": surprise.LSA, "mdsa": surprise.MDSA, "mlsa": surprise.MLSA}
         with (
             ALONE,

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.utils._param_validation import HasMethods
 
 from ..kernels.stratified import equal_quotas
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import Rows
+from ..utils.validation import HasMethods
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._registry import all_strategies, resolve_strategy
 

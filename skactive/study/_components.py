@@ -21,6 +21,7 @@ from ..datasets._source import Part, Source
 from ..nets import AdversarialNetClassifier
 from ..nets._batches import BatchIterator
 from ..strategies import QueryStrategy, Subsample, all_strategies, resolve_strategy
+from ..utils.validation import check_params
 from ._config import as_word, parse_value
 from ._errors import StudyError
 from ._own import imported, is_own, name_of
@@ -158,7 +159,7 @@ def make_strategy(spec: str, protocol: Protocol) -> QueryStrategy:
     size = params.pop("subsample", None)
     try:
         strategy = _strategy(name).set_params(**params)
-        strategy._validate_params()
+        check_params(strategy)
     except (ValueError, TypeError) as error:
         raise StudyError(f"Strategy {spec!r}: {error}") from error
     return strategy if size is None else Subsample(strategy, size=size)

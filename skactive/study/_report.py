@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..utils.optional import optional_import
 from ._config import as_toml
 from ._errors import StudyError
 from ._figures import draw_correlations, draw_curves
@@ -56,10 +57,7 @@ def write_report(folder: Path, out: Path | None = None, *, attack: str | None = 
         If there is nothing to report, an attack was not measured, or `out` cannot be written to.
     """
     for module in _NEEDED:
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise StudyError(f'A report needs {module}: pip install "skactive[study]".') from error
+        optional_import(module, what="A report", extra="study", error=StudyError)
     again = is_report(folder)
     studies, source = from_report(folder) if again else (load_studies(folder), folder)
     out = (folder if again else folder / "report") if out is None else out

@@ -13,6 +13,7 @@ from typing import Any
 
 from joblib import cpu_count, effective_n_jobs
 
+from ..utils.optional import optional_import
 from ._components import FULL, make_strategy, strategy_spec
 from ._errors import StudyError
 from ._protocol import MODES, Protocol, known
@@ -190,15 +191,9 @@ def check_execution(execution: Execution) -> None:
     if execution.threads is not None and execution.threads < 1:
         raise StudyError(f"--threads must be at least 1, got {execution.threads}.")
     module = {"dask": "distributed", "ray": "ray"}.get(execution.backend)
-    if module is None:
-        return
-    try:
-        __import__(module)
-    except ImportError as error:
-        raise StudyError(
-            f"--backend {execution.backend} needs {module}: pip install "
-            f'"skactive[{execution.backend}]", or use --backend loky.'
-        ) from error
+    if module is not None:
+        what, extra = f"--backend {execution.backend}", execution.backend
+        optional_import(module, what=what, extra=extra, error=StudyError)
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:

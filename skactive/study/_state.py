@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..learners import ActiveLearner
 from ..learners._training import final_step
+from ..utils.optional import optional_import
 from ._errors import StudyError
 
 # Parts of a net that are kept apart, or made when it is built.
@@ -32,10 +33,7 @@ def check_installed() -> None:
     StudyError
         Without safetensors.
     """
-    try:
-        import safetensors  # noqa: F401
-    except ImportError as error:
-        raise StudyError('A study needs safetensors: pip install "skactive[study]".') from error
+    optional_import("safetensors", what="A study", extra="study", error=StudyError)
 
 
 def learned_state(learner: ActiveLearner) -> bytes:

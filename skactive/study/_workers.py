@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from ..utils.compat import TerminatedWorkerError
 from ._errors import StudyError
 from ._worker import Outcome
 

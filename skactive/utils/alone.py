@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import Any
+
+from .compat import free_in_child
 
 # Some state belongs to the process: torch's global generators, standard output, the filters of
 # warnings. What changes it for a while holds this lock, and no other, so that no two threads
@@ -12,10 +15,5 @@ from typing import Any
 ALONE: Any = threading.RLock()
 
 
-def _free_in_child() -> None:
-    if not ALONE._is_owned():  # its owner is a thread that a forked child does not have
-        ALONE._at_fork_reinit()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_in_child)
+    os.register_at_fork(after_in_child=partial(free_in_child, ALONE))

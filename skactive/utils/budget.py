@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
-from sklearn.utils._param_validation import Interval
+from .validation import Interval
 
 # What a parameter may be that is a count or a share, for ``_parameter_constraints``.
 COUNT_OR_SHARE = [

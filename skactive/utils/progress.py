@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .optional import optional_import
+
 
 def shown(steps: Iterable, total: int, what: str, unit: str) -> Any:
     """`steps` with a progress bar.
@@ -14,8 +16,5 @@ def shown(steps: Iterable, total: int, what: str, unit: str) -> Any:
     ImportError
         If tqdm is not installed.
     """
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True needs tqdm: pip install tqdm.") from error
-    return tqdm(steps, total=total, desc=what, unit=unit)
+    tqdm = optional_import("tqdm.auto", what="progress=True")
+    return tqdm.tqdm(steps, total=total, desc=what, unit=unit)

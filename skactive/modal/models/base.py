@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.ensemble._base import _BaseHeterogeneousEnsemble
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_X_y, get_tags
@@ -20,6 +25,8 @@ from ...utils.indexing import n_rows
 from .._errors import InvalidType
 from ..utils.data import data_hstack, data_vstack, is_dict, retrieve_rows
 from ._querying import Querying
+
+_OF_NAMED_MEMBERS = (VotingClassifier, VotingRegressor, StackingClassifier, StackingRegressor)
 
 
 def _estimator_has(name: str) -> Any:
@@ -131,7 +138,7 @@ class BaseLearner(Querying, BaseEstimator, abc.ABC):
             stacking ensemble, side by side; else `X` itself
         """
         pipes = [self.estimator]
-        if isinstance(self.estimator, _BaseHeterogeneousEnsemble):
+        if isinstance(self.estimator, _OF_NAMED_MEMBERS):
             pipes = list(self.estimator.estimators_)
         # A Pipeline of its own class that ends in nothing: subclasses treat the last step apart.
         parts = [

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, update_bn
+
+from ...utils.compat import BATCH_NORMS
 
 
 class WeightAverage:
@@ -71,7 +72,7 @@ class WeightAverage:
 
     def renew_statistics(self, batches: Callable[[nn.Module], Iterable[Tensor]]) -> None:
         """Compute BatchNorm's statistics for weights averaged by SWA, which none were seen with."""
-        has_norm = any(isinstance(sub, _BatchNorm) for sub in self.module.modules())
+        has_norm = any(isinstance(sub, BATCH_NORMS) for sub in self.module.modules())
         if self.kind == "swa" and self.ready and has_norm:
             update_bn(batches(self.module), self.module)
 
