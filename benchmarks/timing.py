@@ -178,9 +178,9 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def markdown(rows: list[Row]) -> str:
     """The table in Markdown."""
-    lines = ["| " + " | ".join(_HEADER) + " |", "|" + "---|" * len(_HEADER)]
-    lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    from skactive.utils.reports import markdown_table  # not before what peers take is measured
+
+    return markdown_table(_HEADER, map(cells, rows)) + "\n"
 
 
 def show(row: Row) -> None:

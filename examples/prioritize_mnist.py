@@ -20,6 +20,7 @@ from skactive.datasets import load_mnist
 from skactive.networks import LeNet5
 from skactive.prioritization import prioritization_report
 from skactive.strategies import SurpriseAdequacy
+from skactive.utils.reports import markdown_table
 
 STRATEGIES = [
     "random",
@@ -96,11 +97,11 @@ def main():
         writer.writeheader()
         writer.writerows(rows)
     columns = [name for name in rows[0] if name not in ("strategy", "seed", "accuracy")]
-    print("| strategy | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
+    body = []
     for name in dict.fromkeys(row["strategy"] for row in rows):
         mean = [np.mean([r[c] for r in rows if r["strategy"] == name]) for c in columns]
-        cells = [f"{value:.3f}" for value in mean]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+        body.append([name, *(f"{value:.3f}" for value in mean)])
+    print(markdown_table(["strategy", *columns], body))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from skactive.attacks import FGSM, PGD, AutoAttack
 from skactive.datasets import load_dataset
 from skactive.metrics import robust_accuracy_score
 from skactive.networks import LeNet5
+from skactive.utils.reports import markdown_table
 
 EPS = 0.3
 RECIPES = {
@@ -124,13 +125,14 @@ def run(args, data, recipe, seed):
 def report(path):
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    print("| data | labels | recipe | accuracy | PGD-50 | AutoAttack | seeds | CPU s |")
-    print("|---|---|---|---|---|---|---|---|")
+    head = ["data", "labels", "recipe", "accuracy", "PGD-50", "AutoAttack", "seeds", "CPU s"]
+    body = []
     for key in dict.fromkeys((row["dataset"], int(row["labels"]), row["recipe"]) for row in rows):
         group = [r for r in rows if (r["dataset"], int(r["labels"]), r["recipe"]) == key]
         shown = [_mean(group, name) for name in ("accuracy", "pgd50", "autoattack")]
         cost = statistics.mean(float(row["fit_cpu_s"]) for row in group)
-        print(f"| {' | '.join(map(str, [*key, *shown, len(group)]))} | {cost:.0f} |")
+        body.append([*key, *shown, len(group), f"{cost:.0f}"])
+    print(markdown_table(head, body))
 
 
 def _mean(rows, name):

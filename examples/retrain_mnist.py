@@ -31,6 +31,7 @@ from skactive.datasets import load_mnist
 from skactive.networks import LeNet5
 from skactive.retraining import RetrainingReport, retraining_report
 from skactive.study import DRE_STRATEGIES
+from skactive.utils.reports import markdown_table
 
 # DRE paper, Table 6, MNIST: accuracy at 1 %, at 4 %, robust accuracy (AutoAttack) at 1 %, at 4 %.
 # The print runs its columns together: a row holds these four numbers of three data sets. That
@@ -137,21 +138,18 @@ def measure(args):
 
 def table(report):
     """Ours beside the paper's: accuracy and robust accuracy at 1 % and 4 %, in percent."""
-    lines = report.to_markdown().splitlines()
+    head, lines = report.cells()
     heads = ["paper: accuracy, 1 %", "accuracy, 4 %", "robust, 1 %", "robust, 4 %"]
-    yield f"{lines[0]} {' | '.join(heads)} |"
-    yield f"{lines[1]}---|---|---|---|"
-    for line in lines[2:]:
-        paper = PAPER.get(line.split(" | ")[0].removeprefix("| "))
-        cells = ["–"] * 4 if paper is None else [f"{value:.2f}" for value in paper]
-        yield f"{line} {' | '.join(cells)} |"
+    paper = {name: [f"{value:.2f}" for value in values] for name, values in PAPER.items()}
+    body = [[*line, *paper.get(line[0], ["–"] * 4)] for line in lines]
+    return markdown_table([*head, *heads], body)
 
 
 def main():
     args = parse()
     torch.set_num_threads(args.threads)
     report = RetrainingReport.from_csv(args.table) if args.table else measure(args)
-    print("\n".join(table(report)))
+    print(table(report))
     if not args.table:
         print(f"every retraining: {args.out}")
 

@@ -416,7 +416,7 @@ def test_table_file_and_figure(report, tmp_path):
     import matplotlib
 
     matplotlib.use("Agg")
-    table = report.to_markdown()
+    table = report.table
     assert table.splitlines()[0] == (
         "| strategy | accuracy, 5 % | accuracy, 20 | PGD, 5 % | PGD, 20 | FGSM, 5 % | FGSM, 20 |"
     )
@@ -431,7 +431,7 @@ def test_table_file_and_figure(report, tmp_path):
     assert len(axes) == 3
     axes[0].figure.savefig(tmp_path / "report.png")
     one = RetrainingReport([r for r in report.rows if r["seed"] == 0])
-    assert "±" not in one.to_markdown()
+    assert "±" not in one.table
     assert np.isnan(one.summary()[0]["low"])
 
 

@@ -1,7 +1,7 @@
 """What a run of active learning tells: selection bias, correlation, paired comparison."""
 
 from ._bias import selection_bias
-from ._comparison import Comparison, compare_strategies
+from ._comparison import Comparison, ComparisonReport, compare_strategies
 from ._correlation import CorrelationResult, bias_robustness_correlation
 from ._curves import area_under_budget_curve
 from ._display import SelectionBiasDisplay
@@ -9,6 +9,7 @@ from ._signed_rank import holm
 
 __all__ = [
     "Comparison",
+    "ComparisonReport",
     "CorrelationResult",
     "SelectionBiasDisplay",
     "area_under_budget_curve",

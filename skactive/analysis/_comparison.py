@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..utils.reports import Report
 from ..utils.statistics import half_interval
 from ._rounding import as_floats, is_constant, noise
 from ._signed_rank import SIDES, holm, rank_biserial, signed_rank
@@ -51,6 +53,61 @@ class Comparison:
     note: str
 
 
+@dataclass(frozen=True, repr=False)
+class ComparisonReport(Report):
+    """What `compare_strategies` found: a sequence of `Comparison`.
+
+    Attributes
+    ----------
+    rows : list of Comparison
+        In the order of the scores, the baseline left out.
+    baseline : str
+    percent : bool, default=False
+        Whether scores are shares, which the table shows as percent.
+    """
+
+    rows: list[Comparison]
+    baseline: str = "random"
+    percent: bool = False
+
+    @property
+    def notes(self) -> list[str]:  # type: ignore[override]
+        """What tests could not show."""
+        return list(dict.fromkeys(f"{row.note}." for row in self.rows if row.note))
+
+    def _draw(self, ax: Any) -> None:
+        scale = 100 if self.percent else 1
+        means = [scale * row.mean_difference for row in self.rows]
+        halves = [scale * (row.high - row.low) / 2 for row in self.rows]
+        ax.errorbar(means, [row.strategy for row in self.rows], xerr=halves, fmt="o", capsize=3)
+        ax.axvline(0, color="black", linewidth=1)
+        ax.set_xlabel(f"difference to {self.baseline}{' (points)' if self.percent else ''}")
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        scale, form, unit = (100, "+.2f", " (points)") if self.percent else (1, "+.4g", "")
+        head = [f"strategy - {self.baseline}", "pairs", f"difference{unit}", "95 % interval",
+                "effect size", "p", "p (Holm)"]  # fmt: skip
+        body = [
+            [
+                row.strategy,
+                str(row.n_pairs),
+                f"{scale * row.mean_difference:{form}}",
+                f"{scale * row.low:{form}} to {scale * row.high:{form}}"
+                if row.n_pairs > 1
+                else "–",
+                f"{row.effect_size:+.2f}",
+                _p(row.pvalue),
+                _p(row.pvalue_holm),
+            ]
+            for row in self.rows
+        ]
+        return head, body
+
+
+def _p(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.4f}"
+
+
 def compare_strategies(
     scores: Mapping[str, ArrayLike],
     baseline: str = "random",
@@ -58,7 +115,7 @@ def compare_strategies(
     alternative: str = "two-sided",
     alpha: float = 0.05,
     tolerance: float | None = None,
-) -> list[Comparison]:
+) -> ComparisonReport:
     """Exact Wilcoxon signed-rank tests of strategies against a baseline, paired by seed.
 
     Parameters
@@ -82,9 +139,9 @@ def compare_strategies(
 
     Returns
     -------
-    comparisons : list of Comparison
-        In the order of `scores`, the baseline left out. p-values are corrected by Holm's method
-        over all that could be tested.
+    comparisons : ComparisonReport
+        A sequence of `Comparison`, in the order of `scores`, the baseline left out. p-values are
+        corrected by Holm's method over all that could be tested.
 
     Raises
     ------
@@ -133,9 +190,10 @@ def compare_strategies(
         row["note"] = row["note"] or _reach(
             row["n_pairs"], n_different, corrected, alternative, alpha
         )
-    return [
+    rows = [
         Comparison(**row, pvalue_holm=float(p)) for row, p in zip(found, corrected, strict=True)
     ]
+    return ComparisonReport(rows, baseline)
 
 
 def _check_options(alternative: str, tolerance: float | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..utils.optional import plotting
+from ..utils.optional import axes_for
 from ._correlation import bias_robustness_correlation
 
 
@@ -112,13 +112,11 @@ class SelectionBiasDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = plotting(f"{type(self).__name__}.plot")
+        ax = axes_for(ax, what=f"{type(self).__name__}.plot")
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
         from matplotlib.patches import Rectangle
 
-        if ax is None:
-            _, ax = plt.subplots()
         colors = ScalarMappable(Normalize(-1, 1), cmap)
         for (row, column), r in np.ndenumerate(self.correlation):
             if np.isfinite(r):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
 from ..utils.indexing import Rows
-from ..utils.optional import plotting
+from ..utils.optional import axes_for
 from ..utils.statistics import mean_height
 from ._report import Evaluation
 
@@ -183,8 +183,7 @@ class RobustnessCurveDisplay:
         ImportError
             If matplotlib is not installed (extra ``plot``).
         """
-        if ax is None:
-            _, ax = plotting(f"{type(self).__name__}.plot").subplots()
+        ax = axes_for(ax, what=f"{type(self).__name__}.plot")
         label = self.name if name is None else name
         (self.line_,) = ax.plot(
             self.eps, self.accuracy, **{"marker": "o", "label": label, **line_kwargs}

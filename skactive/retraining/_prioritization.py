@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..strategies import resolve_strategy
-from ..utils.budget import budget_to_count
+from ..utils.budget import as_text, budget_to_count
 from ..utils.indexing import n_rows
 from ..utils.labels import encode_labels
+from ..utils.reports import Report
 
 
 def apfd_score(is_fault: ArrayLike, order: ArrayLike) -> float:
@@ -124,6 +126,44 @@ def prioritize(
     return found.indices
 
 
+@dataclass(frozen=True, repr=False)
+class PrioritizationReport(Report):
+    """What `prioritization_report` measured: a sequence of dicts, one a strategy.
+
+    Attributes
+    ----------
+    rows : list of dict
+        ``strategy``, ``apfd``, ``time`` in seconds for the whole order, and
+        ``fault_detection_rate`` as a dict by budget. In a data frame or a CSV file these are
+        columns of their own, ``found at 4 %``.
+    """
+
+    rows: list[dict[str, Any]]
+
+    def _draw(self, ax: Any) -> None:
+        for row in self.rows:
+            rates = row["fault_detection_rate"]
+            ax.plot([as_text(b) for b in rates], list(rates.values()), "o-", label=row["strategy"])
+        ax.set(xlabel="budget", ylabel="faults found, of those that could be", ylim=(0, 1.02))
+        ax.legend(fontsize="small")
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "strategy": row["strategy"],
+                "apfd": row["apfd"],
+                **{f"found at {as_text(b)}": v for b, v in row["fault_detection_rate"].items()},
+                "seconds": row["time"],
+            }
+            for row in self.rows
+        ]
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        lines = [list(record.values()) for record in self._records()]
+        body = [[name, *(f"{value:.3f}" for value in values)] for name, *values in lines]
+        return list(self._records()[0]), body
+
+
 def prioritization_report(
     estimator: Any,
     X: Any,
@@ -133,7 +173,7 @@ def prioritization_report(
     budgets: Sequence[float] = (0.01, 0.04, 0.1),
     X_labeled: Any = None,
     random_state: Any = 0,
-) -> list[dict[str, Any]]:
+) -> PrioritizationReport:
     """Compare strategies by how early they find what a model gets wrong.
 
     Parameters
@@ -150,9 +190,7 @@ def prioritization_report(
 
     Returns
     -------
-    rows : list of dict
-        ``strategy``, ``apfd``, ``time`` in seconds for the whole order, and
-        ``fault_detection_rate`` as a dict by budget.
+    report : PrioritizationReport
 
     Raises
     ------
@@ -172,9 +210,11 @@ def prioritization_report(
     >>> from skactive.prioritization import prioritization_report
     >>> X, y = load_digits(return_X_y=True)
     >>> model = LogisticRegression(max_iter=1000).fit(X[:200], y[:200])
-    >>> rows = prioritization_report(model, X[200:], y[200:], strategies=["random", "gini"])
-    >>> rows[1]["apfd"] > rows[0]["apfd"]
+    >>> report = prioritization_report(model, X[200:], y[200:], strategies=["random", "gini"])
+    >>> report[1]["apfd"] > report[0]["apfd"]
     True
+    >>> print(report.table.splitlines()[0])
+    | strategy | apfd | found at 1 % | found at 4 % | found at 10 % | seconds |
     """
     truth = encode_labels(y, estimator.classes_)
     if len(truth) != n_rows(X):
@@ -197,7 +237,7 @@ def prioritization_report(
                 },
             }
         )
-    return rows
+    return PrioritizationReport(rows)
 
 
 def _checked(is_fault: ArrayLike, order: ArrayLike) -> NDArray[np.bool_]:

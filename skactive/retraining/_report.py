@@ -18,10 +18,11 @@ from ..attacks import resolve_attack
 from ..learners._training import final_step
 from ..metrics import robust_accuracy_score
 from ..strategies import resolve_strategy
-from ..utils.budget import budget_to_count
-from ..utils.optional import plotting
+from ..utils.budget import as_text, budget_to_count
+from ..utils.optional import axes_for
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
+from ..utils.reports import Report
 from ..utils.statistics import half_interval
 from ._evaluation_split import EvaluationSplit
 
@@ -33,8 +34,8 @@ _COLOURS = (
 _KEYS = ("strategy", "budget", "seed", "n_selected", "select_time", "retrain_time")
 
 
-@dataclass(frozen=True)
-class RetrainingReport:
+@dataclass(frozen=True, repr=False)
+class RetrainingReport(Report):
     """What `retraining_report` measured.
 
     Attributes
@@ -44,6 +45,10 @@ class RetrainingReport:
         (``"baseline"``, budget 0): ``strategy``, ``budget``, ``seed``, ``n_selected``,
         ``select_time`` and ``retrain_time`` in seconds, ``accuracy``, and the accuracy under
         each attack by its name.
+
+    Notes
+    -----
+    The table is in percent: means and half of their 95 % intervals over the seeds.
     """
 
     rows: list[dict[str, Any]]
@@ -89,44 +94,6 @@ class RetrainingReport:
                 )  # fmt: skip
         return found
 
-    def to_markdown(self, confidence: float = 0.95) -> str:
-        """A table like the DRE paper's Table 6: a row per strategy, a column per metric and budget.
-
-        Parameters
-        ----------
-        confidence : float in (0, 1), default=0.95
-
-        Returns
-        -------
-        table : str
-            Percent, ``mean ± half of the interval`` where there is more than one seed.
-        """
-        cells = {
-            (row["strategy"], row["metric"], row["budget"]): _cell(row)
-            for row in self.summary(confidence)
-        }
-        budgets = list(dict.fromkeys(row["budget"] for row in self.rows if row["budget"]))
-        columns = [(metric, budget) for metric in self.metrics for budget in budgets]
-        names = [f"{metric}, {_percent(budget)}" for metric, budget in columns]
-        lines = ["| strategy | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-        for strategy in dict.fromkeys(row["strategy"] for row in self.rows):
-            at_start = strategy == BASELINE
-            found = [cells[strategy, metric, 0.0 if at_start else b] for metric, b in columns]
-            lines.append(f"| {strategy} | " + " | ".join(found) + " |")
-        return "\n".join(lines)
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write `rows` to a CSV file.
-
-        Parameters
-        ----------
-        path : str or Path
-        """
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(self.rows[0]))
-            writer.writeheader()
-            writer.writerows(self.rows)
-
     @classmethod
     def from_csv(cls, path: str | Path) -> RetrainingReport:
         """Read what `to_csv` wrote.
@@ -139,26 +106,17 @@ class RetrainingReport:
         -------
         report : RetrainingReport
         """
-        integers = ("seed", "n_selected")
+        types = {"strategy": str, "seed": int, "n_selected": int}
         with Path(path).open(newline="", encoding="utf-8") as file:
-            return cls(
-                [
-                    {
-                        name: value
-                        if name == "strategy"
-                        else (int(value) if name in integers else float(value))
-                        for name, value in row.items()
-                    }
-                    for row in csv.DictReader(file)
-                ]
-            )
+            lines = list(csv.DictReader(file))
+        return cls([{k: types.get(k, float)(v) for k, v in line.items()} for line in lines])
 
-    def plot(self, axes: Any = None, *, confidence: float = 0.95) -> Any:
+    def plot(self, ax: Any = None, *, confidence: float = 0.95) -> Any:
         """Draw each metric against the budget, one line per strategy; needs matplotlib.
 
         Parameters
         ----------
-        axes : sequence of matplotlib Axes or None, default=None
+        ax : sequence of matplotlib Axes or None, default=None
             One for each metric; ``None`` makes a figure.
         confidence : float in (0, 1), default=0.95
             Of the intervals.
@@ -168,15 +126,26 @@ class RetrainingReport:
         axes : ndarray of Axes
             ``axes[0].figure.savefig(…)`` saves it.
         """
-        if axes is None:
-            n, plt = len(self.metrics), plotting(f"{type(self).__name__}.plot")
-            _, axes = plt.subplots(1, n, figsize=(4.5 * n, 3.5), squeeze=False, layout="tight")
-        axes = np.ravel(axes)
-        summary = self.summary(confidence)
+        n, summary = len(self.metrics), self.summary(confidence)
+        what, size = f"{type(self).__name__}.plot", (4.5 * n, 3.5)
+        axes = np.ravel(axes_for(ax, what=what, ncols=n, figsize=size, layout="tight"))
         for ax, metric in zip(axes, self.metrics, strict=True):
             _draw(ax, metric, [row for row in summary if row["metric"] == metric])
         axes[-1].legend(fontsize="small", bbox_to_anchor=(1.02, 1), loc="upper left")
         return axes
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """Like the DRE paper's Table 6: a line per strategy, a column per metric and budget."""
+        cells = {
+            (row["strategy"], row["metric"], row["budget"]): _cell(row) for row in self.summary()
+        }
+        budgets = dict.fromkeys(row["budget"] for row in self.rows if row["budget"])
+        columns = [(metric, budget) for metric in self.metrics for budget in budgets]
+        head = ["strategy", *(f"{metric}, {as_text(budget)}" for metric, budget in columns)]
+        return head, [
+            [name, *(cells[name, metric, 0.0 if name == BASELINE else b] for metric, b in columns)]
+            for name in dict.fromkeys(row["strategy"] for row in self.rows)
+        ]
 
 
 def retraining_report(
@@ -256,7 +225,7 @@ def retraining_report(
     >>> net = AdversarialNetClassifier(LeNet5, attack=FGSM(eps=0.1), max_epochs=2)
     >>> learner = ActiveLearner(net, random_state=0).fit(data.X_train[:200], data.y_train[:200])
     >>> report = retraining_report(learner, data.X_test, data.y_test, budgets=[0.1], eps=0.1)
-    >>> print(report.to_markdown().splitlines()[0])
+    >>> print(report.table.splitlines()[0])
     | strategy | accuracy, 10 % | pgd, 10 % |
     """
     learners = list(learners) if isinstance(learners, (list, tuple)) else [learners]
@@ -362,10 +331,6 @@ def _interval(values: Any, confidence: float) -> tuple[float, float, float]:
 def _cell(row: dict[str, Any]) -> str:
     half = (row["high"] - row["low"]) / 2
     return f"{100 * row['mean']:.2f}" + (f" ± {100 * half:.2f}" if half == half else "")
-
-
-def _percent(budget: float) -> str:
-    return f"{100 * budget:g} %" if budget < 1 else f"{budget:g}"
 
 
 def _draw(ax: Any, metric: str, rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from ._config import read_protocol
 from ._errors import StudyError
 from ._presets import DFAL_STRATEGIES, DRE_STRATEGIES, PRESETS, preset
 from ._protocol import Protocol
-from ._report import write_report
+from ._report import StudyReport, study_report, write_report
 from ._results import load_results
 from ._runner import Execution, run_study
 
@@ -15,9 +15,11 @@ __all__ = [
     "Execution",
     "Protocol",
     "StudyError",
+    "StudyReport",
     "load_results",
     "preset",
     "read_protocol",
     "run_study",
+    "study_report",
     "write_report",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,21 +35,28 @@ def _figure(path: Path, **subplots: Any) -> Iterator[Any]:
 
 def draw_curves(study: Study, mode: str, attack: str | None, path: Path) -> Path:
     """Figure 2: accuracy and robustness by labels, a band of one standard deviation."""
-    rows = study.queried(mode)
-    found = strongest(rows, attack)
-    scores = {"Accuracy": "accuracy"}
-    if found is not None:
-        scores[f"Robustness, {ATTACK_TITLES.get(found, found)}"] = f"robust_{found}"
-    full = study.full(mode)
-    size = (5.5 * len(scores), 4.2)
-    with _figure(path, figsize=size, ncols=len(scores), squeeze=False) as axes:
-        for ax, (title, column) in zip(axes[0], scores.items(), strict=True):
-            _curves(ax, rows, column)
-            if len(full):
-                ax.axhline(full[column].mean(), color="black", linestyle=":", label="all data")
-            ax.set(title=f"{study.title}, {mode}", xlabel="Labels bought", ylabel=title)
-            ax.legend(fontsize="x-small", ncols=2)
+    n = len(_scores(study, mode, attack))
+    with _figure(path, figsize=(5.5 * n, 4.2), ncols=n, squeeze=False) as axes:
+        plot_curves(axes[0], study, mode, attack)
     return path
+
+
+def plot_curves(axes: Sequence[Any], study: Study, mode: str, attack: str | None) -> None:
+    """Accuracy on the first axes, robustness on the second where it was measured."""
+    rows, full = study.queried(mode), study.full(mode)
+    for ax, (title, column) in zip(axes, _scores(study, mode, attack).items(), strict=False):
+        _curves(ax, rows, column)
+        if len(full):
+            ax.axhline(full[column].mean(), color="black", linestyle=":", label="all data")
+        ax.set(title=f"{study.title}, {mode}", xlabel="Labels bought", ylabel=title)
+        ax.legend(fontsize="x-small", ncols=2)
+
+
+def _scores(study: Study, mode: str, attack: str | None) -> dict[str, str]:
+    """Columns that are drawn, by title."""
+    found = strongest(study.queried(mode), attack)
+    robust = {f"Robustness, {ATTACK_TITLES.get(found, found)}": f"robust_{found}"} if found else {}
+    return {"Accuracy": "accuracy", **robust}
 
 
 def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..utils.optional import optional_import
-from ._config import as_toml
+import numpy as np
+
+from ..utils.optional import axes_for, optional_import
+from ..utils.reports import Report
+from . import _sections
 from ._errors import StudyError
-from ._figures import draw_correlations, draw_curves
-from ._frames import ATTACK_TITLES, Study, load_studies
-from ._protocol import MODES, make_protocol
+from ._figures import plot_curves
+from ._frames import Study, load_studies
 from ._remake import from_report, is_report, leave
-from ._statistics import (
-    area_table,
-    bias_arrays,
-    comparisons,
-    comparisons_markdown,
-    correlation_markdown,
-    correlations,
-)
-from ._tables import markdown_table
+from ._statistics import Compared, area_table, comparisons
+from ._tables import Table
 from ._tables_dfal import dfal_tables
 from ._tables_dre import dre_tables
 
@@ -31,19 +29,189 @@ if TYPE_CHECKING:
 _NEEDED = ("pandas", "matplotlib")
 
 
-def write_report(folder: Path, out: Path | None = None, *, attack: str | None = None) -> Path:
+@dataclasses.dataclass(frozen=True, repr=False)
+class StudyReport(Report):
+    """What `study_report` made: the papers' tables, tests and figures of one or more studies.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Every stage of every finished run.
+    tables : list of Report
+        The papers' tables with our numbers, each a report of its own.
+    attack : str or None
+        The attack that tables and tests are about; ``None`` is, for each, the strongest one
+        measured everywhere it takes.
+    """
+
+    studies: list[Study]
+    source: Path
+    out: Path
+    attack: str | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Every stage of every finished run."""
+        return self.to_frame().to_dict("records")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every stage of every finished run.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+        """
+        import pandas as pd
+
+        return pd.concat([study.rows for study in self.studies], ignore_index=True)
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """The papers' tables, and the areas under the budget curve."""
+        return [
+            *dre_tables(self.studies, self.source, self.attack),
+            *dfal_tables(self.studies, self.source),
+            area_table(self.studies, self.attack),
+        ]
+
+    @cached_property
+    def comparisons(self) -> list[Compared]:
+        """Every strategy against random sampling: (mode, study, measure, comparison)."""
+        return comparisons(self.studies, self.attack)
+
+    @property
+    def table(self) -> str:
+        """All tables and tests in Markdown."""
+        parts = [_sections.section(f"## {t.title}", t) for t in self.tables if t or t.notes]
+        return "\n".join([*parts, _sections.statistics(self.comparisons)])
+
+    def _repr_html_(self) -> str:
+        titled: list[tuple[str, Report]] = [(t.title, t) for t in self.tables if t]
+        titled += [(f"{study}: {measure}", found) for _, study, measure, found in self.comparisons]
+        return "".join(f"<h3>{escape(title)}</h3>{r._repr_html_()}" for title, r in titled)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw accuracy and robustness by labels; needs matplotlib.
+
+        Parameters
+        ----------
+        ax : array of matplotlib Axes, two for each study and training, or None, default=None
+            ``None`` makes a figure.
+
+        Returns
+        -------
+        axes : ndarray of Axes
+        """
+        parts = list(_sections.trainings(self.studies))
+        what, size = f"{type(self).__name__}.plot", (11, 4.2 * len(parts))
+        axes = np.reshape(
+            axes_for(ax, what=what, nrows=len(parts), ncols=2, figsize=size, layout="constrained"),
+            (-1, 2),
+        )
+        for (study, mode), line in zip(parts, axes, strict=True):
+            plot_curves(line, study, mode, self.attack)
+        return axes
+
+    def write(self, out: str | Path | None = None) -> Path:
+        """Write ``report.md``, and beside it tables, stages, protocols and figures.
+
+        Parameters
+        ----------
+        out : path or None, default=None
+            Where to; ``None`` is ``report`` in the study's folder, or the earlier report's place.
+
+        Returns
+        -------
+        path : Path
+            ``report.md``.
+
+        Raises
+        ------
+        StudyError
+            If `out` cannot be written to.
+        """
+        out = self.out if out is None else Path(out)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            leave(self.studies, self.to_frame(), self.source, out)
+            for name, frame in self._frames():
+                frame.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+            path = out / "report.md"
+            path.write_text(self._text(out), encoding="utf-8")
+        except OSError as error:
+            raise StudyError(f"{out} cannot be written to: {error.strerror or error}.") from error
+        return path
+
+    def _frames(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Files of numbers, by name."""
+        import pandas as pd
+
+        yield from ((table.key, table.to_frame()) for table in self.tables if table)
+        lines = [
+            {"study": study, "mode": mode, "measure": measure, **dataclasses.asdict(row)}
+            for mode, study, measure, found in self.comparisons
+            for row in found
+        ]
+        if lines:
+            yield "comparisons", pd.DataFrame(lines)
+        yield "ledger", _sections.ledger_of(self.to_frame())
+
+    def _text(self, out: Path) -> str:
+        """The report in Markdown; its figures are drawn."""
+        return "\n".join(
+            [
+                "# Study report\n",
+                "Ours (the paper's); ± is one standard deviation over seeds. Shares in percent.\n",
+                *(_sections.about(study) for study in self.studies),
+                self.table,
+                _sections.curves(self.studies, out, self.attack),
+                _sections.bias(self.studies, out, self.attack),
+                _sections.ledger_section(_sections.ledger_of(self.to_frame())),
+                *(_sections.settings(study) for study in self.studies),
+            ]
+        )
+
+
+def study_report(folder: str | Path, *, attack: str | None = None) -> StudyReport:
+    """Report on the studies in a folder; needs pandas and matplotlib.
+
+    Parameters
+    ----------
+    folder : path
+        What a study was given as ``--out``, or what an earlier report was written to: its tables
+        and tests are made again from its ``stages.csv`` and ``protocols.json``.
+    attack : str or None, default=None
+        The attack that tables and tests are about; ``None`` is, for each, the strongest one
+        measured everywhere it takes.
+
+    Returns
+    -------
+    report : StudyReport
+
+    Raises
+    ------
+    StudyError
+        If there is nothing to report, or an attack was not measured.
+    """
+    for module in _NEEDED:
+        optional_import(module, what="A report", extra="study", error=StudyError)
+    folder = Path(folder)
+    if is_report(folder):
+        return StudyReport(*from_report(folder), folder, attack)
+    return StudyReport(load_studies(folder), folder, folder / "report", attack)
+
+
+def write_report(
+    folder: str | Path, out: str | Path | None = None, *, attack: str | None = None
+) -> Path:
     """Write the report of the studies in a folder.
 
     Parameters
     ----------
-    folder : Path
-        What a study was given as ``--out``, or what an earlier report was written to: its tables
-        and tests are made again from its ``stages.csv`` and ``protocols.json``.
-    out : Path or None, default=None
-        Where to write; ``None`` is ``report`` in `folder`, or the earlier report's own place.
-    attack : str or None, default=None
-        The attack that tables and tests are about; ``None`` is, for each, the strongest one
-        measured everywhere it takes.
+    folder, attack
+        See `study_report`.
+    out : path or None, default=None
+        See `StudyReport.write`.
 
     Returns
     -------
@@ -56,152 +224,4 @@ def write_report(folder: Path, out: Path | None = None, *, attack: str | None = 
     StudyError
         If there is nothing to report, an attack was not measured, or `out` cannot be written to.
     """
-    for module in _NEEDED:
-        optional_import(module, what="A report", extra="study", error=StudyError)
-    again = is_report(folder)
-    studies, source = from_report(folder) if again else (load_studies(folder), folder)
-    out = (folder if again else folder / "report") if out is None else out
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        leave(studies, _stages(studies), source, out)
-        parts = _parts(studies, source, out, attack)
-        path = out / "report.md"
-        path.write_text("\n".join(parts), encoding="utf-8")
-    except OSError as error:
-        raise StudyError(f"{out} cannot be written to: {error.strerror or error}.") from error
-    return path
-
-
-def _parts(studies: list[Study], folder: Path, out: Path, attack: str | None) -> list[str]:
-    tables = [
-        *dre_tables(studies, folder, attack),
-        *dfal_tables(studies, folder),
-        area_table(studies, attack),
-    ]
-    for table in tables:
-        if table.cells:
-            table.frame().to_csv(out / f"{table.key}.csv", index=False, float_format="%.6g")
-    return [
-        "# Study report\n",
-        "Ours (the paper's); ± is one standard deviation over seeds. Shares in percent.\n",
-        *(_about(study) for study in studies),
-        *(table.markdown() for table in tables if table.cells or table.notes),
-        _statistics(studies, out, attack),
-        _curves(studies, out, attack),
-        _bias(studies, out, attack),
-        _ledger(studies, out),
-        *(_settings(study) for study in studies),
-    ]
-
-
-def _stages(studies: list[Study]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.concat([study.rows for study in studies], ignore_index=True)
-
-
-def _about(study: Study) -> str:
-    rows = study.rows
-    seeds = ", ".join(map(str, sorted(rows.seed.unique())))
-    runs = rows[["strategy", "mode", "seed"]].drop_duplicates()
-    text = (
-        f"**{study.title}**: {len(runs)} runs, {rows.strategy.nunique()} strategies, "
-        f"{' and '.join(sorted(rows['mode'].unique()))} training, seeds {seeds}."
-    )
-    if study.n_unfinished:
-        text += f" {study.n_unfinished} runs are not finished and left out."
-    return text + "\n"
-
-
-def _statistics(studies: list[Study], out: Path, attack: str | None) -> str:
-    import pandas as pd
-
-    parts = [
-        "## Against random sampling",
-        "",
-        "Wilcoxon signed-rank test, paired by seed, two-sided, exact also with ties (pairs that "
-        "are equal are left out), corrected by Holm over the strategies of a table. Effect size: "
-        "matched-pairs rank-biserial correlation.",
-        "",
-    ]
-    lines = []
-    for mode in MODES:
-        found = comparisons(studies, mode, attack)
-        if found:
-            parts += [f"### {mode.capitalize()} training", "", comparisons_markdown(found)]
-        for study, measure, row in found:
-            lines.append(
-                {"study": study, "mode": mode, "measure": measure, **dataclasses.asdict(row)}
-            )
-    if not lines:
-        return parts[0] + "\n\nNot possible: random sampling was not run.\n"
-    pd.DataFrame(lines).to_csv(out / "comparisons.csv", index=False, float_format="%.6g")
-    return "\n".join(parts)
-
-
-def _curves(studies: list[Study], out: Path, attack: str | None) -> str:
-    parts = ["## DRE paper, Figure 2. Accuracy and robustness by labels", ""]
-    parts += ["Mean over seeds; the band is one standard deviation.", ""]
-    for study in studies:
-        for mode in sorted(study.queried()["mode"].unique()):
-            name = f"curves_{study.name}_{mode}.png"
-            draw_curves(study, mode, attack, out / name)
-            parts += [f"![{study.title}, {mode}]({name})", ""]
-    return "\n".join(parts)
-
-
-def _bias(studies: list[Study], out: Path, attack: str | None) -> str:
-    parts = ["## DRE paper, Figure 3. Selection bias against robustness", ""]
-    parts += ["Pearson's r over the strategies, each the mean of its seeds; 95 % interval.", ""]
-    for study in studies:
-        arrays = bias_arrays(study, "robust", attack)
-        if arrays is None:
-            continue
-        bias, robust, stages, found = arrays
-        title = f"{study.title}, robust training, {ATTACK_TITLES.get(found, found)}"
-        if robust.shape[1] < 3:
-            parts.append(f"{title}: a correlation needs at least 3 strategies.\n")
-            continue
-        results = correlations(bias, robust)
-        name = f"bias_{study.name}.png"
-        draw_correlations(title, results, stages, out / name)
-        parts += [f"**{title}**", "", correlation_markdown(results, stages), "",
-                  f"![{title}]({name})", ""]  # fmt: skip
-    return "\n".join(parts)
-
-
-def _ledger(studies: list[Study], out: Path) -> str:
-    """Labels of every kind, and seconds, at the last stage."""
-    rows = _stages(studies)
-    attacks = [name for name in rows.columns if name.startswith("attack_time_")]
-    rows = rows.assign(attack_time=rows[attacks].sum(axis=1))
-    keys = ["study", "mode", "strategy"]
-    labels = rows.sort_values("stage").groupby([*keys, "seed"]).last(numeric_only=False)
-    labels = labels.groupby(keys)[["oracle", "adversarial", "pseudo", "validation"]].mean()
-    seconds = rows[rows.stage > 0].groupby(keys)[["query_time", "fit_time", "attack_time"]].mean()
-    table = labels.join(seconds).reset_index()
-    table.to_csv(out / "ledger.csv", index=False, float_format="%.6g")
-    head = ["study", "mode", "strategy", "bought", "twins", "pseudo", "validation",
-            "query s", "train s", "attack s"]  # fmt: skip
-    body = [[*row[:3], *(f"{v:.0f}" for v in row[3:7]), *(f"{v:.2f}" for v in row[7:])]
-            for row in table.itertuples(index=False)]  # fmt: skip
-    return "\n".join(
-        [
-            "## Label ledger and time",
-            "",
-            "Labels at the last stage: bought, adversarial twins, pseudo-labels of that stage, "
-            "validation labels. Mean seconds a stage.",
-            "",
-            markdown_table(head, body),
-            "",
-        ]
-    )
-
-
-def _settings(study: Study) -> str:
-    """The protocol in full, and its attacks with every parameter."""
-    protocol = make_protocol(study.settings)
-    specs = {"train_attack": protocol.train_attack, **protocol.eval_attacks}
-    attacks = [f"# {name}: {protocol.attack(spec).get_params()}" for name, spec in specs.items()]
-    text = as_toml(study.settings) + "\n" + "\n".join(attacks)
-    return f"## Settings of {study.name}\n\n```toml\n{text}\n```\n"
+    return study_report(folder, attack=attack).write(out)

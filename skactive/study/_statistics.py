@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis import (
-    Comparison,
+    ComparisonReport,
     CorrelationResult,
     area_under_budget_curve,
     bias_robustness_correlation,
     compare_strategies,
 )
+from ..utils.reports import markdown_table
 from ._frames import ATTACK_TITLES, Study, strongest
-from ._tables import Cell, Table, markdown_table, percent
+from ._protocol import MODES
+from ._tables import Cell, Table, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BASELINE = "random"
+Compared = tuple[str, str, str, ComparisonReport]  # mode, study, measure, what was found
 CHARACTERISTICS = ("entropy", "gini", "least_confidence", "margin", "class")
 
 
@@ -67,68 +71,38 @@ def area_table(studies: list[Study], attack: str | None) -> Table:
             for name, column in scores.items():
                 frame = areas(study, mode, column)
                 title = f"{study.name}, {mode}: {name}"
-                table.cells += [Cell.of(s, title, percent(frame[s])) for s in frame.columns]
+                table.rows += [Cell.of(s, title, percent(frame[s])) for s in frame.columns]
     return table
 
 
-def comparisons(
-    studies: list[Study], mode: str, attack: str | None
-) -> list[tuple[str, str, Comparison]]:
-    """Each strategy against random sampling: (study, measure, comparison).
+def comparisons(studies: list[Study], attack: str | None) -> list[Compared]:
+    """Every strategy against random sampling, for both kinds of training.
 
     With several studies, also all of them together, paired by study and seed.
     """
+    return [entry for mode in MODES for entry in _of_mode(studies, mode, attack) if entry[-1]]
+
+
+def _of_mode(studies: list[Study], mode: str, attack: str | None) -> Iterator[Compared]:
     import pandas as pd
 
-    found: list[tuple[str, str, Comparison]] = []
     pooled: dict[str, list[pd.DataFrame]] = {}
     for study in studies:
         if study.queried(mode).empty:
             continue
         for name, frame in measures(study, mode, attack).items():
-            if BASELINE not in frame.columns:
-                continue
-            rows = compare_strategies({str(s): frame[s] for s in frame.columns}, BASELINE)
-            found += [(study.name, name, row) for row in rows]
-            frame = frame.set_axis([f"{study.name} {seed}" for seed in frame.index])
-            pooled.setdefault(name, []).append(frame)
+            if BASELINE in frame.columns:
+                yield mode, study.name, name, _compared(frame)
+                frame = frame.set_axis([f"{study.name} {seed}" for seed in frame.index])
+                pooled.setdefault(name, []).append(frame)
     for name, frames in pooled.items():
         if len(frames) > 1:
-            frame = pd.concat(frames)
-            rows = compare_strategies({str(s): frame[s] for s in frame.columns}, BASELINE)
-            found += [("all studies", name, row) for row in rows]
-    return found
+            yield mode, "all studies", name, _compared(pd.concat(frames))
 
 
-def comparisons_markdown(found: list[tuple[str, str, Comparison]]) -> str:
-    """The comparisons as tables, one for each study and measure."""
-    groups: dict[tuple[str, str], list[Comparison]] = {}
-    for study, measure, row in found:
-        groups.setdefault((study, measure), []).append(row)
-    head = ["strategy - random", "pairs", "difference (points)", "95 % interval", "effect size",
-            "p", "p (Holm)"]  # fmt: skip
-    parts = []
-    for (study, measure), rows in groups.items():
-        body = [
-            [
-                row.strategy,
-                str(row.n_pairs),
-                f"{100 * row.mean_difference:+.2f}",
-                f"{100 * row.low:+.2f} to {100 * row.high:+.2f}" if row.n_pairs > 1 else "–",
-                f"{row.effect_size:+.2f}",
-                _p(row.pvalue),
-                _p(row.pvalue_holm),
-            ]
-            for row in rows
-        ]
-        parts += [f"**{study}: {measure}**", "", markdown_table(head, body), ""]
-        notes = dict.fromkeys(row.note for row in rows if row.note)
-        parts += [f"{note}.\n" for note in notes]
-    return "\n".join(parts)
-
-
-def _p(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.4f}"
+def _compared(frame: pd.DataFrame) -> ComparisonReport:
+    found = compare_strategies({str(s): frame[s] for s in frame.columns}, BASELINE)
+    return dataclasses.replace(found, percent=True)
 
 
 def bias_arrays(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import pandas as pd
+from ..utils.reports import Report
 
 
 @dataclass
@@ -48,8 +47,8 @@ class Cell:
         )
 
 
-@dataclass
-class Table:
+@dataclass(repr=False)
+class Table(Report):
     """A table of the report.
 
     Attributes
@@ -57,7 +56,7 @@ class Table:
     key : str
         Name of its CSV file.
     title : str
-    cells : list of Cell
+    rows : list of Cell
     notes : list of str
         What is measured otherwise than in the paper, and what is missing.
     head : str
@@ -66,47 +65,34 @@ class Table:
 
     key: str
     title: str
-    cells: list[Cell] = field(default_factory=list)
+    rows: list[Cell] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     head: str = "Acquisition function"
 
-    def rows(self) -> list[str]:
-        """Row names, in order of appearance."""
-        return list(dict.fromkeys(cell.row for cell in self.cells))
-
     def columns(self) -> list[str]:
         """Column names, in order of appearance."""
-        return list(dict.fromkeys(cell.column for cell in self.cells))
+        return list(dict.fromkeys(cell.column for cell in self.rows))
 
-    def markdown(self) -> str:
-        """Title, table and notes."""
-        lines = [f"## {self.title}", ""]
-        if self.cells:
-            texts = {(cell.row, cell.column): cell.text() for cell in self.cells}
-            columns = self.columns()
-            body = [[row, *(texts.get((row, c), "") for c in columns)] for row in self.rows()]
-            lines += [markdown_table([self.head, *columns], body), ""]
-        lines += [f"{note}\n" for note in self.notes]
-        return "\n".join(lines)
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        texts = {(cell.row, cell.column): cell.text() for cell in self.rows}
+        names, columns = dict.fromkeys(cell.row for cell in self.rows), self.columns()
+        body = [[name, *(texts.get((name, column), "") for column in columns)] for name in names]
+        return [self.head, *columns], body
 
-    def frame(self) -> pd.DataFrame:
-        """One line a cell."""
-        import pandas as pd
+    def _draw(self, ax: Any) -> None:
+        for column in self.columns():
+            cells = [cell for cell in self.rows if cell.column == column]
+            ours, sd = [cell.ours for cell in cells], [cell.sd for cell in cells]
+            ax.errorbar(ours, [cell.row for cell in cells], xerr=sd, fmt="o", label=column)
+        ax.set_title(self.title, fontsize="small")
+        ax.legend(fontsize="x-small")
 
-        return pd.DataFrame(
-            [
-                {"row": c.row, "column": c.column, "ours": c.ours, "sd": c.sd,
-                 "n_seeds": c.n, "paper": c.paper}
-                for c in self.cells
-            ]
-        )  # fmt: skip
-
-
-def markdown_table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column is left-aligned, all others right-aligned."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    lines = [head, rule, *body]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"row": c.row, "column": c.column, "ours": c.ours, "sd": c.sd,
+             "n_seeds": c.n, "paper": c.paper}
+            for c in self.rows
+        ]  # fmt: skip
 
 
 def percent(values: Any) -> Any:

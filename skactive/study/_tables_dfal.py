@@ -62,9 +62,9 @@ def _table_1(studies: list[Study], out: Path) -> Table:
                 at = DFAL_BUDGETS.index(budget) if budget in DFAL_BUDGETS else None
                 said = None if theirs is None or at is None else theirs[at]
                 values = percent(mine[mine.oracle == budget].accuracy)
-                table.cells.append(Cell.of(strategy, f"{study.title}, {budget}", values, said))
+                table.rows.append(Cell.of(strategy, f"{study.title}, {budget}", values, said))
         full = study.full("standard")
-        table.cells.append(
+        table.rows.append(
             Cell.of("all data", f"{study.title}, {budgets[-1]}", percent(full.accuracy),
                     DFAL_FULL.get(study.column))
         )  # fmt: skip
@@ -104,8 +104,8 @@ def _table_2(studies: list[Study], out: Path) -> Table:
                 value = reached[column].iloc[0] if len(reached) else float("nan")
                 n = int(len(reached) > 0)
                 title = f"{study.title}: {name}"
-                table.cells.append(Cell(strategy, title, value, n=n, paper=said, digits=0))
-    if table.cells:
+                table.rows.append(Cell(strategy, title, value, n=n, paper=said, digits=0))
+    if table.rows:
         table.notes.append("–: not reached within the budget.")
     return table
 
@@ -120,8 +120,8 @@ def _table_3(studies: list[Study], out: Path) -> Table:
             rows = study.at(1, "standard")
             for strategy, theirs in DFAL_TABLE_3.items():
                 values: Any = rows[rows.strategy == strategy].query_time
-                table.cells.append(Cell.of(strategy, "seconds", values, theirs))
-    if not table.cells:
+                table.rows.append(Cell.of(strategy, "seconds", values, theirs))
+    if not table.rows:
         table.notes.append(f"Not run. `python -m skactive study {_RUNTIME} --out {out}`")
     return table
 
@@ -140,5 +140,5 @@ def _table_4(studies: list[Study]) -> Table:
                 mine = rows[rows.strategy == strategy]
                 values = percent(mine.get(f"transfer_{network}", []))
                 row = f"{study.name}: {study.settings['network']} → {network}"
-                table.cells.append(Cell.of(row, strategy, values, paper.get(strategy)))
+                table.rows.append(Cell.of(row, strategy, values, paper.get(strategy)))
     return table

@@ -52,11 +52,11 @@ def _table_1(studies: list[Study], out: Path, attack: str | None) -> Table:
 def _maximum(table: Table) -> None:
     """The paper's last row: the best of each column."""
     for column in table.columns():
-        cells = [cell for cell in table.cells if cell.column == column]
+        cells = [cell for cell in table.rows if cell.column == column]
         papers = [cell.paper for cell in cells if isinstance(cell.paper, float)]
         best = max(cells, key=lambda cell: -1.0 if cell.n == 0 else cell.ours)
         paper = max(papers) if papers else None
-        table.cells.append(Cell("Maximum", column, best.ours, n=best.n, paper=paper))
+        table.rows.append(Cell("Maximum", column, best.ours, n=best.n, paper=paper))
 
 
 def _table_5(studies: list[Study], out: Path, attack: str | None) -> Table:
@@ -89,10 +89,10 @@ def _pair(
     for strategy in _ordered(rows.strategy.unique()):
         mine = rows[rows.strategy == strategy]
         acc, rob = paper.get(strategy, (None, None))
-        table.cells.append(Cell.of(strategy, f"{title}: accuracy", percent(mine.accuracy), acc))
+        table.rows.append(Cell.of(strategy, f"{title}: accuracy", percent(mine.accuracy), acc))
         if found is not None:
             values = percent(mine[f"robust_{found}"])
-            table.cells.append(Cell.of(strategy, f"{title}: robustness ({under})", values, rob))
+            table.rows.append(Cell.of(strategy, f"{title}: robustness ({under})", values, rob))
 
 
 # What the paper's released code computes, and the default here.
@@ -176,17 +176,17 @@ def _table_3(studies: list[Study], out: Path) -> Table:
             ("Budget", "Initial", "New", "Stages"), counts, paper, strict=False
         ):
             said = None if theirs is None else f"{theirs:.0f}"
-            table.cells.append(Cell(name, title, value, n=1, paper=said, digits=0))
+            table.rows.append(Cell(name, title, value, n=1, paper=said, digits=0))
         first = study.queried().drop_duplicates("seed")
         first = study.queried()[study.queried().stage == 0].drop_duplicates("seed")
         full = study.full("robust")
         for kind, rows, offset in (("Initial", first, 4), ("Full", full, 8)):
             acc = Cell.of(f"{kind} accuracy", title, percent(rows.accuracy), paper[offset])
-            table.cells.append(acc)
+            table.rows.append(acc)
             for number, attack in enumerate(("pgd", "square", "autoattack"), start=1):
                 values = percent(rows.get(f"robust_{attack}", []))
                 name = f"{kind} robustness, {ATTACK_TITLES[attack]}"
-                table.cells.append(Cell.of(name, title, values, paper[offset + number]))
+                table.rows.append(Cell.of(name, title, values, paper[offset + number]))
         if full.empty:
             table.notes.append(
                 f"Missing for {title}: the model taught everything. `python -m skactive study "
@@ -247,10 +247,10 @@ def _retrained(table: Table, rows: pd.DataFrame, column: Any, attack: str | None
             title = f"{', '.join(column)}, {100 * budget:g} %: {names[metric]}"
             # Of the model taught everything: clean accuracy, and robustness under AutoAttack.
             said = None if full is None else full[8 if number == 0 else 11]
-            table.cells.append(Cell.of(BASELINE, title, percent(before[metric]), said))
+            table.rows.append(Cell.of(BASELINE, title, percent(before[metric]), said))
             part = rows[rows.budget == budget]
             for strategy in _ordered(part.strategy.unique()):
                 theirs = None if at < 0 or strategy not in paper else paper[strategy]
                 said = None if theirs is None else theirs[2 * number + at]
                 values = percent(part[part.strategy == strategy][metric])
-                table.cells.append(Cell.of(strategy, title, values, said))
+                table.rows.append(Cell.of(strategy, title, values, said))

@@ -41,3 +41,8 @@ def budget_to_count(budget: Any, n_available: int) -> int:
             f"{budget!r}."
         )
     return as_count(budget, n_available)
+
+
+def as_text(budget: float) -> str:
+    """``4 %`` for a share, ``20`` for a count."""
+    return f"{100 * budget:g} %" if budget < 1 else f"{budget:g}"

@@ -34,14 +34,17 @@ def optional_import(
       ...
     ImportError: Flying needs no_such_library: pip install "skactive[wings]".
     """
+    library = module.partition(".")[0]
     try:
+        importlib.import_module(library)  # a part of it may be there without it
         return importlib.import_module(module)
     except ImportError as missing:
-        library = module.partition(".")[0]
         wanted = library.replace("_", "-") if extra is None else f'"skactive[{extra}]"'
         raise error(f"{what} needs {library}: pip install {wanted}.") from missing
 
 
-def plotting(what: str) -> Any:
-    """``matplotlib.pyplot``, for `what`."""
-    return optional_import("matplotlib.pyplot", what=what, extra="plot")
+def axes_for(ax: Any, *, what: str, **subplots: Any) -> Any:
+    """`ax`, or the axes of a new figure for `what`."""
+    if ax is not None:
+        return ax
+    return optional_import("matplotlib.pyplot", what=what, extra="plot").subplots(**subplots)[1]
