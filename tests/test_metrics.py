@@ -198,8 +198,8 @@ def test_an_evaluation_split_refuses_labels_that_cannot_be_right(affine):
     learner = ActiveLearner(LogisticRegression(), random_state=0).fit(X[:40], y[:40])
     with pytest.raises(ValueError, match=r"knows none of the labels \[7, 8\]"):
         EvaluationSplit(X[40:], y[40:] + 7, random_state=0).score(learner)
-    for missing in (None, np.nan):
-        with pytest.raises(ValueError, match="None or NaN for 1 of 360"):
+    for missing, name in ((None, "None"), (np.nan, "NaN")):
+        with pytest.raises(ValueError, match=f"{name} for 1 of 360"):
             EvaluationSplit(X[40:], np.where(np.arange(360) == 0, missing, y[40:]))
 
 

@@ -18,8 +18,7 @@ from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, numpy_generator
 from ..utils.validation import Interval
 from ._learner import ActiveLearner
-from ._training import seeded_clone
-from ._weights import as_is_params
+from ._training import TrainingData, seeded_clone
 
 
 class MemberEnsemble(ClassifierMixin, BaseEstimator):
@@ -80,7 +79,7 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         for number, estimator in enumerate(self.estimators):
             member = seeded_clone(estimator, derive_seed(seed, number))
             rows = self._bootstrap(X, y, derive_seed(seed, number))
-            params = {**fit_params, **as_is_params(estimator, as_is)}
+            params = {**fit_params, **TrainingData(X, y, None, as_is).fit_params(estimator)}
             taken = (X, y)
             if rows is not None:
                 taken = (take_rows(X, rows), y[rows])
@@ -212,7 +211,7 @@ class Committee(ActiveLearner):
     @classmethod
     def from_fitted(
         cls, estimator: Any, X: Any, y: Any, query_strategy: Any = "vote_entropy", **params: Any
-    ) -> Any:
+    ) -> Committee:
         """Make a committee of members that are trained already.
 
         Parameters
@@ -268,12 +267,11 @@ class Committee(ActiveLearner):
                 f"MemberEnsemble, got {type(estimator).__name__}. Around a single model use "
                 "ActiveLearner.from_fitted."
             )
-        make: Any = cls
-        committee = make([clone(member) for member in members], query_strategy, **params)
+        committee = cls([clone(member) for member in members], query_strategy, **params)
         _ = committee.estimator  # which names members that cannot be one
         for member in members:
             check_is_fitted(member)
-        return committee._begin_with(MemberEnsemble.of_fitted(members), X, y)
+        return committee._given(MemberEnsemble.of_fitted(members), X, y)
 
     @property
     def estimator(self) -> MemberEnsemble:

@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
-from skorch import NeuralNet
+from skorch.helper import SliceDataset
+from torch.utils.data import Dataset
 
-from ..utils.compat import is_search
 from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.items import is_dataset
-from ..utils.row_keys import rows_among
+from ..utils.labels import as_labels, unknown_labels
+from ..utils.row_keys import row_keys, rows_among
 from ..utils.stacking import bytes_as_numbers, copied, stack_rows
 from ..utils.weights import check_weights
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Samples to train on.
-
-    Attributes
-    ----------
-    X : container of shape (n_samples, ...)
-    y : ndarray of shape (n_samples,)
-    weights : ndarray of shape (n_samples,) or None
-    as_is : ndarray of bool of shape (n_samples,) or None
-        Samples that are adversarial examples already, not to be attacked again.
-    """
-
-    X: Any
-    y: NDArray
-    weights: NDArray | None = None
-    as_is: NDArray | None = None
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, rows: NDArray) -> TrainingData:
-        """Some of the samples, or some of them several times."""
-        weights = None if self.weights is None else self.weights[rows]
-        as_is = None if self.as_is is None else self.as_is[rows]
-        return TrainingData(take_rows(self.X, rows), self.y[rows], weights, as_is)
-
-    def below(self, X: Any, y: NDArray, *, pixels: bool, as_is: bool = False) -> TrainingData:
-        """Put others below these samples, counting 1; all of them `as_is` or none."""
-        above, below = bytes_as_numbers(self.X, X, pixels=pixels)
-        weights = self.weights
-        if weights is not None:
-            weights = np.concatenate([weights, np.ones(len(y))])
-        masks = self.as_is
-        if masks is not None or as_is:
-            masks = np.zeros(len(self), dtype=bool) if masks is None else masks
-            masks = np.concatenate([masks, np.full(len(y), as_is)])
-        rows, labels = _stacked(above, below), np.concatenate([self.y, y])
-        return TrainingData(rows, labels, weights, masks)
+from ._training import TrainingData
 
 
 @dataclass(frozen=True)
@@ -75,6 +36,8 @@ class LabeledSet:
         ``None`` counts all samples alike.
     X_twins, y_twins : as `X` and `y`, or None
         Adversarial twins, each under a bought label.
+    classes : ndarray of shape (n_classes,)
+        All labels that may occur.
     pixels : bool
         Whether the estimator reads bytes (uint8) as numbers in [0, 1].
     """
@@ -84,14 +47,26 @@ class LabeledSet:
     weights: NDArray | None = None
     X_twins: Any = None
     y_twins: NDArray | None = None
+    classes: NDArray = field(default_factory=lambda: np.empty(0), kw_only=True)
     pixels: bool = field(default=False, kw_only=True)
 
     @classmethod
-    def of(cls, X: Any, y: NDArray, weights: Any = None, *, pixels: bool) -> LabeledSet:
-        """A copy of samples, labels and weights that were just passed."""
+    def of(
+        cls, X: Any, y: Any, weights: Any = None, *, classes: Any = None, pixels: bool
+    ) -> LabeledSet:
+        """A copy of samples, labels and weights that were just passed.
+
+        Raises
+        ------
+        ValueError
+            If `y` is no label for each row, of the `classes` if there are any.
+        """
+        y = as_labels(X, y)
+        classes = np.unique(y if classes is None else np.asarray(classes))
+        _refuse_unknown(y, classes)
         checked = check_weights(weights, len(y))
         kept = None if checked is None else np.array(checked)
-        return cls(copied(X), np.array(y), kept, pixels=pixels)
+        return cls(copied(X), np.array(y), kept, classes=classes, pixels=pixels)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -102,28 +77,34 @@ class LabeledSet:
         return 0 if self.y_twins is None else len(self.y_twins)
 
     def joined(
-        self, X: Any, y: NDArray, weights: Any = None, twins: tuple | None = None
+        self, X: Any, y: Any, weights: Any = None, twins: Mapping[bytes, NDArray] | None = None
     ) -> LabeledSet:
         """Join new samples to this set; where only some have weights, the others count 1.
+
+        Those that have a twin, told by their key (`row_keys`), bring it along.
 
         Raises
         ------
         ValueError or TypeError
-            If the new samples are no rows of the same kind and range.
+            If the new samples are no rows of the same kind and range, or their labels unknown.
         """
+        y = as_labels(X, y)
+        _refuse_unknown(y, self.classes)
         new = check_weights(weights, len(y), "new sample")
         if not (self.weights is None and new is None):
             old = np.ones(len(self)) if self.weights is None else self.weights
             new = np.concatenate([old, np.ones(len(y)) if new is None else new])
         above, below = bytes_as_numbers(self.X, X, pixels=self.pixels)
         rows, labels = stack_rows(above, below), np.concatenate([self.y, y])
-        return replace(self, X=rows, y=labels, weights=new).with_twins(twins)
+        joined = replace(self, X=rows, y=labels, weights=new)
+        if not twins:
+            return joined
+        own = [(i, twins[key]) for i, key in enumerate(row_keys(X)) if key in twins]
+        found, moved = [i for i, _ in own], [twin for _, twin in own]
+        return joined.with_twins(np.stack(moved), y[found]) if own else joined
 
-    def with_twins(self, twins: tuple | None) -> LabeledSet:
-        """Join twins, ``(X, y)``, to this set."""
-        if twins is None:
-            return self
-        X, y = twins
+    def with_twins(self, X: Any, y: NDArray) -> LabeledSet:
+        """Join twins to this set."""
         if self.X_twins is not None:
             X, y = stack_rows(self.X_twins, X), np.concatenate([self.y_twins, y])
         return replace(self, X_twins=X, y_twins=y)
@@ -140,12 +121,12 @@ class LabeledSet:
             y_twins=self.y_twins[twins] if self.y_twins is not None and len(twins) else None,
         )
 
-    def training_data(self, pseudo: tuple | None = None) -> TrainingData:
+    def training_data(self, pseudo: tuple[Any, NDArray] | None = None) -> TrainingData:
         """Samples, twins, and for this once pseudo-labelled samples ``(X, y)``."""
-        data = TrainingData(self.X, self.y, self.weights)
+        data = TrainingData(self.X, self.y, self.weights, pixels=self.pixels)
         if self.X_twins is not None and self.y_twins is not None:
-            data = data.below(self.X_twins, self.y_twins, pixels=self.pixels, as_is=True)
-        return data if pseudo is None else data.below(*pseudo, pixels=self.pixels)
+            data = data.below(self.X_twins, self.y_twins, as_is=True)
+        return data if pseudo is None else replace(data.below(*pseudo), n_pseudo=len(pseudo[1]))
 
     def found_in(self, pool: Any) -> NDArray[np.bool_]:
         """Which rows of a pool are labelled: by content, or in a Dataset, by position.
@@ -160,10 +141,26 @@ class LabeledSet:
             return found if rows.indices is None else found[rows.indices]
         return rows_among(rows, self.X, pixels=self.pixels)
 
-    def check_pool(self, pool: Any) -> None:
-        """Raise a ValueError if bytes meet numbers in [0, 1] and nobody will convert them."""
+    def check_pool(self, pool: Any, name: str = "X_pool") -> None:
+        """Raise a ValueError if rows are no more of the kind that is labelled.
+
+        They have another shape, or bytes meet numbers in [0, 1] and nobody will convert them.
+        """
+        self._check_row_shape(pool, name)
         if not self.pixels and hasattr(pool, "dtype"):
             bytes_as_numbers(self.X, pool, pixels=False)
+
+    def _check_row_shape(self, X: Any, name: str) -> None:
+        if any(isinstance(rows, (Dataset, SliceDataset)) for rows in (X, self.X)):
+            return  # where they have a shape, it is their length alone
+        expected, got = getattr(self.X, "shape", None), getattr(X, "shape", None)
+        if expected is not None and got is not None and tuple(expected[1:]) != tuple(got[1:]):
+            last = len(got) == 4 and (got[3], *got[1:3]) == tuple(expected[1:])
+            raise ValueError(
+                f"{name} has rows of shape {tuple(got[1:])}, but the labelled samples have rows of "
+                f"shape {tuple(expected[1:])}. Pass samples of the same kind"
+                f"{': channels come first, X.transpose(0, 3, 1, 2)' if last else ''}."
+            )
 
     def left_of(self, pool: Rows | None) -> Rows | None:
         """The rows of a pool that are not labelled; None if there are none."""
@@ -173,18 +170,14 @@ class LabeledSet:
         return pool.subset(np.flatnonzero(left)) if left.any() else None
 
 
-def reads_pixels(estimator: Any) -> bool:
-    """Whether `estimator` reads bytes (uint8) as numbers in [0, 1]: nets, unless steps precede."""
-    if is_search(estimator):
-        return reads_pixels(estimator.estimator)
-    if isinstance(estimator, Pipeline):
-        steps = [step for _, step in estimator.steps]
-        plain = all(step is None or step == "passthrough" for step in steps[:-1])
-        return plain and reads_pixels(steps[-1])
-    members = getattr(estimator, "estimators", None)
-    if isinstance(members, list) and members and not isinstance(members[0], tuple):
-        return all(reads_pixels(member) for member in members)
-    return isinstance(estimator, NeuralNet)
+def _refuse_unknown(y: NDArray, classes: NDArray) -> None:
+    unknown = unknown_labels(y, classes)
+    if unknown:
+        raise ValueError(
+            f"y holds labels that were never seen in fit: {unknown}; known are "
+            f"{classes.tolist()}. Declare all labels with ActiveLearner(classes=…), or call fit "
+            "again with samples of every class."
+        )
 
 
 def _positions(labeled: Any, pool: Any) -> NDArray[np.intp]:
@@ -200,10 +193,3 @@ def _positions(labeled: Any, pool: Any) -> NDArray[np.intp]:
         whole = len(inner) == n_rows(labeled.dataset)
         return inner[np.asarray(labeled.indices)] if whole else np.empty(0, dtype=np.intp)
     return np.empty(0, dtype=np.intp)
-
-
-def _stacked(X: Any, more: Any) -> Any:
-    """`more` below `X`, named as `X` is: twins are arrays, whatever the samples they stem from."""
-    if hasattr(X, "iloc") and not hasattr(more, "iloc"):
-        more = type(X)(np.asarray(more), columns=X.columns)
-    return stack_rows(X, more)

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
-from ..strategies import resolve_strategy
+from ..exceptions import CapabilityError
+from ..strategies import QueryStrategy, resolve_strategy
 from ..strategies._base import candidate_positions
 from ..strategies._registry import check_cold_start
 from ..utils.indexing import n_rows, take_rows
 from ..utils.labels import aligned_proba
-from ..utils.random_state import derive_seed
+from ..utils.random_state import derive_seed, undrawn_on_error
 from ..utils.validation import HasMethods, check_params
-from ._checks import as_labels, check_row_shape, explained_single_class, refuse_unknown_labels
+from ._adversarial_examples import adversarial_examples
 from ._delegation import DelegatedPrediction
-from ._labeled_set import LabeledSet, reads_pixels
+from ._labeled_set import LabeledSet
 from ._pending import PendingExtras
-from ._pool import check_learns_from_pool, n_pseudo_labels, with_pool
-from ._retraining import RetrainingMixin
 from ._training import (
-    changed_params,
-    check_warm_startable,
-    continue_training,
+    TrainingData,
+    check_epochs,
+    check_learns_from_pool,
+    explained_single_class,
     final_step,
+    reads_pixels,
     seeded_clone,
-    trains_warm,
+    trained_for,
 )
-from ._weights import as_is_params, weight_params
+from ._warm_start import changed_params, check_warm_startable, continue_training, trains_warm
 
-_MODEL, _QUERY, _BOOTSTRAP = 0, 1, 2  # which stream of random numbers a seed is for
+MIXES = ("adversarial", "both", "clean")
+# Which stream of random numbers a seed is for.
+_MODEL, _QUERY, _SELECT, _BOOTSTRAP, _ATTACK = 0, 1, 1, 2, 3
 
 
-class ActiveLearner(
-    RetrainingMixin, DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
-):
+class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier that chooses what it is taught.
 
     ``fit`` on a few labelled samples, ``query`` a pool for the samples whose labels are worth
@@ -192,33 +196,10 @@ class ActiveLearner(
         CapabilityError
             If the estimator will lack what the strategy needs.
         """
-        check_params(self)
-        strategy = resolve_strategy(self.query_strategy)
-        strategy.check_estimator(self.estimator)
-        if self.warm_start:
-            check_warm_startable(self.estimator)
-        if self.use_pool:
-            check_learns_from_pool(self.estimator)
-        y = as_labels(self, X, y)
-        classes = np.unique(y) if self.classes is None else np.unique(self.classes)
-        refuse_unknown_labels(y, classes)
-        seed = derive_seed(self.random_state)
-        labeled = LabeledSet.of(X, y, sample_weight, pixels=reads_pixels(self.estimator))
-        params = {**weight_params(self.estimator, labeled.weights), **fit_params}
-        trained_params = self.estimator.get_params(deep=True)
-        started = time.perf_counter()
-        fitted = self._train_cold(X, y, classes, seed, params)
-        fit_time = time.perf_counter() - started
-        self._finish(
-            strategy,
-            labeled,
-            fitted,
-            fit_time,
-            history_=[],
-            classes_=classes,
-            seed_=seed,
-            _trained_params=trained_params,
-        )
+        self._checked().check_estimator(self.estimator)
+        with undrawn_on_error(self.random_state), self._round() as new:
+            new._begin(X, y, sample_weight, self.classes, reads_pixels(self.estimator))
+            new._learn(new.labeled_.training_data(), fit_params)
         return self
 
     def teach(
@@ -265,35 +246,18 @@ class ActiveLearner(
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, sample_weight, **fit_params)
-        check_params(self)
-        strategy = resolve_strategy(self.query_strategy)
-        if self.warm_start:
-            check_warm_startable(self.estimator)
-        y = as_labels(self, X, y)
-        refuse_unknown_labels(y, self.classes_)
-        labeled = self.labeled_.joined(X, y, sample_weight, self._pending.twins_of(X, y))
-        pseudo = self._pending.pseudo_labelled()
-        data = (labeled.since(self.labeled_) if only_new else labeled).training_data(pseudo)
-        if bootstrap:
-            data = data.take(self._bootstrap(len(data)))
-        warm = self._trains_warm(self.warm_start, data.y, only_new)
-        pool = None
-        if self.use_pool:
-            check_learns_from_pool(self.estimator)
-            pool = labeled.left_of(self._pending.known_pool())
-        data, pool_params = with_pool(self.estimator, pool, data, pixels=labeled.pixels)
-        weights = weight_params(self.estimator, data.weights)
-        made = as_is_params(self.estimator, data.as_is)
-        params = {**weights, **made, **pool_params, **fit_params}
-        trained_params = self.estimator.get_params(deep=True)
-        started = time.perf_counter()
-        fitted = self._train(data.X, data.y, warm, params)
-        fit_time = time.perf_counter() - started
-        n_pseudo = n_pseudo_labels(fitted, pool) + (0 if pseudo is None else len(pseudo[1]))
-        training = "warm" if warm else "cold"
-        self._finish(
-            strategy, labeled, fitted, fit_time, training, n_pseudo, _trained_params=trained_params
-        )
+        self._checked()
+        with self._round() as new:
+            new.labeled_ = self.labeled_.joined(X, y, sample_weight, self._pending.twins)
+            taught = new.labeled_.since(self.labeled_) if only_new else new.labeled_
+            data = taught.training_data(self._pending.pseudo_labelled())
+            if bootstrap:
+                data = data.take(self._bootstrap(len(data)))
+            warm = self._trains_warm(self.warm_start, data.y, only_new)
+            if self.use_pool:
+                left = new.labeled_.left_of(self._pending.known_pool())
+                data = data.with_pool(left, self.estimator)
+            new._learn(data, fit_params, warm)
         return self
 
     # -- asking -------------------------------------------------------------------------
@@ -355,7 +319,6 @@ class ActiveLearner(
         seed = self.seed_ if fitted else derive_seed(self.random_state)
         excluded = np.empty(0, dtype=np.intp)
         if fitted:
-            check_row_shape(X_pool, self.X_labeled_)
             self.labeled_.check_pool(X_pool)
             strategy.check_estimator(self.estimator_)
             if exclude_labeled and candidates is None:
@@ -377,9 +340,199 @@ class ActiveLearner(
             positions = candidate_positions(candidates, n_rows(X_pool))
             seconds = time.perf_counter() - started
             pending = self._pending.after(X_pool, found, positions, seconds)
-            self._swap(_pending=pending, excluded_=excluded)
+            with self._round() as new:
+                new._pending, new.excluded_ = pending, excluded
         rows = take_rows(X_pool, found.indices)
         return (found.indices, rows, found.scores) if return_scores else (found.indices, rows)
+
+    # -- retraining ---------------------------------------------------------------------
+
+    @classmethod
+    def from_fitted(
+        cls, estimator: Any, X: Any, y: Any, query_strategy: Any = "entropy", **params: Any
+    ) -> ActiveLearner:
+        """Make a learner around an estimator that is trained already.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            Used as it is; training happens in copies. For searches and later cold trainings a
+            clone of it is the learner's ``estimator``.
+        X : array-like of shape (n_samples, ...)
+            What it was trained on.
+        y : array-like of shape (n_samples,)
+            Labels of `X`.
+        query_strategy : str, QueryStrategy or callable, default="entropy"
+        **params
+            Other parameters of the learner.
+
+        Returns
+        -------
+        learner : ActiveLearner
+            Fitted; its ledger begins with `X`.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` and `y` do not fit together.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from skactive import ActiveLearner
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = LogisticRegression(max_iter=500).fit(X[::2], y[::2])
+        >>> learner = ActiveLearner.from_fitted(model, X[::2], y[::2], "margin")
+        >>> len(learner.select_tests(X[1::2], budget=0.1))
+        8
+        """
+        check_is_fitted(estimator)
+        return cls(clone(estimator), query_strategy, **params)._given(estimator, X, y)
+
+    def select_tests(self, X_test: Any, budget: float = 0.04) -> NDArray:
+        """Select test samples once, to be labelled and used for `retrain`.
+
+        Parameters
+        ----------
+        X_test : array-like of shape (n_test, ...)
+        budget : int or float, default=0.04
+            How many (int) or which share of them (float in (0, 1]).
+
+        Returns
+        -------
+        indices : ndarray of shape (n_selected,)
+            Positions in `X_test`.
+
+        Raises
+        ------
+        ValueError
+            If the budget is not positive or larger than the test set, or the rows of `X_test`
+            have another shape than those labelled.
+        NotFittedError
+            If nothing was learned yet.
+        """
+        check_is_fitted(self)
+        self.labeled_.check_pool(X_test, "X_test")
+        strategy = clone(resolve_strategy(self.query_strategy))
+        if strategy.random_state is None:
+            strategy.set_params(random_state=derive_seed(self.seed_, _SELECT))
+        return strategy.select_tests(self.estimator_, X_test, budget, X_labeled=self.X_labeled_)
+
+    def retrain(
+        self,
+        X: Any,
+        y: Any,
+        attack: Any = None,
+        *,
+        mix: str = "adversarial",
+        epochs: int | None = None,
+        warm_start: bool | str = "auto",
+        sample_weight: Any = None,
+        **fit_params: Any,
+    ) -> ActiveLearner:
+        """Train again on the labelled set and adversarial examples of selected samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_selected, ...)
+            Selected samples, ``X_test[learner.select_tests(X_test)]``.
+        y : array-like of shape (n_selected,)
+            Their labels, bought now.
+        attack : Attack, str or None, default=None
+            Makes the adversarial examples, against the present model (see
+            `skactive.attacks.resolve_attack`). ``None`` takes the attack the net trains with.
+        mix : {"adversarial", "both", "clean"}, default="adversarial"
+            What of the selected samples is added to the training data: their adversarial
+            examples (as the DRE paper does), those and the samples themselves, or the samples
+            alone, which needs no net. Adversarial examples are trained on as they were made: the
+            net's training attack, which moves all other samples, leaves them alone.
+        epochs : int or None, default=None
+            Epochs of this training; ``None`` is the net's ``max_epochs``.
+        warm_start : {"auto"} or bool, default="auto"
+            ``"auto"`` continues from the present weights where that learns from new data (nets,
+            estimators with ``partial_fit``, logistic regression, MLPs; see `ActiveLearner`) and
+            trains afresh on all labelled samples where it does not (forests, boosting, naive
+            Bayes, k-NN). ``True`` refuses the latter, ``False`` always trains afresh. The
+            ledger's ``training`` says which it was.
+        sample_weight : array-like of shape (n_selected,) or None, default=None
+            Weights of the selected samples themselves; adversarial examples count 1.
+        **fit_params
+            Passed to the estimator's ``fit`` or ``partial_fit``.
+
+        Returns
+        -------
+        self
+            The selected samples are part of the labelled set from now on, and their adversarial
+            examples of the twins: a later `teach` trains on both. ``history_`` counts them as
+            ``n_labels`` and ``adversarial``.
+
+        Raises
+        ------
+        TypeError
+            If ``warm_start=True`` is asked of an estimator that cannot continue on new data.
+        ValueError
+            If labels are missing or unknown, the rows have another shape than those labelled, or
+            a parameter is out of range. The learner is unchanged then.
+        CapabilityError
+            If adversarial examples are asked of an estimator that has no gradients.
+        NotFittedError
+            If nothing was learned yet.
+
+        References
+        ----------
+        Guo et al., "Robust Active Learning", section 8 (arXiv 2112.02542).
+
+        Examples
+        --------
+        >>> from skactive import ActiveLearner, AdversarialNetClassifier
+        >>> from skactive.attacks import PGD
+        >>> from skactive.datasets import load_digits
+        >>> from skactive.networks import LeNet5
+        >>> data = load_digits()
+        >>> net = AdversarialNetClassifier(LeNet5, attack=PGD(eps=0.1, steps=3), max_epochs=3)
+        >>> learner = ActiveLearner(net, "dre", random_state=0)
+        >>> learner = learner.fit(data.X_train[:200], data.y_train[:200])
+        >>> idx = learner.select_tests(data.X_test, budget=0.1)
+        >>> learner = learner.retrain(data.X_test[idx], data.y_test[idx], epochs=2)
+        >>> row = learner.history_[-1]
+        >>> row["n_labels"] - 200 == len(idx) == row["adversarial"]
+        True
+        """
+        check_is_fitted(self)
+        check_params(self)
+        self._check_retraining(mix, epochs, warm_start)
+        with self._round() as new:
+            new.labeled_ = trained_on = self.labeled_.joined(X, y, sample_weight)
+            if mix != "clean":
+                labels = trained_on.y[len(self.labeled_) :]
+                made = self._adversarial_examples(X, labels, attack)
+                new.labeled_ = trained_on = trained_on.with_twins(made, labels)
+            if mix == "adversarial":
+                trained_on = self.labeled_.with_twins(made, labels)
+            data = trained_on.training_data()
+            new._learn(data, fit_params, self._trains_warm(warm_start, data.y), epochs)
+        return self
+
+    def _check_retraining(self, mix: str, epochs: int | None, warm_start: bool | str) -> None:
+        if mix not in MIXES:
+            raise ValueError(f"mix must be one of {list(MIXES)}, got {mix!r}.")
+        if not (isinstance(warm_start, (bool, np.bool_)) or warm_start == "auto"):
+            raise ValueError(f"warm_start must be 'auto', True or False, got {warm_start!r}.")
+        if warm_start != "auto" and warm_start:
+            check_warm_startable(self.estimator)
+        check_epochs(self.estimator_, epochs)
+
+    def _adversarial_examples(self, X: Any, y: Any, attack: Any) -> NDArray:
+        seed = derive_seed(self.seed_, _ATTACK, len(self.history_))
+        try:
+            return adversarial_examples(self.estimator_, X, y, attack, random_state=seed)
+        except CapabilityError as error:
+            raise CapabilityError(
+                f"{error} Or pass mix='clean', which trains on the selected samples themselves."
+            ) from error
 
     # -- predicting: see DelegatedPrediction ----------------------------------------------
 
@@ -398,52 +551,89 @@ class ActiveLearner(
 
     # -- inside -------------------------------------------------------------------------
 
-    def _train_cold(
-        self,
-        X: Any,
-        y: NDArray,
-        classes: NDArray,
-        seed: int,
-        fit_params: dict[str, Any],
-        overrides: dict[str, Any] | None = None,
-    ) -> Any:
-        model_seed = None if self.random_state is None else derive_seed(seed, _MODEL)
-        fresh = seeded_clone(self.estimator, model_seed)
-        final = final_step(fresh)
-        if self.classes is not None and final.get_params(deep=False).get("classes", ()) is None:
-            final.set_params(classes=classes)
-        fresh.set_params(**(overrides or {}))
-        with explained_single_class(y):
-            fresh.fit(X, y, **fit_params)
-        return fresh
+    def _checked(self) -> QueryStrategy:
+        """Check the parameters; the strategy they name."""
+        check_params(self)
+        if self.warm_start:
+            check_warm_startable(self.estimator)
+        if self.use_pool:
+            check_learns_from_pool(self.estimator)
+        return resolve_strategy(self.query_strategy)
+
+    @contextlib.contextmanager
+    def _round(self) -> Iterator[ActiveLearner]:
+        """A draft of this learner; all that is changed in it comes in force at the end, at once.
+
+        Whatever fails or interrupts, the round is done as a whole or not at all.
+        """
+        draft, before = object.__new__(type(self)), dict(vars(self))
+        draft.__dict__.update(before)
+        yield draft
+        new = {k: v for k, v in vars(draft).items() if k not in before or before[k] is not v}
+        self.__dict__ = {**vars(self), **new}
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any, classes: Any, pixels: bool) -> None:
+        """Forget everything but a first labelled set."""
+        self.labeled_ = LabeledSet.of(X, y, sample_weight, classes=classes, pixels=pixels)
+        self.seed_ = derive_seed(self.random_state)
+        self.history_, self._pending = [], PendingExtras()
+
+    def _given(self, estimator: Any, X: Any, y: Any) -> ActiveLearner:
+        """Begin with an estimator that is trained already."""
+        self._checked().check_estimator(estimator)
+        classes = np.asarray(estimator.classes_)
+        if self.classes is not None:
+            classes = np.union1d(classes, self.classes)
+        with self._round() as new:
+            new._begin(X, y, None, classes, reads_pixels(estimator))
+            new._trained_params = self.estimator.get_params(deep=True)
+            new._enter(estimator, "given")
+        return self
 
     def _trains_warm(self, warm_start: bool | str, y: NDArray, only_new: bool = False) -> bool:
-        params = self.estimator.get_params(deep=True)
-        changed = changed_params(self._trained_params, params)
+        changed = self._changed_params()
         return trains_warm(warm_start, self.estimator, self.estimator_, changed, y, only_new)
 
-    def _train(
-        self,
-        X: Any,
-        y: NDArray,
-        warm: bool,
-        fit_params: dict[str, Any],
-        overrides: dict[str, Any] | None = None,
-    ) -> Any:
-        if warm:
-            return self._train_warm(X, y, fit_params, overrides)
-        return self._train_cold(X, y, self.classes_, self.seed_, fit_params, overrides)
+    def _changed_params(self) -> dict[str, Any]:
+        """Parameters of the estimator that were changed since it was trained."""
+        return changed_params(self._trained_params, self.estimator.get_params(deep=True))
 
-    def _train_warm(
+    def _learn(
         self,
-        X: Any,
-        y: NDArray,
+        data: TrainingData,
         fit_params: dict[str, Any],
-        overrides: dict[str, Any] | None = None,
-    ) -> Any:
+        warm: bool = False,
+        epochs: int | None = None,
+    ) -> None:
+        """Train, go on training if `warm`, and write the round into the ledger."""
+        fit_params = {**data.fit_params(self.estimator), **fit_params}
         params = self.estimator.get_params(deep=True)
-        changed = {**changed_params(self._trained_params, params), **(overrides or {})}
-        return continue_training(self.estimator_, X, y, self.classes_, changed, fit_params)
+        started = time.perf_counter()
+        model = self._continued() if warm else self._fresh()
+        with trained_for(model, epochs):
+            if warm:
+                continue_training(model, data, self.classes_, fit_params)
+            else:
+                with explained_single_class(data.y):
+                    model.fit(data.X, data.y, **fit_params)
+        self._trained_params = params
+        seconds = time.perf_counter() - started
+        self._enter(model, "warm" if warm else "cold", seconds, data.n_pseudo_labels(model))
+
+    def _fresh(self) -> Any:
+        """An estimator to be trained from the beginning."""
+        seed = None if self.random_state is None else derive_seed(self.seed_, _MODEL)
+        fresh = seeded_clone(self.estimator, seed)
+        final = final_step(fresh)
+        if self.classes is not None and final.get_params(deep=False).get("classes", ()) is None:
+            final.set_params(classes=self.classes_)
+        return fresh
+
+    def _continued(self) -> Any:
+        """A copy of the estimator as it is trained; the original stays as it is."""
+        copied = copy.deepcopy(self.estimator_)
+        changed = self._changed_params()
+        return copied.set_params(**changed) if changed else copied
 
     def _bootstrap(self, n: int) -> NDArray:
         seed = derive_seed(self.seed_, _BOOTSTRAP, len(self.history_))
@@ -462,51 +652,33 @@ class ActiveLearner(
             )
         return excluded, ~labeled if len(excluded) else None
 
-    def _finish(
-        self,
-        strategy: Any,
-        labeled: LabeledSet,
-        fitted: Any,
-        fit_time: float,
-        training: str = "cold",
-        n_pseudo: int = 0,
-        **state: Any,
-    ) -> None:
-        """Write a round into the ledger and put all that it changes in force, at once.
-
-        What is printed comes before: whatever fails or interrupts, the round is done as a whole
-        or not at all, and nobody has to teach twice because of a closed terminal.
-        """
-        history = state.pop("history_", None)
-        pending = PendingExtras() if history is not None else self._pending
-        history = self.history_ if history is None else history
+    def _enter(self, fitted: Any, training: str, fit_time: float = 0.0, n_pseudo: int = 0) -> None:
+        """Write a round into the ledger."""
+        self.estimator_ = fitted
         row = {
-            "round": len(history),
-            "n_taught": len(labeled) - (history[-1]["n_labels"] if history else 0),
-            "n_labels": len(labeled),
+            "round": len(self.history_),
+            "n_taught": len(self.labeled_)
+            - (self.history_[-1]["n_labels"] if self.history_ else 0),
+            "n_labels": len(self.labeled_),
             "pseudo": n_pseudo,
-            "adversarial": labeled.n_twins,
+            "adversarial": self.labeled_.n_twins,
             "validation": int(getattr(final_step(fitted), "n_validation_labels_", 0)),
-            "query_strategy": type(strategy).__name__,
+            "query_strategy": type(resolve_strategy(self.query_strategy)).__name__,
             "training": training,
-            "query_time": pending.query_time,
+            "query_time": self._pending.query_time,
             "fit_time": fit_time,
         }
-        if self.verbose:
+        self.history_ = [*self.history_, row]
+        self._pending = self._pending.taught()
+        if self.verbose:  # before the round is in force: it is not done twice for a lost terminal
             _say(row)
-        self._swap(
-            estimator_=fitted,
-            labeled_=labeled,
-            history_=[*history, row],
-            _pending=pending.taught(),
-            **state,
-        )
-
-    def _swap(self, **state: Any) -> None:
-        """Replace attributes all at once: no exception can come between two of them."""
-        self.__dict__ = {**vars(self), **state}
 
     # -- the labelled set -----------------------------------------------------------------
+
+    @property
+    def classes_(self) -> NDArray:
+        """Labels, the columns of `predict_proba`."""
+        return self.labeled_.classes
 
     @property
     def X_labeled_(self) -> Any:

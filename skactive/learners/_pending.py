@@ -48,16 +48,6 @@ class PendingExtras:
         """What is left of them after a round: the pool."""
         return PendingExtras(pool=self.pool, pool_lost=self.pool_lost)
 
-    def twins_of(self, X: Any, y: NDArray) -> tuple[NDArray, NDArray] | None:
-        """Twins of the rows of `X` that have one, with the labels of those rows."""
-        if not self.twins:
-            return None
-        keys = list(row_keys(X))
-        known = [i for i, key in enumerate(keys) if key in self.twins]
-        if not known:
-            return None
-        return np.stack([self.twins[keys[i]] for i in known]), y[known]
-
     def pseudo_labelled(self) -> tuple[Any, NDArray] | None:
         """Rows of the pool taught under the model's own labels this round."""
         if self.pseudo is None or n_rows(self.pseudo[1]) == 0:

@@ -16,9 +16,9 @@ from sklearn.utils import get_tags
 from ..strategies import RandomSampling, resolve_strategy
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import n_rows, take_rows
+from ..utils.labels import as_labels
 from ..utils.random_state import derive_seed
 from ..utils.validation import HasMethods, check_params
-from ._checks import as_labels
 from ._delegation import DelegatedPrediction
 from ._learner import ActiveLearner
 from ._stopping import StoppingCriterion, resolve_stopping
@@ -154,7 +154,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         """Run, yielding the learner after each round."""
         check_params(self)
         resolve_strategy(self.query_strategy).check_estimator(self.estimator)
-        y = as_labels(self, X, y)
+        y = as_labels(X, y)
         n_initial, n_per_query, budget = self._counts(len(y))
         seed = derive_seed(self.random_state)
         unlabeled = np.ones(len(y), dtype=bool)

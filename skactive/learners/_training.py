@@ -1,18 +1,164 @@
-"""Train an estimator cold or warm, and see through Pipelines while doing so."""
+"""What an estimator is trained on, and what of it is trained: seen through Pipelines."""
 
 from __future__ import annotations
 
-import copy
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import cycle
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+from skorch import NeuralNet
 
+from ..utils.compat import is_search
+from ..utils.indexing import Rows, take_rows
+from ..utils.labels import UNLABELED, unlabelled
 from ..utils.random_state import derive_seed
+from ..utils.stacking import bytes_as_numbers, stack_rows
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Samples to train on.
+
+    Attributes
+    ----------
+    X : container of shape (n_samples, ...)
+    y : ndarray of shape (n_samples,)
+    weights : ndarray of shape (n_samples,) or None
+    as_is : ndarray of bool of shape (n_samples,) or None
+        Samples that are adversarial examples already, not to be attacked again.
+    pool : Rows or None
+        Samples without a label.
+    n_pseudo : int
+        How many of the samples have a label of the model's own making.
+    pixels : bool
+        Whether the estimator reads bytes (uint8) as numbers in [0, 1].
+    """
+
+    X: Any
+    y: NDArray
+    weights: NDArray | None = None
+    as_is: NDArray | None = None
+    pool: Rows | None = None
+    n_pseudo: int = 0
+    pixels: bool = field(default=False, kw_only=True)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: NDArray) -> TrainingData:
+        """Some of the samples, or some of them several times."""
+        weights = None if self.weights is None else self.weights[rows]
+        as_is = None if self.as_is is None else self.as_is[rows]
+        return replace(
+            self, X=take_rows(self.X, rows), y=self.y[rows], weights=weights, as_is=as_is
+        )
+
+    def below(self, X: Any, y: NDArray, *, as_is: bool = False) -> TrainingData:
+        """Put others below these samples, counting 1; all of them `as_is` or none."""
+        above, below = bytes_as_numbers(self.X, X, pixels=self.pixels)
+        weights = self.weights
+        if weights is not None:
+            weights = np.concatenate([weights, np.ones(len(y))])
+        masks = self.as_is
+        if masks is not None or as_is:
+            masks = np.zeros(len(self), dtype=bool) if masks is None else masks
+            masks = np.concatenate([masks, np.full(len(y), as_is)])
+        if hasattr(above, "iloc") and not hasattr(below, "iloc"):
+            # Twins are arrays, whatever the samples they stem from.
+            below = type(above)(np.asarray(below), columns=above.columns)
+        labels = np.concatenate([self.y, y])
+        return replace(self, X=stack_rows(above, below), y=labels, weights=weights, as_is=masks)
+
+    def with_pool(self, pool: Rows | None, estimator: Any) -> TrainingData:
+        """These and the samples of a pool, in the form that `estimator` takes them in.
+
+        For a net they are kept apart, nothing copied. Inside a Pipeline, whose earlier steps must
+        see the pool too, and for scikit-learn's estimators it is stacked below with ``y == -1``.
+        """
+        own = replace(self, pool=pool)
+        if pool is None or _takes_pool(estimator):
+            return own
+        if unlabelled(self.y).any():
+            raise ValueError(
+                "use_pool=True marks samples of the pool with the label -1 here, but -1 is a "
+                "class. Encode the labels, or use an AdversarialNetClassifier outside of a "
+                "Pipeline."
+            )
+        # scikit-learn's convention for strings: an array of objects, with the number -1 in it.
+        y = self.y if self.y.dtype.kind in "iuf" else self.y.astype(object)
+        return replace(own, y=y).below(pool.materialise(), np.full(len(pool), UNLABELED))
+
+    def fit_params(self, estimator: Any) -> dict[str, Any]:
+        """Weights, samples not to be attacked and the pool, as parameters of its ``fit``.
+
+        With scikit-learn's metadata routing switched on, a Pipeline decides by the requests of
+        its steps who gets them; otherwise its last step does.
+
+        Raises
+        ------
+        TypeError
+            If there are weights, and the estimator takes none.
+        """
+        final = final_step(estimator)
+        params: dict[str, Any] = {}
+        if self.weights is not None:
+            if not has_fit_parameter(final, "sample_weight"):
+                raise TypeError(
+                    f"sample_weight was passed, but {type(final).__name__}.fit does not take it. "
+                    "Leave it out, or use a classifier that does."
+                )
+            params["sample_weight"] = self.weights
+        if self.as_is is not None and has_fit_parameter(final, "as_is"):
+            params["as_is"] = self.as_is
+        if final is not estimator and not get_config()["enable_metadata_routing"]:
+            params = {f"{estimator.steps[-1][0]}__{name}": of for name, of in params.items()}
+        if self.pool is not None and _takes_pool(estimator):
+            params["X_unlabeled"] = self.pool
+        return params
+
+    def n_pseudo_labels(self, fitted: Any) -> int:
+        """How many samples an estimator was taught under a label of the model's own making."""
+        if self.pool is None:
+            return self.n_pseudo
+        return self.n_pseudo + int(getattr(final_step(fitted), "n_pseudo_labels_", len(self.pool)))
+
+
+def _takes_pool(estimator: Any) -> bool:
+    return not isinstance(estimator, Pipeline) and has_fit_parameter(estimator, "X_unlabeled")
+
+
+def check_learns_from_pool(estimator: Any) -> None:
+    """Raise unless `estimator` learns from unlabelled samples.
+
+    Raises
+    ------
+    TypeError
+        If it has no way to.
+    ValueError
+        If it has one that is switched off.
+    """
+    final = final_step(estimator)
+    if has_fit_parameter(final, "X_unlabeled"):
+        if final.get_params(deep=False).get("unlabeled", "") is None:
+            raise ValueError(
+                f"use_pool=True hands the pool on, but this {type(final).__name__} has "
+                "unlabeled=None and would not learn from it. Set unlabeled='rst' in it."
+            )
+    elif not type(final).__module__.startswith("sklearn.semi_supervised"):
+        raise TypeError(
+            f"use_pool=True hands the pool on, but {type(final).__name__} does not learn from "
+            "unlabelled samples. Use AdversarialNetClassifier(unlabeled=…) or one of "
+            "sklearn.semi_supervised, or use_pool=False."
+        )
 
 
 def final_step(estimator: Any) -> Any:
@@ -35,150 +181,70 @@ def seeded_clone(estimator: Any, seed: int | None) -> Any:
     return fresh
 
 
-# Their ``warm_start`` goes on from the coefficients there are, on whatever data it is given. That
-# of a forest, of boosting, or of an estimator nobody knows may only add members to the old ones.
-_GOES_ON = (LogisticRegression, MLPClassifier)
-# What an MLP stops by, and the worst it can be: kept from the old data, it would end a training on
-# harder ones at once, or put the old weights back.
-_BEST = {"best_loss_": np.inf, "best_validation_score_": -np.inf}
+def reads_pixels(estimator: Any) -> bool:
+    """Whether `estimator` reads bytes (uint8) as numbers in [0, 1]: nets, unless steps precede."""
+    if is_search(estimator):
+        return reads_pixels(estimator.estimator)
+    if isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps]
+        plain = all(step is None or step == "passthrough" for step in steps[:-1])
+        return plain and reads_pixels(steps[-1])
+    members = _members(estimator)
+    if members:
+        return all(reads_pixels(member) for member in members)
+    return isinstance(estimator, NeuralNet)
 
 
-def check_warm_startable(estimator: Any) -> None:
-    """Raise unless training `estimator` can be continued on other data."""
-    final = final_step(estimator)
-    if not _goes_on(final):
-        why = "it has neither partial_fit nor a warm_start parameter"
-        if "warm_start" in final.get_params(deep=False):
-            why = "its warm_start would add to what it learned of the old data, not learn new data"
-        raise TypeError(
-            f"warm_start=True continues the training of {type(final).__name__}, but {why}. Use "
-            "warm_start=False, which trains it afresh on all labelled samples."
-        )
+def _members(estimator: Any) -> list:
+    """Estimators of a committee, and once it is fitted, its trained members."""
+    members = getattr(estimator, "estimators", None)
+    if not isinstance(members, list) or not members or isinstance(members[0], tuple):
+        return []
+    return [*members, *getattr(estimator, "members_", [])]
 
 
-def trains_warm(
-    warm_start: bool | str,
-    estimator: Any,
-    fitted: Any,
-    changed: dict[str, Any],
-    y: NDArray,
-    only_new: bool = False,
-) -> bool:
-    """Whether the next training, on labels `y`, goes on from `fitted` or begins afresh.
-
-    ``"auto"`` goes on wherever that means to learn from the data that are given. Whatever was
-    asked, training begins afresh where there is nothing to go on from: with another estimator,
-    with changed steps before it, with labels it has no outputs for, and for naive Bayes, which
-    counts rows and, unless they are `only_new`, would count the old ones twice.
-    """
-    final = final_step(estimator)
-    asked = bool(warm_start) and (warm_start != "auto" or _goes_on(final))
-    if only_new:
-        asked = asked or hasattr(final, "partial_fit")
-    elif _counts_rows(final):
-        return False
-    return asked and not _begins_anew(estimator, fitted, changed) and _has_outputs_for(fitted, y)
+def check_epochs(estimator: Any, epochs: int | None) -> None:
+    """Raise unless `epochs` is a number that all nets in `estimator` can train for, or None."""
+    if epochs is None:
+        return
+    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 1:
+        raise ValueError(f"epochs must be a positive integer or None, got {epochs!r}.")
+    for final in _trained(estimator):
+        if "max_epochs" not in final.get_params(deep=False):
+            raise ValueError(
+                f"epochs was passed, but {type(final).__name__} has no max_epochs. Leave it out."
+            )
 
 
-def _goes_on(final: Any) -> bool:
-    return hasattr(final, "partial_fit") or isinstance(final, _GOES_ON)
+@contextlib.contextmanager
+def trained_for(estimator: Any, epochs: int | None) -> Iterator[None]:
+    """Have the nets in `estimator` train for so many epochs inside the block; None: their own."""
+    if epochs is None:
+        yield
+        return
+    usual = [net.max_epochs for net in _trained(estimator)]
+    for net in _trained(estimator):
+        net.set_params(max_epochs=int(epochs))
+    yield
+    for net, own in zip(_trained(estimator), cycle(usual), strict=False):  # members came twice
+        net.set_params(max_epochs=own)
 
 
-def _has_outputs_for(fitted: Any, y: NDArray) -> bool:
-    """Whether the labels are among those trained on; without partial_fit, whether all are there."""
-    final = final_step(fitted)
-    known = np.asarray(getattr(final, "classes_", y))
-    return bool(np.isin(y, known).all()) and (
-        hasattr(final, "partial_fit") or bool(np.isin(known, y).all())
-    )
+def _trained(estimator: Any) -> list:
+    """What is trained in the end: the net in a Pipeline, or those of all members."""
+    return [final_step(each) for each in _members(estimator) or [estimator]]
 
 
-def _counts_rows(final: Any) -> bool:
-    inner = getattr(final, "estimator", final)  # one of them a class
-    return any(kind.__module__ == "sklearn.naive_bayes" for kind in type(inner).__mro__)
-
-
-def _begins_anew(estimator: Any, fitted: Any, changed: dict[str, Any]) -> bool:
-    """Whether a step was replaced, or one before the last changed."""
-    if type(final_step(estimator)) is not type(final_step(fitted)):
-        return True
-    if not isinstance(estimator, Pipeline):
-        return False
-    last = estimator.steps[-1][0]
-    return any(not name.startswith(f"{last}__") for name in changed)
-
-
-def continue_training(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    classes: Any,
-    changed: dict[str, Any],
-    fit_params: dict[str, Any],
-) -> Any:
-    """A trained-on copy of `estimator`; the original stays as it is, whatever happens.
-
-    Nets keep their weights and the state of their optimiser. The earlier steps of a Pipeline stay
-    as they were fitted: the weights of the last step were made for what they give. Parameters in
-    `changed` are set first; ``step__name`` in `fit_params` goes to the last step, as in a
-    Pipeline, and to none before it.
-    """
-    trained = copy.deepcopy(estimator)
-    if changed:
-        trained.set_params(**changed)
-    final = final_step(trained)
-    if final is not trained:
-        for name, step in trained.steps[:-1]:
-            _, fit_params = _split_params(fit_params, name)
-            if step is not None and step != "passthrough":
-                X = step.transform(X)
-        own, fit_params = _split_params(fit_params, trained.steps[-1][0])
-        fit_params = {**fit_params, **own}
-    if isinstance(final, _GOES_ON) and len(np.unique(y)) == len(final.classes_):
-        _fit_on(final, X, y, fit_params)
-    else:
-        final.partial_fit(X, y, classes=classes, **fit_params)
-    return trained
-
-
-def _fit_on(final: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> None:
-    """Fit from the present coefficients; partial_fit would be a single pass over the data."""
-    asked = final.warm_start
-    for name, worst in _BEST.items():
-        if getattr(final, name, None) is not None:
-            setattr(final, name, worst)
-    final.set_params(warm_start=True).fit(X, y, **fit_params)
-    final.set_params(warm_start=asked)
-
-
-def _split_params(params: dict[str, Any], step: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters written ``step__name``, without the prefix; and all others."""
-    prefix = f"{step}__"
-    own = {name[len(prefix) :]: value for name, value in params.items() if name.startswith(prefix)}
-    return own, {name: value for name, value in params.items() if not name.startswith(prefix)}
-
-
-def changed_params(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Parameters of `after` that differ from `before`; nested ones only where their owner stays."""
-    changed = {
-        name: value
-        for name, value in after.items()
-        # skorch makes its default callbacks anew each time it is asked for them.
-        if "callbacks__" not in name and (name not in before or not _same(before[name], value))
-    }
-    return {
-        name: value
-        for name, value in changed.items()
-        if not any(name.startswith(f"{owner}__") for owner in changed)
-    }
-
-
-def _same(first: Any, second: Any) -> bool:
-    if first is second:
-        return True
-    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
-        return np.array_equal(first, second)
+@contextlib.contextmanager
+def explained_single_class(y: NDArray) -> Iterator[None]:
+    """Say, when an estimator refuses labels of one class alone, what a learner can do about it."""
     try:
-        return bool(first == second)
-    except (TypeError, ValueError):
-        return False
+        yield
+    except ValueError as error:
+        present = np.unique(y)
+        if len(present) != 1:
+            raise
+        raise ValueError(
+            f"{error} The labelled set holds a single class, {present.tolist()}: begin with "
+            "samples of at least two, which a larger or a stratified first set has."
+        ) from error

@@ -84,7 +84,7 @@ class EvaluationSplit:
                 f"X and y must have the same number of samples: X has {n_rows(X)}, y has shape "
                 f"{y.shape}."
             )
-        refuse_missing_labels(y.tolist())
+        refuse_missing_labels(y)
         if not 0 < share < 1:
             raise ValueError(f"share must be between 0 and 1, got {share}.")
         self._X, self._y = X, y

@@ -7,9 +7,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from .indexing import n_rows
 
 UNLABELED = -1  # scikit-learn's mark of a sample without a label
+
+
+def as_labels(X: Any, y: Any) -> NDArray:
+    """`y` as a 1-d array of class labels, one for each row of `X`; raise if it is none."""
+    if y is None:
+        raise ValueError(
+            "This estimator requires y to be passed, but the target y is None. Pass the labels."
+        )
+    y = column_or_1d(y, warn=True)
+    refuse_missing_labels(y)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    if n_rows(X) != len(y):
+        raise ValueError(
+            f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
+        )
+    return y
 
 
 def unknown_labels(y: NDArray, classes: NDArray) -> list:
@@ -28,8 +48,9 @@ def encode_labels(y: Any, classes: Any) -> NDArray[np.intp]:
         If `y` is not 1-d (a single column is, with scikit-learn's warning), or holds missing
         labels or any that are not among `classes`: they would count as mistakes of the model.
     """
-    labels = column_or_1d(y, warn=True).tolist()
-    refuse_missing_labels(labels)
+    y = column_or_1d(y, warn=True)
+    refuse_missing_labels(y)
+    labels = y.tolist()
     position = {label: column for column, label in enumerate(np.asarray(classes).tolist())}
     unknown = unknown_labels(np.array(labels, dtype=object), classes)
     if unknown:
@@ -41,18 +62,28 @@ def encode_labels(y: Any, classes: Any) -> NDArray[np.intp]:
     return np.array([position[label] for label in labels], dtype=np.intp)
 
 
-def refuse_missing_labels(labels: Any) -> None:
-    """Raise a `ValueError` if any label is None or NaN."""
-    missing = sum(map(_is_missing, labels))
+def refuse_missing_labels(y: NDArray) -> None:
+    """Raise a `ValueError` if samples have None, NaN or an empty text for a label."""
+    if y.dtype.kind in "iub":
+        return
+    missing = [(i, label) for i, label in enumerate(y.tolist()) if _is_missing(label)]
     if missing:
+        kinds = sorted({"NaN" if _is_nan(label) else repr(label) for _, label in missing})
+        at = ", ".join(str(i) for i, _ in missing[:5]) + (", …" if len(missing) > 5 else "")
         raise ValueError(
-            f"y holds None or NaN for {missing} of {len(labels)} samples: their labels are "
-            "missing. Leave these samples out."
+            f"y holds {' or '.join(kinds)} for {len(missing)} of {len(y)} samples (at {at}): are "
+            "they unlabelled? Have them labelled, or leave these samples out."
         )
 
 
 def _is_missing(label: Any) -> bool:
-    return label is None or type(label).__name__ == "NAType" or label != label
+    return _is_nan(label) or label is None or (isinstance(label, str) and not label)
+
+
+def _is_nan(label: Any) -> bool:
+    if type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float) and label != label
 
 
 def _named(labels: list) -> str:

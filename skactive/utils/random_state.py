@@ -54,6 +54,24 @@ def derive_seed(random_state: Any, *path: int) -> int:
     return int(entropy.generate_state(1)[0] % _MAX_SEED)
 
 
+@contextlib.contextmanager
+def undrawn_on_error(random_state: Any) -> Iterator[None]:
+    """Put a RandomState or Generator back to where it was if the block fails."""
+    before: Any = None
+    if isinstance(random_state, np.random.RandomState):
+        before = random_state.get_state()
+    elif isinstance(random_state, np.random.Generator):
+        before = random_state.bit_generator.state
+    try:
+        yield
+    except BaseException:
+        if isinstance(random_state, np.random.RandomState):
+            random_state.set_state(before)
+        elif isinstance(random_state, np.random.Generator):
+            random_state.bit_generator.state = before
+        raise
+
+
 def numpy_generator(random_state: Any, *path: int) -> np.random.Generator:
     """Return a numpy Generator of its own for `random_state` (see `derive_seed`)."""
     return np.random.default_rng(derive_seed(random_state, *path))
