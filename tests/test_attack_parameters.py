@@ -46,7 +46,7 @@ def test_a_step_wider_than_the_range_is_refused(make):
 @pytest.mark.parametrize("make", WITH_EPS[:2])
 @pytest.mark.parametrize("wrong", [True, np.nan, "0.1"])
 def test_steps_sizes_are_numbers(make, wrong):
-    with pytest.raises(ValueError, match="alpha must be a positive"):
+    with pytest.raises(ValueError, match="'alpha' parameter of .* must be a positive"):
         make(eps=0.1, alpha=wrong)(MODULE, X, Y)
     with pytest.raises(ValueError, match="eps"):
         make(eps=wrong)(MODULE, X, Y)
@@ -61,20 +61,22 @@ def test_an_l2_radius_is_measured_by_the_diagonal():
 @pytest.mark.parametrize("name", ["overshoot", "tol"])
 @pytest.mark.parametrize("wrong", ["0.02", True, np.nan])
 def test_deepfool_refuses_what_is_no_number(name, wrong):
-    with pytest.raises(ValueError, match=f"{name} must be a number"):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of DeepFool must be a number"):
         DeepFool(**{name: wrong})(MODULE, X)
 
 
 def test_settings_of_torchattacks_are_numbers_where_its_own_are():
-    with pytest.raises(ValueError, match="alpha must be a number"):
+    with pytest.raises(
+        ValueError, match="'alpha' parameter of FFGSM must be a number.*Write alpha=10/255, without"
+    ):
         TorchAttack("FFGSM", eps=0.1, alpha="10/255")(MODULE, X, Y)
-    with pytest.raises(ValueError, match="n_queries must be a number"):
+    with pytest.raises(ValueError, match="'n_queries' parameter of Square must be a number"):
         TorchAttack("Square", eps=0.1, n_queries="10")(MODULE, X, Y)
 
 
 @pytest.mark.parametrize("bounds", [("0", "1"), (0, np.nan), (0, None), "01"])
 def test_bounds_are_numbers(bounds):
-    with pytest.raises(ValueError, match="bounds must be a pair"):
+    with pytest.raises(ValueError, match="'bounds' parameter of PGD must be a pair"):
         PGD(bounds=bounds)(MODULE, X, Y)
 
 

@@ -374,17 +374,17 @@ def test_names_presets_and_classes_are_resolved():
 @pytest.mark.parametrize(
     ("attack", "change", "message"),
     [
-        (PGD(eps=0), {}, "eps must be a positive"),
-        (PGD(eps=0.1, norm="L1"), {}, "norm must be one of"),
-        (PGD(eps=0.1, bounds=(1, 0)), {}, "bounds must be a pair"),
-        (PGD(eps=0.1, alpha=-1), {}, "alpha must be"),
+        (PGD(eps=0), {}, "'eps' parameter of PGD must be a positive"),
+        (PGD(eps=0.1, norm="L1"), {}, "'norm' parameter of PGD must be a str among"),
+        (PGD(eps=0.1, bounds=(1, 0)), {}, "'bounds' parameter of PGD must be a pair"),
+        (PGD(eps=0.1, alpha=-1), {}, "'alpha' parameter of PGD must be"),
         (PGD(eps=0.1), {"X": torch.full((2, 5), 1.5)}, r"values in \[1.5, 1.5\].*\[0, 1\]"),
         (PGD(eps=0.1), {"X": torch.full((2, 5), torch.nan)}, "NaN"),
         (PGD(eps=0.1), {"X": torch.zeros(2, 5, dtype=torch.long)}, "floating point"),
         (PGD(eps=0.1), {"y": torch.zeros(3, dtype=torch.long)}, "one class index per sample"),
         (PGD(eps=0.1), {"y": torch.zeros(2)}, "one class index per sample"),
         (TorchAttack("PGDD"), {}, "torchattacks has no attack 'PGDD'"),
-        (AutoAttack(version="slow"), {}, "version must be"),
+        (AutoAttack(version="slow"), {}, "'version' parameter of AutoAttack must be"),
     ],
 )
 def test_bad_input_says_what_was_wrong(attack, change, message):

@@ -316,7 +316,7 @@ def test_names_are_read_leniently(tmp_path, name):
     [
         ("mnits", "Did you mean 'mnist'"),
         ("fashoin", "Did you mean 'fashion_mnist'"),
-        ("imagenet-22k-full", r"no data set .*Names: digits, mnist"),
+        ("imagenet-22k-full", r"no data set .*There are digits, mnist"),
     ],
 )
 def test_unknown_names_are_refused(name, message):

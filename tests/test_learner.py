@@ -444,7 +444,9 @@ def test_bad_teaching_says_what_was_wrong(data):
 
 def test_bad_parameters_are_refused_before_training(data):
     X, y = data
-    with pytest.raises(ValueError, match=r"'entropi' is not known. Did you mean 'entropy'"):
+    with pytest.raises(
+        ValueError, match=r"There is no query_strategy 'entropi'. Did you mean 'entropy'"
+    ):
         ActiveLearner(Fickle(), "entropi").fit(X, y)
     with pytest.raises(TypeError, match=r"Pass DRE\(\)"):
         ActiveLearner(Fickle(), DRE).fit(X, y)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import jensenshannon
 
 from ..kernels.uncertainty import CHARACTERISTICS
+from ..utils.names import no_such
 from ._rounding import as_floats, is_constant
 
 _CLASS = "class"
@@ -105,9 +106,9 @@ def _positions(picked: ArrayLike, n_pool: int) -> NDArray[np.intp]:
 
 def _known(name: str) -> Callable[[NDArray], NDArray]:
     if name not in CHARACTERISTICS:
+        said = no_such("characteristic", name, [*CHARACTERISTICS, _CLASS])
         raise ValueError(
-            f"There is no characteristic {name!r}; there are {', '.join(CHARACTERISTICS)} and "
-            f"{_CLASS}. Others can be passed as a mapping of names to functions of proba."
+            f"{said} Others can be passed as a mapping of names to functions of proba."
         )
     return CHARACTERISTICS[name]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ..passes.modules import untouched
 from ..passes.precision import in_float32
 from ..utils.random_state import torch_generator
+from ..utils.validation import StrOptions
 from ._base import Attack, Loss, check_batch
 from ._heads import logits_head
 from ._torchattacks import TorchAttack
@@ -80,6 +81,11 @@ class AutoAttack(Attack):
     >>> bool((X_adv - X).abs().max() <= 0.05 + 1e-6)
     True
     """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **Attack._parameter_constraints,
+        "version": [StrOptions({"standard", "fast"})],
+    }
 
     def __init__(
         self,
@@ -164,11 +170,6 @@ class AutoAttack(Attack):
             zero = left["clean"] & _without_gradient(head, X, y)
         self._check_result(X, attacked)
         return attacked, left, zero
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        if self.version not in ("standard", "fast"):
-            raise ValueError(f"version must be 'standard' or 'fast', got {self.version!r}.")
 
     def _perturb(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,9 +13,23 @@ from torch import Tensor, nn
 from ..passes.modules import untouched
 from ..passes.precision import at_least_float32, in_float32
 from ..utils.random_state import torch_generator
+from ..utils.validation import Number, StrOptions, check_constraints
 from ._heads import logits_head
 
 Loss = Callable[[Tensor], Tensor]
+_RADIUS = "a positive, finite radius in input units (8/255 for images in [0, 1])"
+STEP_SIZE = Number("a positive step size in input units", 0)
+
+
+class _Range(Number):
+    """A pair of numbers, the smaller one first."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        try:
+            low, high = val
+        except (TypeError, ValueError):
+            return False
+        return super().is_satisfied_by(low) and super().is_satisfied_by(high) and low < high
 
 
 class Attack(BaseEstimator):
@@ -43,7 +56,11 @@ class Attack(BaseEstimator):
     norm: str = "Linf"
     needs_gradients: bool = True
     single_step: bool = False
-    _norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "eps": [Number(_RADIUS, 0)],
+        "bounds": [_Range("a pair of numbers (low, high) with low < high")],
+        "norm": [StrOptions({"Linf", "L2"})],
+    }
 
     @in_float32(position=1)
     def __call__(
@@ -122,12 +139,13 @@ class Attack(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must implement _perturb.")
 
     def _check_params(self) -> None:
-        check_eps(self.eps)
-        check_range(self.bounds)
-        if self.norm not in self._norms:
-            raise ValueError(f"norm must be one of {list(self._norms)}, got {self.norm!r}.")
-        if self.norm == "Linf":  # the longest L2 distance depends on the number of inputs
-            check_width("eps", self.eps, self.bounds)
+        given = {name: getattr(self, name) for name in self._parameter_constraints}
+        check_constraints(self._parameter_constraints, given, type(self).__name__)
+        for name in ("eps", "alpha"):
+            size = given.get(name)
+            # The longest L2 distance depends on the number of inputs.
+            if size is not None and self.norm == "Linf":
+                check_width(name, size, self.bounds)
 
     def _check_result(self, X: Tensor, attacked: Tensor) -> None:
         low, high = self.bounds
@@ -148,21 +166,6 @@ class Attack(BaseEstimator):
             )
 
 
-def is_number(value: Any) -> bool:
-    """Whether `value` is a real number; True and False are none."""
-    return isinstance(value, (Real, np.number)) and not isinstance(value, (bool, np.bool_))
-
-
-def check_eps(eps: Any) -> None:
-    """Raise unless `eps` is a positive, finite radius."""
-    if not is_number(eps) or not 0 < float(eps) < float("inf"):
-        hint = f" Write eps={eps}, without quotes." if isinstance(eps, str) else ""
-        raise ValueError(
-            f"eps must be a positive, finite radius in input units (8/255 for images in "
-            f"[0, 1]), got {eps!r}.{hint}"
-        )
-
-
 def check_width(
     name: str, size: float, bounds: tuple[float, float], norm: str = "Linf", n_inputs: int = 1
 ) -> None:
@@ -177,14 +180,9 @@ def check_width(
         )
 
 
-def check_range(bounds: Any) -> None:
+def check_range(bounds: Any, caller: str = "the attack") -> None:
     """Raise unless `bounds` is a pair low < high."""
-    try:
-        low, high = (float(bound) if is_number(bound) else float("nan") for bound in bounds)
-    except (TypeError, ValueError):
-        low, high = 0.0, 0.0
-    if not low < high:
-        raise ValueError(f"bounds must be a pair (low, high) with low < high, got {bounds!r}.")
+    check_constraints(Attack._parameter_constraints, {"bounds": bounds}, caller)
 
 
 def check_bounds(X: Any, bounds: tuple[float, float], name: str = "X") -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from sklearn.base import BaseEstimator
@@ -11,10 +10,12 @@ from torch import Tensor, nn
 
 from ..passes.modules import untouched
 from ..passes.precision import at_least_float32, in_float32
-from ._base import check_bounds, check_range, is_number
+from ..utils.validation import COUNT, Number, check_params
+from ._base import Attack, check_bounds
 from ._heads import logits_head
 from ._race import Race
 
+_SHARE = Number("a number in [0, 1)", 0, 1, closed="left")
 _KAPPA = 2.0  # how much larger than any gradient seen so far an unseen class's may be
 
 
@@ -84,6 +85,16 @@ class DeepFool(BaseEstimator):
     0.2828
     """
 
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "steps": [COUNT],
+        "overshoot": [_SHARE],
+        "n_candidates": [COUNT, None],
+        "bounds": Attack._parameter_constraints["bounds"],
+        "tol": [_SHARE],
+        "exhaustive": ["boolean"],
+        "batch_size": [COUNT],
+    }
+
     def __init__(
         self,
         steps: int = 50,
@@ -126,7 +137,7 @@ class DeepFool(BaseEstimator):
             If a parameter is out of range, `X` is not finite or leaves ``bounds``, or the
             module returns NaN or a single class.
         """
-        self._check_params()
+        check_params(self)
         if not torch.is_tensor(X) or not X.is_floating_point():
             raise ValueError(f"X must be a floating point tensor, got {type(X).__name__}.")
         check_bounds(X, self.bounds)
@@ -134,19 +145,6 @@ class DeepFool(BaseEstimator):
         with torch.inference_mode(False), torch.enable_grad(), untouched(module) as net:
             X = X.clone() if X.is_inference() else X.detach()
             return self._run(logits_head(net, X) if len(X) else net, X, race)
-
-    def _check_params(self) -> None:
-        check_range(self.bounds)
-        for name, smallest in (("steps", 1), ("batch_size", 1), ("n_candidates", 1)):
-            value = getattr(self, name)
-            if value is None and name == "n_candidates":
-                continue
-            if not isinstance(value, Integral) or value < smallest:
-                raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}.")
-        for name in ("overshoot", "tol"):
-            value = getattr(self, name)
-            if not is_number(value) or not 0 <= float(value) < 1:
-                raise ValueError(f"{name} must be a number in [0, 1), got {value!r}.")
 
     def _run(self, module: nn.Module, X: Tensor, race: Race | None) -> DeepFoolResult:
         n, device = len(X), X.device

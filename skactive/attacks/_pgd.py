@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +10,8 @@ from torch.nn import functional as F
 
 from ..passes.modules import untouched
 from ..passes.precision import in_float32
-from ._base import Attack, Loss, check_width, is_number
+from ..utils.validation import COUNT
+from ._base import STEP_SIZE, Attack, Loss
 
 _TINY = 1e-10  # torchattacks' eps_for_division
 
@@ -58,6 +58,14 @@ class PGD(Attack):
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **Attack._parameter_constraints,
+        "alpha": [STEP_SIZE, None],
+        "steps": [COUNT],
+        "random_start": ["boolean"],
+        "stop_when_fooled": ["boolean"],
+    }
+
     def __init__(
         self,
         eps: float = 8 / 255,
@@ -82,12 +90,6 @@ class PGD(Attack):
     def single_step(self) -> bool:  # type: ignore[override]
         """Whether it takes one gradient step."""
         return self.steps == 1
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        if not isinstance(self.steps, Integral) or self.steps < 1:
-            raise ValueError(f"steps must be an integer >= 1, got {self.steps!r}.")
-        check_alpha(self.alpha, self.bounds, self.norm)
 
     def _perturb(
         self,
@@ -167,7 +169,11 @@ class FGSM(Attack):
     """
 
     single_step = True
-    _norms: ClassVar[tuple[str, ...]] = ("Linf",)
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **Attack._parameter_constraints,
+        "alpha": [STEP_SIZE, None],
+        "random_start": ["boolean"],
+    }
 
     def __init__(
         self,
@@ -182,10 +188,6 @@ class FGSM(Attack):
         self.random_start = random_start
         self.bounds = bounds
         self.random_state = random_state
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_alpha(self.alpha, self.bounds, self.norm)
 
     def _perturb(
         self,
@@ -209,16 +211,6 @@ class FGSM(Attack):
             start=start.clamp(*self.bounds),
             loss=loss,
         )
-
-
-def check_alpha(alpha: Any, bounds: tuple[float, float], norm: str) -> None:
-    """Raise unless the step size is None, or positive and within the range of the inputs."""
-    if alpha is None:
-        return
-    if not is_number(alpha) or not float(alpha) > 0:
-        raise ValueError(f"alpha must be a positive step size or None, got {alpha!r}.")
-    if norm == "Linf":
-        check_width("alpha", alpha, bounds)
 
 
 def random_point(X: Tensor, eps: float, norm: str, generator: torch.Generator) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import clone
 
+from ..utils.names import no_such
 from ._autoattack import AutoAttack
 from ._base import Attack
 from ._pgd import FGSM, PGD
@@ -89,9 +89,7 @@ def _lookup(attack: Any) -> Attack:
         known = {**_NAMES, **PRESETS}
         if attack in known:
             return known[attack]()
-        near = difflib.get_close_matches(attack, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"attack {attack!r} is not known.{hint} Names: {', '.join(known)}.")
+        raise ValueError(no_such("attack", attack, known))
     if isinstance(attack, Attack):
         return clone(attack)
     if inspect.isclass(attack) and not issubclass(attack, Attack):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..utils.validation import COUNT, Number
 from ._base import Attack, Loss
 from ._torchattacks import TorchAttack
 
@@ -61,7 +62,11 @@ class TabularSquare(Attack):
     """
 
     needs_gradients = False
-    _norms: ClassVar[tuple[str, ...]] = ("Linf",)
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **Attack._parameter_constraints,
+        "n_queries": [COUNT],
+        "p_init": [Number("a number in (0, 1]", 0, 1, closed="right")],
+    }
 
     def __init__(
         self,
@@ -76,13 +81,6 @@ class TabularSquare(Attack):
         self.p_init = p_init
         self.bounds = bounds
         self.random_state = random_state
-
-    def _check_params(self) -> None:
-        super()._check_params()
-        if not isinstance(self.n_queries, int) or self.n_queries < 1:
-            raise ValueError(f"n_queries must be an integer >= 1, got {self.n_queries!r}.")
-        if not 0 < self.p_init <= 1:
-            raise ValueError(f"p_init must be in (0, 1], got {self.p_init!r}.")
 
     def _perturb(
         self,

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..utils.names import did_you_mean
 from ..utils.random_state import seeded_elsewhere, seeded_torch
-from ._base import Attack, Loss, check_range, is_number
+from ..utils.validation import Number, check_constraints
+from ._base import Attack, Loss, check_range
 from ._heads import are_log_probabilities
 
 _OWN = ("attack", "bounds", "random_state")
@@ -145,7 +147,8 @@ class TorchAttack(Attack):
                 )
             names = [n for n, v in vars(torchattacks).items() if inspect.isclass(v)]
             raise ValueError(
-                f"torchattacks has no attack {self.attack!r}. It has {', '.join(sorted(names))}."
+                f"torchattacks has no attack {self.attack!r}.{did_you_mean(self.attack, names)} It "
+                f"has {', '.join(sorted(names))}."
             )
         return found
 
@@ -173,13 +176,12 @@ class TorchAttack(Attack):
         self._refuse_no_numbers()
 
     def _refuse_no_numbers(self) -> None:
-        for name, default in self._signature().items():
-            value = self.settings.get(name, default)
-            if is_number(default) and value is not None and not is_number(value):
-                raise ValueError(
-                    f"{name} must be a number, as {self._class().__name__} has it "
-                    f"({name}={default!r}), got {value!r}."
-                )
+        numbers = {
+            name: [Number(f"a number (such as {default!r})"), None]
+            for name, default in self._signature().items()
+            if isinstance(default, int | float) and not isinstance(default, bool)
+        }
+        check_constraints(numbers, self.settings, self.name)
 
     def _perturb(
         self,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Unpack
 
+from ..utils.names import no_such, plain
 from ._assemble import assemble
 from ._cifar10 import read_cifar10
 from ._digits import read_digits
@@ -119,13 +118,10 @@ def load_dataset(name: str, **options: Unpack[LoadOptions]) -> ImageDataset:
 
 def _canonical(name: str) -> str:
     """Name as in `_NAMES`, whatever its case and punctuation."""
-    plain = {known.replace("_", ""): known for known in _NAMES}
-    given = re.sub(r"[^a-z0-9]", "", str(name).lower())
-    if given in plain:
-        return plain[given]
-    near = difflib.get_close_matches(given, plain, n=1)
-    hint = f" Did you mean {plain[near[0]]!r}?" if near else ""
-    raise ValueError(f"There is no data set {name!r}.{hint} Names: {', '.join(_NAMES)}.")
+    for known in _NAMES:
+        if plain(known) == plain(name):
+            return known
+    raise ValueError(no_such("data set", name, _NAMES))
 
 
 def load_digits(*, test_size: float = 0.25, **options: Unpack[LoadOptions]) -> ImageDataset:

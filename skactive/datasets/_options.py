@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, ClassVar, TypedDict
 
-from ..utils.validation import Interval, StrOptions, check_constraints
+from ..utils.validation import COUNT, StrOptions, check_constraints
 
 
 class LoadOptions(TypedDict, total=False):
@@ -24,7 +23,7 @@ class LoadOptions(TypedDict, total=False):
     dtype: str
 
 
-_COUNT = [Interval(Integral, 1, None, closed="left"), None]
+_COUNT = [COUNT, None]
 
 
 @dataclass(frozen=True)

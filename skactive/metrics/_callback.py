@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+from ..utils.validation import COUNT, check_params
 from ._scores import robust_accuracy_score
 
 
@@ -52,6 +53,16 @@ class RobustScoring(Callback):
     3
     """
 
+    _parameter_constraints: ClassVar[dict[str, list | str]] = {
+        "attack": "no_validation",  # resolve_attack does
+        "data": [tuple, list, None],
+        "eps": "no_validation",  # the attack does
+        "every": [COUNT],
+        "n_samples": [COUNT, None],
+        "name": [str],
+        "random_state": "no_validation",  # derive_seed does
+    }
+
     def __init__(
         self,
         attack: Any = "pgd",
@@ -72,8 +83,7 @@ class RobustScoring(Callback):
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Forget earlier trainings."""
-        if not isinstance(self.every, (int, np.integer)) or self.every < 1:
-            raise ValueError(f"every must be an integer >= 1, got {self.every!r}.")
+        check_params(self)
         self.best_ = -1.0
         self.last_: float | None = None
 

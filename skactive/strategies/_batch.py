@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..kernels.badge import badge_select
 from ..kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
 from ..utils.indexing import Rows, n_rows
-from ..utils.validation import Interval, StrOptions
+from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 from ._bayesian import BALD, _DropoutStrategy
 
@@ -75,7 +75,7 @@ class BatchBALD(BALD):
     _ranks_by_score: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict] = {
         **_DropoutStrategy._parameter_constraints,
-        "n_configurations": [Interval(Integral, 1, None, closed="left")],
+        "n_configurations": [COUNT],
     }
 
     def __init__(
@@ -164,7 +164,7 @@ class EPIG(_DropoutStrategy):
     _parameter_constraints: ClassVar[dict] = {
         **_DropoutStrategy._parameter_constraints,
         "X_target": "no_validation",
-        "n_targets": [Interval(Integral, 1, None, closed="left")],
+        "n_targets": [COUNT],
     }
 
     def __init__(

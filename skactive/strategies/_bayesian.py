@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels import uncertainty
 from ..utils.indexing import Rows
-from ..utils.validation import Interval
+from ..utils.validation import COUNT, Interval
 from ._base import ScoringStrategy
 
 
@@ -18,7 +18,7 @@ class _DropoutStrategy(ScoringStrategy):
     _requires: ClassVar[tuple[str, ...]] = ("dropout",)
     _parameter_constraints: ClassVar[dict] = {
         **ScoringStrategy._parameter_constraints,
-        "n_passes": [Interval(Integral, 1, None, closed="left")],
+        "n_passes": [COUNT],
         "rate": [Interval(Real, 0, 1, closed="neither")],
     }
 

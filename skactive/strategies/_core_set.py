@@ -14,7 +14,7 @@ from ..kernels.robust_k_center import robust_k_center
 from ..model_view import InputView
 from ..utils.budget import as_count
 from ..utils.indexing import Rows, n_rows
-from ..utils.validation import Interval, StrOptions
+from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 
 _CAPABILITIES = {
@@ -154,7 +154,7 @@ class RobustCoreSet(_CoverStrategy):
             Interval(Real, 0, 1, closed="left"),
         ],
         "time_limit": [Interval(Real, 0, None, closed="neither")],
-        "max_points": [Interval(Integral, 1, None, closed="left")],
+        "max_points": [COUNT],
     }
 
     def __init__(

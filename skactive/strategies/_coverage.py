@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..kernels import coverage, uncertainty
 from ..kernels.selection import top_k
-from ..utils.validation import Interval
+from ..utils.validation import COUNT, Interval
 from ._base import Query, QueryStrategy, Selection
 from ._core_set import _CoverStrategy
 
@@ -52,8 +52,8 @@ class TypiClust(_CoverStrategy):
 
     _parameter_constraints: ClassVar[dict] = {
         **_CoverStrategy._parameter_constraints,
-        "max_clusters": [Interval(Integral, 1, None, closed="left")],
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "max_clusters": [COUNT],
+        "n_neighbors": [COUNT],
         "min_size": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -196,7 +196,7 @@ class UHerding(_CoverStrategy):
         "weighted": ["boolean"],
         "width": _POSITIVE,
         "temperature": [Interval(Real, 0, None, closed="neither")],
-        "max_points": [Interval(Integral, 1, None, closed="left")],
+        "max_points": [COUNT],
     }
 
     def __init__(
@@ -274,8 +274,8 @@ class ClusterMargin(QueryStrategy):
     _requires: ClassVar[tuple[str, ...]] = ("predict_proba", "embed")
     _parameter_constraints: ClassVar[dict] = {
         **QueryStrategy._parameter_constraints,
-        "factor": [Interval(Integral, 1, None, closed="left")],
-        "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+        "factor": [COUNT],
+        "n_clusters": [COUNT, None],
         "max_points": [Interval(Integral, 2, None, closed="left")],
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.base import clone
 from ..attacks import DeepFool
 from ..kernels.selection import top_k
 from ..utils.indexing import Rows
-from ..utils.validation import Interval, StrOptions
+from ..utils.validation import COUNT, StrOptions
 from ._base import Query, ScoringStrategy, Selection
 
 
@@ -53,7 +52,7 @@ class DFAL(ScoringStrategy):
     _parameter_constraints: ClassVar[dict] = {
         **ScoringStrategy._parameter_constraints,
         "n_candidates": [
-            Interval(Integral, 1, None, closed="left"),
+            COUNT,
             StrOptions({"all"}),
             None,
         ],

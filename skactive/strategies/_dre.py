@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels.stratified import stratified_sample
 from ..kernels.uncertainty import CHARACTERISTICS
-from ..utils.validation import Interval, StrOptions
+from ..utils.validation import COUNT, StrOptions
 from ._base import Query, QueryStrategy, Selection
 
 _DISTANCE = "adversarial_distance"
@@ -65,7 +64,7 @@ class DRE(QueryStrategy):
 
     _parameter_constraints: ClassVar[dict] = {
         **QueryStrategy._parameter_constraints,
-        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "n_bins": [COUNT],
         "characteristic": [StrOptions({*CHARACTERISTICS, _DISTANCE}), callable],
         "allocation": [StrOptions({"proportional", "ceil_tail", "equal"})],
     }

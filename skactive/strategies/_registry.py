@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
 
+from ..utils.names import no_such
 from ._base import FunctionStrategy, QueryStrategy
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
@@ -112,12 +112,7 @@ def resolve_strategy(strategy: Any) -> QueryStrategy:
     if isinstance(strategy, str):
         if strategy in _STRATEGIES:
             return _STRATEGIES[strategy]()
-        near = difflib.get_close_matches(strategy, _STRATEGIES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"query_strategy {strategy!r} is not known.{hint} The names are "
-            f"{', '.join(_STRATEGIES)}."
-        )
+        raise ValueError(no_such("query_strategy", strategy, _STRATEGIES))
     if isinstance(strategy, type):
         raise TypeError(
             f"query_strategy must be an object, got the class {strategy.__name__}. Pass "

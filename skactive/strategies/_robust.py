@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..kernels.uncertainty import CHARACTERISTICS
 from ..passes.virtual_adversarial import virtual_adversarial_divergence
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import derive_seed
-from ..utils.validation import Interval, StrOptions
+from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._dre import DRE
 
@@ -52,7 +52,7 @@ class VirtualAdversarial(ScoringStrategy):
         **ScoringStrategy._parameter_constraints,
         "eps": _POSITIVE,
         "xi": _POSITIVE,
-        "n_power": [Interval(Integral, 1, None, closed="left")],
+        "n_power": [COUNT],
     }
 
     def __init__(
@@ -237,7 +237,7 @@ class DiverseDRE(QueryStrategy):
     _requires: ClassVar[tuple[str, ...]] = ("predict_proba", "embed")
     _parameter_constraints: ClassVar[dict] = {
         **QueryStrategy._parameter_constraints,
-        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "n_bins": [COUNT],
         "characteristic": [StrOptions(set(CHARACTERISTICS))],
         "allocation": [StrOptions({"proportional", "ceil_tail", "equal"})],
     }

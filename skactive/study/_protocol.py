@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from .. import networks
 from ..attacks import Attack, resolve_attack
 from ..datasets._loaders import _canonical
+from ..utils.names import no_such
 from ._errors import StudyError
 from ._own import is_own, name_of
 
@@ -168,9 +168,7 @@ def known(name: Any, names: Iterable[str], what: str) -> Any:
     names = list(names)
     if name in names:
         return name
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise StudyError(f"There is no {what} {name!r}.{hint} There are: {', '.join(names)}.")
+    raise StudyError(no_such(what, name, names))
 
 
 def _check(protocol: Protocol) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
-from .validation import Interval
+from .validation import COUNT, Interval
 
 # What a parameter may be that is a count or a share, for ``_parameter_constraints``.
 COUNT_OR_SHARE = [
-    Interval(Integral, 1, None, closed="left"),
+    COUNT,
     Interval(Real, 0, 1, closed="right"),
 ]
 

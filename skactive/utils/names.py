@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 
-def did_you_mean(name: Any, names: Iterable[Any]) -> str:
-    """A sentence that proposes the nearest of the known names; empty if none is near.
+def plain(name: Any) -> str:
+    """A name without case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def did_you_mean(name: Any, names: Iterable[str]) -> str:
+    """A sentence that proposes the nearest of the names; empty if none is near.
 
     Examples
     --------
-    >>> did_you_mean("entrpy", ["entropy", "margin"])
-    " Did you mean 'entropy'?"
+    >>> did_you_mean("RobustCoreset", ["entropy", "robust_coreset"])
+    " Did you mean 'robust_coreset'?"
     """
-    plain = {str(known).lower(): known for known in names}
-    near = difflib.get_close_matches(str(name).lower(), plain, n=1)
-    return f" Did you mean {plain[near[0]]!r}?" if near else ""
+    known = {plain(other): other for other in names}
+    near = difflib.get_close_matches(plain(name), known, n=1)
+    return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 
-def unknown(what: str, name: Any, names: Iterable[Any]) -> str:
-    """Message for a name that is not known: the nearest one, and all of them.
+def no_such(what: str, name: Any, names: Iterable[str]) -> str:
+    """Message for a name that nothing has: the nearest one, and all there are.
 
     Examples
     --------
-    >>> unknown("The attack", "pdg", ["pgd", "fgsm"])
-    "The attack 'pdg' is not known. Did you mean 'pgd'? The names are pgd, fgsm."
+    >>> no_such("attack", "pdg", ["pgd", "fgsm"])
+    "There is no attack 'pdg'. Did you mean 'pgd'? There are pgd, fgsm."
     """
     names = list(names)
-    listed = ", ".join(map(str, names))
-    return f"{what} {name!r} is not known.{did_you_mean(name, names)} The names are {listed}."
+    return f"There is no {what} {name!r}.{did_you_mean(name, names)} There are {', '.join(names)}."
