@@ -1,5 +1,10 @@
 """A user's own strategy, network and data, for `module:attribute`."""
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -16,6 +21,25 @@ class First(QueryStrategy):
 
     def _select(self, query):
         return Selection((np.arange(query.n) + self.start) % len(query.X))
+
+
+class Deadly(First):
+    """Kills its process `times` times, each some seconds after it was asked."""
+
+    def __init__(self, times=1, after=0, *, random_state=None):
+        super().__init__(random_state=random_state)
+        self.times = times
+        self.after = after
+
+    def _select(self, query):
+        kills = Path(os.environ["KILLS"]) / f"{self.times} {self.after}"
+        with kills.open("a") as file:
+            if file.tell() < self.times:
+                file.write("x")
+                file.flush()
+                time.sleep(self.after)
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super()._select(query)
 
 
 def last(estimator, X, n_instances):

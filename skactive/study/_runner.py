@@ -22,8 +22,8 @@ from ._rehearsal import rehearse
 from ._state import check_installed
 from ._store import count_rows, task_path
 from ._task import Task
-from ._worker import Outcome, Place, pick_device, run_initial, run_task
-from ._workers import Job, Run, workers
+from ._worker import Job, Outcome, Place, pick_device, run_initial, run_task
+from ._workers import Run, workers
 
 BACKENDS = ("loky", "dask", "ray")
 
@@ -133,14 +133,16 @@ def run_study(
         )
         for number, task in enumerate(tasks)
     ]
-    starts = {(t.protocol.name, t.seed): (t.protocol, t.seed, p)
-              for t, p in zip(tasks, places, strict=True)}  # fmt: skip
+    placed = list(zip(tasks, places, strict=True))
+    starts = {f"{t.protocol.name}: initial model, seed {t.seed}": (t.protocol, t.seed, place)
+              for t, place in placed}  # fmt: skip
     with (
         workers(execution.backend, n_jobs, threads, execution.scheduler, say) as run,
         _progress(tasks, out, execution.progress),
     ):
-        _run(run, [(run_initial, start) for start in starts.values()], say)
-        _run(run, [(run_task, job) for job in zip(tasks, places, strict=True)], say)
+        _run(run, [Job(name, run_initial, start) for name, start in starts.items()], say)
+        _run(run, [Job(f"{t.protocol.name}: {t.about().slug}", run_task, (t, place))
+                   for t, place in placed], say)  # fmt: skip
     return out
 
 
@@ -149,7 +151,7 @@ def _run(run: Run, jobs: list[Job], say: Callable[[str], None]) -> None:
     for outcome in outcomes:
         for note in outcome.notes:
             say(f"repaired: {note}")
-    _raise_failures(outcomes)
+    _raise_failures([job.name for job in jobs], outcomes)
 
 
 def _check_names(protocols: Sequence[Protocol]) -> None:
@@ -196,13 +198,17 @@ def check_execution(execution: Execution) -> None:
         optional_import(module, what=what, extra=extra, error=StudyError)
 
 
-def _raise_failures(outcomes: list[Outcome]) -> None:
-    failed = [outcome for outcome in outcomes if outcome.error]
+def _raise_failures(names: list[str], outcomes: list[Outcome]) -> None:
+    failed: dict[str, list[str]] = {}
+    for name, outcome in zip(names, outcomes, strict=True):
+        if outcome.error:
+            failed.setdefault(outcome.error, []).append(name)
     if failed:
-        listed = "\n".join(f"- {outcome.name}: {outcome.error}" for outcome in failed[:5])
+        n = sum(map(len, failed.values()))
+        listed = [f"- {', '.join(which)}: {error}" for error, which in failed.items()]
         raise StudyError(
-            f"{len(failed)} of {len(outcomes)} jobs failed:\n{listed}\nFinished stages are kept; "
-            "the same command goes on from there."
+            "\n".join([f"{n} of {len(names)} jobs failed:", *listed[:5]])
+            + "\nFinished stages are kept; the same command goes on from there."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -39,9 +40,17 @@ class Place:
 class Outcome:
     """How a job ended."""
 
-    name: str
     notes: list[str] = field(default_factory=list)
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call for a worker."""
+
+    name: str
+    function: Callable[..., Outcome]
+    arguments: tuple
 
 
 def pick_device(device: str, number: int) -> str:
@@ -54,7 +63,7 @@ def pick_device(device: str, number: int) -> str:
 
 def run_initial(protocol: Protocol, seed: int, place: Place) -> Outcome:
     """Train the initial model of a seed, unless it is there."""
-    outcome = Outcome(f"{protocol.name}: initial model, seed {seed}")
+    outcome = Outcome()
     with _ONE_AT_A_TIME, torch_threads(place.threads):
         try:
             # Loky restarts workers that grow by 300 MB after their first job: have the data then.
@@ -67,7 +76,7 @@ def run_initial(protocol: Protocol, seed: int, place: Place) -> Outcome:
 
 def run_task(task: Task, place: Place) -> Outcome:
     """Run the stages of a task that are not finished."""
-    outcome = Outcome(f"{task.protocol.name}: {task.about().slug}")
+    outcome = Outcome()
     with _ONE_AT_A_TIME, torch_threads(place.threads):
         try:
             _check_data(task.protocol, place)

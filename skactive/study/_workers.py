@@ -9,11 +9,11 @@ from typing import Any
 from joblib import Parallel, delayed, parallel_config
 
 from ..utils.compat import TerminatedWorkerError
+from ._dask import dask_pool
 from ._errors import StudyError
-from ._worker import Outcome
+from ._worker import Job, Outcome
 
 _ATTEMPTS = 3  # a worker killed from outside: its task goes on in another
-Job = tuple[Callable[..., Outcome], tuple]
 Run = Callable[[Sequence[Job]], list[Outcome]]
 
 
@@ -22,10 +22,12 @@ def workers(
     backend: str, n_jobs: int, threads: int, scheduler: str | None, say: Callable[[str], None]
 ) -> Iterator[Run]:
     """A function that runs jobs and gives their outcomes in order."""
+    if backend == "dask":
+        with dask_pool(n_jobs, scheduler) as pool:
+            yield lambda jobs: pool.run(jobs, say)
+        return
     with contextlib.ExitStack() as stack:
-        if backend == "dask":
-            stack.enter_context(_dask_client(n_jobs, scheduler))
-        elif backend == "ray":
+        if backend == "ray":
             from ray.util.joblib import register_ray
 
             register_ray()
@@ -42,7 +44,7 @@ def _run_joblib(jobs: Sequence[Job], n_jobs: int, say: Callable[[str], None]) ->
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             parallel = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="n_jobs")
-            return list(parallel(delayed(function)(*arguments) for function, arguments in jobs))
+            return list(parallel(delayed(job.function)(*job.arguments) for job in jobs))
         except TerminatedWorkerError as error:
             if attempt == _ATTEMPTS:
                 raise StudyError(
@@ -51,18 +53,3 @@ def _run_joblib(jobs: Sequence[Job], n_jobs: int, say: Callable[[str], None]) ->
                 ) from error
             say("a worker was killed; its task goes on from its last finished stage")
     raise AssertionError("not reached")
-
-
-@contextlib.contextmanager
-def _dask_client(n_jobs: int, scheduler: str | None) -> Iterator[Any]:
-    from distributed import Client, LocalCluster
-
-    with contextlib.ExitStack() as stack:
-        try:
-            address = scheduler or stack.enter_context(
-                LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
-            )
-            client = stack.enter_context(Client(address))
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise StudyError(f"The Dask scheduler {scheduler} is not there: {error}") from error
-        yield client
