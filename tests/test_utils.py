@@ -195,3 +195,14 @@ def test_a_generator_that_is_seeded_is_one_threads_at_a_time():
 
 def test_device_of_a_module_without_parameters():
     assert module_device(nn.Flatten()) == torch.device("cpu")
+
+
+def test_estimators_of_all_kinds_are_of_the_type():
+    from sklearn.linear_model import LogisticRegression
+
+    from skactive import ActiveLearner
+    from skactive.utils.typing import Estimator
+
+    for estimator in (LogisticRegression(), ActiveLearner(LogisticRegression())):
+        assert isinstance(estimator, Estimator)
+    assert not isinstance(object(), Estimator)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ..passes.modules import untouched
 from ..passes.precision import in_float32
 from ..utils.random_state import torch_generator
+from ..utils.typing import RandomState
 from ..utils.validation import StrOptions
 from ._base import Attack, Loss, check_batch
 from ._heads import logits_head
@@ -93,7 +94,7 @@ class AutoAttack(Attack):
         norm: str = "Linf",
         version: str = "standard",
         bounds: tuple[float, float] = (0, 1),
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.eps = eps
         self.norm = norm

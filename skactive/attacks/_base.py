@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..passes.modules import untouched
 from ..passes.precision import at_least_float32, in_float32
 from ..utils.random_state import torch_generator
+from ..utils.typing import RandomState
 from ..utils.validation import Number, StrOptions, check_constraints
 from ._heads import logits_head
 
@@ -52,7 +53,7 @@ class Attack(BaseEstimator):
 
     eps: float
     bounds: tuple[float, float]
-    random_state: Any
+    random_state: RandomState
     norm: str = "Linf"
     needs_gradients: bool = True
     single_step: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..passes.modules import untouched
 from ..passes.precision import in_float32
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT
 from ._base import STEP_SIZE, Attack, Loss
 
@@ -75,7 +76,7 @@ class PGD(Attack):
         norm: str = "Linf",
         bounds: tuple[float, float] = (0, 1),
         stop_when_fooled: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.eps = eps
         self.alpha = alpha
@@ -181,7 +182,7 @@ class FGSM(Attack):
         alpha: float | None = None,
         random_start: bool = False,
         bounds: tuple[float, float] = (0, 1),
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.eps = eps
         self.alpha = alpha

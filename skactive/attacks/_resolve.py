@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.base import clone
 
 from ..utils.names import no_such
+from ..utils.typing import AttackLike
 from ._autoattack import AutoAttack
 from ._base import Attack
 from ._pgd import FGSM, PGD
@@ -46,7 +47,7 @@ PRESETS: dict[str, Callable[[], Attack]] = {
 
 
 def resolve_attack(
-    attack: Any, *, eps: float | None = None, bounds: tuple[float, float] | None = None
+    attack: AttackLike, *, eps: float | None = None, bounds: tuple[float, float] | None = None
 ) -> Attack:
     """An attack object from a name, a preset, a torchattacks class or an object.
 

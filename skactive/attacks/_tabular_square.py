@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Number
 from ._base import Attack, Loss
 from ._torchattacks import TorchAttack
@@ -74,7 +75,7 @@ class TabularSquare(Attack):
         n_queries: int = 5000,
         p_init: float = 0.8,
         bounds: tuple[float, float] = (0, 1),
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.eps = eps
         self.n_queries = n_queries

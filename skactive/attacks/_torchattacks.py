@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..utils.names import did_you_mean
 from ..utils.random_state import seeded_elsewhere, seeded_torch
+from ..utils.typing import RandomState
 from ..utils.validation import Number, check_constraints
 from ._base import Attack, Loss, check_range
 from ._heads import are_log_probabilities
@@ -81,7 +82,7 @@ class TorchAttack(Attack):
         attack: Any,
         *,
         bounds: tuple[float, float] = (0, 1),
-        random_state: Any = None,
+        random_state: RandomState = None,
         **settings: Any,
     ) -> None:
         self.attack = attack

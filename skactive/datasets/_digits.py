@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ..utils.random_state import derive_seed
+from ..utils.typing import RandomState
 from ._source import Part, Source
 
 
-def read_digits(test_size: float, random_state: Any) -> Source:
+def read_digits(test_size: float, random_state: RandomState) -> Source:
     """Digits of 8×8 pixels in [0, 16], split stratified by class."""
     from sklearn.datasets import load_digits
 

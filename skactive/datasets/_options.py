@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypedDict
+from typing import ClassVar, TypedDict
 
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, StrOptions, check_constraints
 
 
@@ -18,7 +19,7 @@ class LoadOptions(TypedDict, total=False):
     n_train: int | None
     n_test: int | None
     stratify: bool
-    random_state: Any
+    random_state: RandomState
     validation: bool
     dtype: str
 
@@ -36,7 +37,7 @@ class Options:
     n_train: int | None = None
     n_test: int | None = None
     stratify: bool = False
-    random_state: Any = 0
+    random_state: RandomState = 0
     validation: bool = False
     dtype: str = "float32"
 

@@ -291,7 +291,7 @@ def _retrained(
 
 
 def _with_eps(learner: Any, attack: Any, eps: float | None) -> Any:
-    own = getattr(final_step(learner.estimator_), "attack_", None)
+    own: Any = getattr(final_step(learner.estimator_), "attack_", None)
     return resolve_attack(own if attack is None else attack, eps=eps)
 
 

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from ..kernels.selection import top_k
@@ -16,6 +16,7 @@ from ..model_view import ModelView, require_of
 from ..utils.budget import budget_to_count
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import numpy_generator
+from ..utils.typing import Estimator, Pool, RandomState
 from ..utils.validation import check_params
 
 
@@ -67,12 +68,12 @@ class Query:
         How many rounds came before this one.
     """
 
-    model: Any
+    model: ModelView
     X: Rows
     n: int
     rng: np.random.Generator
-    X_labeled: Any = None
-    y_labeled: Any = None
+    X_labeled: Pool | None = None
+    y_labeled: ArrayLike | None = None
     stage: int = 0
 
 
@@ -93,17 +94,17 @@ class QueryStrategy(BaseEstimator):
     _requires: ClassVar[tuple[str, ...]] = ("predict_proba",)
     _parameter_constraints: ClassVar[dict] = {"random_state": ["random_state", np.random.Generator]}
 
-    def __init__(self, *, random_state: Any = None) -> None:
+    def __init__(self, *, random_state: RandomState = None) -> None:
         self.random_state = random_state
 
     def query(
         self,
-        estimator: Any,
-        X_pool: Any,
+        estimator: Estimator | None,
+        X_pool: Pool,
         n: int = 1,
         *,
-        X_labeled: Any = None,
-        candidates: Any = None,
+        X_labeled: Pool | None = None,
+        candidates: ArrayLike | None = None,
     ) -> NDArray:
         """Pick the `n` samples of a pool whose labels are wanted most.
 
@@ -137,15 +138,15 @@ class QueryStrategy(BaseEstimator):
 
     def select(
         self,
-        estimator: Any,
-        X_pool: Any,
+        estimator: Estimator | None,
+        X_pool: Pool,
         n: int = 1,
         *,
-        X_labeled: Any = None,
-        y_labeled: Any = None,
-        candidates: Any = None,
+        X_labeled: Pool | None = None,
+        y_labeled: ArrayLike | None = None,
+        candidates: ArrayLike | None = None,
         stage: int = 0,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> Selection:
         """Like `query`, but return all that the strategy has to say.
 
@@ -183,7 +184,12 @@ class QueryStrategy(BaseEstimator):
         return self._checked(found, n, len(X), positions)
 
     def select_tests(
-        self, estimator: Any, X_test: Any, budget: float = 0.04, *, X_labeled: Any = None
+        self,
+        estimator: Estimator | None,
+        X_test: Pool,
+        budget: float = 0.04,
+        *,
+        X_labeled: Pool | None = None,
     ) -> NDArray:
         """Select test samples once, to be labelled and used for retraining.
 
@@ -215,7 +221,7 @@ class QueryStrategy(BaseEstimator):
         return self.query(estimator, X_test, n, X_labeled=X_labeled)
 
     def __call__(
-        self, classifier: Any, X: Any, n_instances: int = 1, **kwargs: Any
+        self, classifier: Any, X: Pool, n_instances: int = 1, **kwargs: Any
     ) -> tuple[NDArray, NDArray | None]:
         """Query with modAL's signature: ``(indices, scores)`` for a modAL learner or estimator."""
         labelled = getattr(classifier, "X_training", kwargs.pop("X_labeled", None))
@@ -228,7 +234,7 @@ class QueryStrategy(BaseEstimator):
     def _select(self, query: Query) -> Selection:
         raise NotImplementedError(f"{type(self).__name__} must implement _select(query).")
 
-    def check_estimator(self, estimator: Any) -> None:
+    def check_estimator(self, estimator: Estimator) -> None:
         """Raise a `CapabilityError` if an estimator, fitted or not, cannot serve this strategy."""
         require_of(estimator, *self._capabilities(), caller=type(self).__name__)
 
@@ -247,7 +253,7 @@ class QueryStrategy(BaseEstimator):
         """
         return bool(self._capabilities())
 
-    def _view(self, estimator: Any) -> Any:
+    def _view(self, estimator: Estimator | None) -> Any:
         needs = self._capabilities()
         if not needs or (estimator is None and not self.needs_model()):
             return None
@@ -285,7 +291,7 @@ class ScoringStrategy(QueryStrategy):
     # Whether the picks are the highest scores; not where they are chosen together or drawn.
     _ranks_by_score: ClassVar[bool] = True
 
-    def score_samples(self, estimator: Any, X: Any) -> NDArray:
+    def score_samples(self, estimator: Estimator | None, X: Pool) -> NDArray:
         """Score samples; the larger, the sooner asked.
 
         Parameters
@@ -352,7 +358,7 @@ class FunctionStrategy(QueryStrategy):
         "function": [callable],
     }
 
-    def __init__(self, function: Callable, *, random_state: Any = None) -> None:
+    def __init__(self, function: Callable, *, random_state: RandomState = None) -> None:
         super().__init__(random_state=random_state)
         self.function = function
 
@@ -360,7 +366,7 @@ class FunctionStrategy(QueryStrategy):
         return estimator
 
     def _select(self, query: Query) -> Selection:
-        asked = query.model
+        asked: Any = query.model
         if asked is not None and query.X_labeled is not None:
             asked = _TaughtEstimator(asked, query.X_labeled, query.y_labeled)
         answer = self.function(asked, query.X.materialise(), n_instances=query.n)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..kernels.badge import badge_select
 from ..kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
 from ..utils.indexing import Rows, n_rows
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 from ._bayesian import BALD, _DropoutStrategy
@@ -84,7 +85,7 @@ class BatchBALD(BALD):
         rate: float = 0.1,
         n_configurations: int = 1000,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(n_passes, rate, random_state=random_state)
         self.n_configurations = n_configurations
@@ -128,7 +129,7 @@ class PowerBALD(BALD):
         n_passes: int = 10,
         rate: float = 0.1,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(n_passes, rate, random_state=random_state)
         self.kind = kind
@@ -174,7 +175,7 @@ class EPIG(_DropoutStrategy):
         n_passes: int = 10,
         rate: float = 0.1,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(n_passes, rate, random_state=random_state)
         self.X_target = X_target

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels import uncertainty
 from ..utils.indexing import Rows
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval
 from ._base import ScoringStrategy
 
@@ -22,7 +23,9 @@ class _DropoutStrategy(ScoringStrategy):
         "rate": [Interval(Real, 0, 1, closed="neither")],
     }
 
-    def __init__(self, n_passes: int = 10, rate: float = 0.1, *, random_state: Any = None) -> None:
+    def __init__(
+        self, n_passes: int = 10, rate: float = 0.1, *, random_state: RandomState = None
+    ) -> None:
         super().__init__(random_state=random_state)
         self.n_passes = n_passes
         self.rate = rate

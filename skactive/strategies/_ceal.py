@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..kernels.selection import top_k
 from ..kernels.uncertainty import entropy
 from ..utils.indexing import Rows
+from ..utils.typing import RandomState
 from ..utils.validation import Interval
 from ._base import Query, ScoringStrategy, Selection
 
@@ -56,7 +57,7 @@ class CEAL(ScoringStrategy):
     }
 
     def __init__(
-        self, threshold: float = 0.05, decay: float = 0.0, *, random_state: Any = None
+        self, threshold: float = 0.05, decay: float = 0.0, *, random_state: RandomState = None
     ) -> None:
         super().__init__(random_state=random_state)
         self.threshold = threshold

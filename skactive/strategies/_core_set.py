@@ -14,6 +14,7 @@ from ..kernels.robust_k_center import robust_k_center
 from ..model_view import InputView
 from ..utils.budget import as_count
 from ..utils.indexing import Rows, n_rows
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 
@@ -100,7 +101,7 @@ class CoreSet(_CoverStrategy):
     """
 
     def __init__(
-        self, embedding: str | Callable = "penultimate", *, random_state: Any = None
+        self, embedding: str | Callable = "penultimate", *, random_state: RandomState = None
     ) -> None:
         super().__init__(random_state=random_state)
         self.embedding = embedding
@@ -164,7 +165,7 @@ class RobustCoreSet(_CoverStrategy):
         time_limit: float = 60.0,
         max_points: int = 5000,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.embedding = embedding

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import coverage, uncertainty
 from ..kernels.selection import top_k
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval
 from ._base import Query, QueryStrategy, Selection
 from ._core_set import _CoverStrategy
@@ -64,7 +65,7 @@ class TypiClust(_CoverStrategy):
         n_neighbors: int = 20,
         min_size: int = 5,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.embedding = embedding
@@ -133,7 +134,7 @@ class ProbCover(_CoverStrategy):
         n_classes: int = 10,
         embedding: str | Callable = "penultimate",
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.radius = radius
@@ -207,7 +208,7 @@ class UHerding(_CoverStrategy):
         max_points: int = 5000,
         embedding: str | Callable = "penultimate",
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.weighted = weighted
@@ -285,7 +286,7 @@ class ClusterMargin(QueryStrategy):
         n_clusters: int | None = None,
         max_points: int = 2000,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.factor = factor

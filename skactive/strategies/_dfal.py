@@ -11,6 +11,7 @@ from sklearn.base import clone
 from ..attacks import DeepFool
 from ..kernels.selection import top_k
 from ..utils.indexing import Rows
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, StrOptions
 from ._base import Query, ScoringStrategy, Selection
 
@@ -68,7 +69,7 @@ class DFAL(ScoringStrategy):
         deepfool: DeepFool | None = None,
         exhaustive: bool = False,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.n_candidates = n_candidates

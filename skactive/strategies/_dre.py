@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.stratified import stratified_sample
 from ..kernels.uncertainty import CHARACTERISTICS
+from ..utils.typing import RandomState
 from ..utils.validation import COUNT, StrOptions
 from ._base import Query, QueryStrategy, Selection
 
@@ -75,7 +76,7 @@ class DRE(QueryStrategy):
         characteristic: str | Callable[[NDArray], NDArray] = "entropy",
         allocation: str = "proportional",
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.n_bins = n_bins

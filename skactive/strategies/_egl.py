@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..kernels.selection import top_k
 from ..utils.indexing import Rows
+from ..utils.typing import RandomState
 from ..utils.validation import StrOptions
 from ._base import Query, ScoringStrategy, Selection
 
@@ -49,7 +50,7 @@ class EGL(ScoringStrategy):
     }
 
     def __init__(
-        self, wrt: str = "parameters", exhaustive: bool = False, *, random_state: Any = None
+        self, wrt: str = "parameters", exhaustive: bool = False, *, random_state: RandomState = None
     ) -> None:
         super().__init__(random_state=random_state)
         self.wrt = wrt

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sklearn.exceptions import NotFittedError
 
 from ..utils.names import no_such
+from ..utils.typing import StrategyLike
 from ._base import FunctionStrategy, QueryStrategy
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
@@ -88,7 +87,7 @@ def check_cold_start(strategy: QueryStrategy) -> None:
         )
 
 
-def resolve_strategy(strategy: Any) -> QueryStrategy:
+def resolve_strategy(strategy: StrategyLike) -> QueryStrategy:
     """A query strategy from a name, an object or a function in modAL's form.
 
     Parameters

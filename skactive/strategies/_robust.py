@@ -17,6 +17,7 @@ from ..kernels.uncertainty import CHARACTERISTICS
 from ..passes.virtual_adversarial import virtual_adversarial_divergence
 from ..utils.indexing import Rows, n_rows
 from ..utils.random_state import derive_seed
+from ..utils.typing import AttackLike, RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._dre import DRE
@@ -56,7 +57,12 @@ class VirtualAdversarial(ScoringStrategy):
     }
 
     def __init__(
-        self, eps: float = 1.0, xi: float = 0.1, n_power: int = 1, *, random_state: Any = None
+        self,
+        eps: float = 1.0,
+        xi: float = 0.1,
+        n_power: int = 1,
+        *,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.eps = eps
@@ -129,7 +135,9 @@ class AdversarialEntropy(ScoringStrategy):
         "attack": [Attack, str, None],
     }
 
-    def __init__(self, attack: Any = None, *, random_state: Any = None) -> None:
+    def __init__(
+        self, attack: AttackLike | None = None, *, random_state: RandomState = None
+    ) -> None:
         super().__init__(random_state=random_state)
         self.attack = attack
 
@@ -194,9 +202,9 @@ class AdversarialDRE(DRE):
         n_bins: int = 50,
         characteristic: str = "adversarial_distance",
         allocation: str = "proportional",
-        attack: Any = None,
+        attack: AttackLike | None = None,
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(n_bins, characteristic, allocation, random_state=random_state)
         self.attack = attack
@@ -248,7 +256,7 @@ class DiverseDRE(QueryStrategy):
         characteristic: str = "entropy",
         allocation: str = "proportional",
         *,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.n_bins = n_bins

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..kernels.selection import top_k
 from ..utils.alone import ALONE
 from ..utils.optional import optional_import
+from ..utils.typing import RandomState
 from ..utils.validation import StrOptions
 from ._base import Query, QueryStrategy, Selection
 
@@ -48,7 +49,7 @@ class SurpriseAdequacy(QueryStrategy):
     }
 
     def __init__(
-        self, method: str = "dsa", *, subsampling: float = 1.0, random_state: Any = None
+        self, method: str = "dsa", *, subsampling: float = 1.0, random_state: RandomState = None
     ) -> None:
         super().__init__(random_state=random_state)
         self.method = method

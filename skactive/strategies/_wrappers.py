@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from ..kernels.stratified import equal_quotas
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import Rows
+from ..utils.typing import RandomState
 from ..utils.validation import HasMethods
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._registry import all_strategies, resolve_strategy
@@ -47,7 +48,9 @@ class Combine(ScoringStrategy):
         "weights": ["array-like", None],
     }
 
-    def __init__(self, strategies: Any, weights: Any = None, *, random_state: Any = None) -> None:
+    def __init__(
+        self, strategies: Any, weights: Any = None, *, random_state: RandomState = None
+    ) -> None:
         super().__init__(random_state=random_state)
         self.strategies = strategies
         self.weights = weights
@@ -140,7 +143,11 @@ class Subsample(_Wrapper):
     }
 
     def __init__(
-        self, strategy: Any = "entropy", size: int | float = 10_000, *, random_state: Any = None
+        self,
+        strategy: Any = "entropy",
+        size: int | float = 10_000,
+        *,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(random_state=random_state)
         self.strategy = strategy
@@ -174,7 +181,7 @@ class ClassBalanced(_Wrapper):
     [2, 2, 2]
     """
 
-    def __init__(self, strategy: Any = "entropy", *, random_state: Any = None) -> None:
+    def __init__(self, strategy: Any = "entropy", *, random_state: RandomState = None) -> None:
         super().__init__(random_state=random_state)
         self.strategy = strategy
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from .alone import ALONE
+from .typing import RandomState
 
 _MAX_SEED = 2**31 - 1
 
 
-def derive_seed(random_state: Any, *path: int) -> int:
+def derive_seed(random_state: RandomState, *path: int) -> int:
     """Derive an independent integer seed from a random state.
 
     Parameters
@@ -55,7 +56,7 @@ def derive_seed(random_state: Any, *path: int) -> int:
 
 
 @contextlib.contextmanager
-def undrawn_on_error(random_state: Any) -> Iterator[None]:
+def undrawn_on_error(random_state: RandomState) -> Iterator[None]:
     """Put a RandomState or Generator back to where it was if the block fails."""
     before: Any = None
     if isinstance(random_state, np.random.RandomState):
@@ -72,13 +73,13 @@ def undrawn_on_error(random_state: Any) -> Iterator[None]:
         raise
 
 
-def numpy_generator(random_state: Any, *path: int) -> np.random.Generator:
+def numpy_generator(random_state: RandomState, *path: int) -> np.random.Generator:
     """Return a numpy Generator of its own for `random_state` (see `derive_seed`)."""
     return np.random.default_rng(derive_seed(random_state, *path))
 
 
 def torch_generator(
-    random_state: Any, *path: int, device: str | torch.device = "cpu"
+    random_state: RandomState, *path: int, device: str | torch.device = "cpu"
 ) -> torch.Generator:
     """Return a torch Generator of its own for `random_state` (see `derive_seed`)."""
     return torch.Generator(device=device).manual_seed(derive_seed(random_state, *path))
