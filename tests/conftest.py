@@ -13,10 +13,12 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
-def lock_given_back():
-    """No test leaves the lock of the process's state taken: the next thread would wait forever."""
+def process_as_found():
+    """No test leaves the process's lock taken (a thread would wait forever) or gradients off."""
     yield
     assert not ALONE._is_owned()
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
 
 
 @pytest.fixture(scope="session")

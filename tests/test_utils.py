@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import torch
 from numpy.testing import assert_array_equal
 from torch import nn
 
+import skactive
 from skactive.passes.modules import module_device, untouched
+from skactive.utils.alone import ALONE
 from skactive.utils.indexing import Rows, n_rows, take_rows
 from skactive.utils.random_state import derive_seed, numpy_generator, seeded_torch, torch_generator
 from skactive.utils.stacking import stack_rows
@@ -98,6 +101,19 @@ def test_seeds_repeat_differ_by_path_and_leave_the_globals_alone():
             derive_seed(bad)
 
 
+def test_what_seeds_the_process_takes_its_lock():
+    """In C, at the head of the block: nothing can come between taking and giving back."""
+    package = Path(skactive.__file__).parent
+    seeding = [
+        line
+        for path in package.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "with" in line and "seeded_" in line and "``" not in line
+    ]
+    assert len(seeding) >= 5
+    assert all("with ALONE, " in line for line in seeding), seeding
+
+
 def test_seeded_torch_restores_the_generator():
     before = torch.random.get_rng_state()
     with seeded_torch(0):
@@ -183,7 +199,7 @@ def test_parametrized_and_recurrent_layers_can_be_copied():
 
 def test_a_generator_that_is_seeded_is_one_threads_at_a_time():
     def draw(seed):
-        with seeded_torch(seed):
+        with ALONE, seeded_torch(seed):
             return [torch.rand(1).item() for _ in range(200)]
 
     expected = [draw(seed) for seed in range(4)]

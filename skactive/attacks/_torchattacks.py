@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..utils.alone import ALONE
 from ..utils.names import did_you_mean
 from ..utils.random_state import seeded_elsewhere, seeded_torch
 from ..utils.typing import RandomState
@@ -198,7 +199,7 @@ class TorchAttack(Attack):
         images = ((X - low) / (high - low)).clamp(0, 1)
         images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
         _check_channels(self._class().__name__, images.shape[1])
-        with seeded_torch(seed), seeded_elsewhere(seed), _quiet():
+        with ALONE, seeded_torch(seed), seeded_elsewhere(seed), _quiet():
             attack = self._build(wrapped, wrapped.n_classes, seed, X.device)
             attacked = attack(images, y).detach()
         unchanged = attacked == images

@@ -14,6 +14,7 @@ from skorch.utils import to_numpy
 from torch import Tensor, nn
 
 from ..passes.modules import untouched
+from ..utils.alone import ALONE
 from ..utils.indexing import n_rows
 from ..utils.inputs import as_batch
 from ..utils.random_state import derive_seed, seeded_torch
@@ -236,7 +237,7 @@ def get_predictions(
         if random_state is None
         else seeded_torch(derive_seed(random_state))
     )
-    with untouched(net.module_, freeze=False) as module, torch.no_grad(), masks:
+    with ALONE, untouched(net.module_, freeze=False) as module, torch.no_grad(), masks:
         set_dropout_mode(module, dropout_layer_indexes, train_mode=True)
         sampled = _with_module(net, module)
         return [

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..attacks import Attack, resolve_attack
 from ..passes.precision import float32_door
+from ..utils.alone import ALONE
 from ..utils.random_state import derive_seed, seeded_elsewhere, seeded_torch
 from ._batches import ArrayDataset
 from ._checks import (
@@ -57,7 +58,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         with self._as_before_if_it_fails(fresh):
             check_settings(self)
             attack = self._resolved_attack()
-            with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+            with ALONE, seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
                 X, y = with_labels(X, y)
                 as_is = of_labelled(self, y, check_mask(as_is, X), classes)
                 X, y, sample_weight, unlabeled = split_unlabeled(
@@ -71,7 +72,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
             self.n_fits_ += 1
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
-            with seeded_torch(seed), self._seeded_elsewhere(X, seed):
+            with ALONE, seeded_torch(seed), self._seeded_elsewhere(X, seed):
                 if as_is is not None and weights is not None:
                     as_is = as_is[weights != 0]
                 X, encoded, weights = without_weightless(X, encoded, weights)
@@ -116,9 +117,9 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.n_fits_ = 0
         if str(self.device).startswith("cuda"):
             torch.cuda.init()  # so that its generator is restored, too
-        with seeded_torch(derive_seed(self.seed_, _INIT)):
+        with ALONE, seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
-        with seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+        with ALONE, seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
             check_output(self, X)
 
     def _adopt(self, classes: NDArray, X: Any) -> None:
@@ -129,7 +130,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.seed_, self.n_fits_ = derive_seed(self.random_state), 0
         self.n_validation_labels_ = self.n_pseudo_labels_ = 0
         self.teacher_ = None
-        with seeded_torch(derive_seed(self.seed_, _INIT)):
+        with ALONE, seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
         self.module_.eval()
         if X is not None:

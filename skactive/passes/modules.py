@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -13,9 +12,10 @@ from .input_gradient import quick_input_gradients, take_shortcuts
 from .private_copy import private_copy
 
 
-@contextlib.contextmanager
-def untouched(module: nn.Module, *, freeze: bool = True) -> Iterator[nn.Module]:
-    """Yield `module` in eval mode, to be run inside the block, and leave it as it was.
+def untouched(
+    module: nn.Module, *, freeze: bool = True
+) -> contextlib.AbstractContextManager[nn.Module]:
+    """A block in which `module` is run in eval mode, and after which it is as it was.
 
     Parameters
     ----------
@@ -25,48 +25,69 @@ def untouched(module: nn.Module, *, freeze: bool = True) -> Iterator[nn.Module]:
         reaches the inputs only and costs less, and with shortcuts that are the same up
         to rounding (`quick_input_gradients`).
 
-    Yields
-    ------
-    net : torch.nn.Module
-        What to run: a private copy that shares the weights (see `private_copy`), so that
-        `module` is never written, whatever happens inside, in however many threads.
+    Returns
+    -------
+    block : context manager
+        ``with untouched(module) as net:`` gives what to run: a private copy that shares the
+        weights (see `private_copy`), so that `module` is never written, whatever happens
+        inside, in however many threads.
 
     Notes
     -----
-    A module that cannot be copied (compiled by torch, say) is yielded itself and restored
+    A module that cannot be copied (compiled by torch, say) is run itself and restored
     after the block: training flags per sub-module, ``requires_grad`` and ``.grad``. Threads
     then take turns.
     """
     twin = private_copy(module, freeze=freeze)
     if twin is None:
-        with _in_turn(module, freeze):
-            yield module
-    else:
-        if freeze:
-            take_shortcuts(twin)
-        yield twin
+        return _InTurn(module, freeze)
+    if freeze:
+        take_shortcuts(twin)
+    return contextlib.nullcontext(twin)
 
 
-@contextlib.contextmanager
-def _in_turn(module: nn.Module, freeze: bool) -> Iterator[None]:
+class _InTurn:
     """The module itself in eval mode, for one thread at a time; restored afterwards."""
-    with ALONE:
-        modes = {sub: sub.training for sub in module.modules()}
-        flags = [(p, p.requires_grad, p.grad) for p in module.parameters()]
+
+    def __init__(self, module: nn.Module, freeze: bool) -> None:
+        self.module = module
+        self.freeze = freeze
+        self._shortcuts = contextlib.ExitStack()
+        self._modes: dict[nn.Module, bool] = {}
+        self._flags: list[tuple] = []
+
+    def __enter__(self) -> nn.Module:
+        ALONE.acquire()
         try:
-            for sub in modes:
-                sub.training = False
-            if freeze:
-                for parameter, _, _ in flags:
-                    parameter.requires_grad_(False)
-            with quick_input_gradients(module) if freeze else contextlib.nullcontext():
-                yield
-        finally:
-            for sub, mode in modes.items():
+            self._note()
+            self._change()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self.module
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._shortcuts.close()
+            for sub, mode in self._modes.items():
                 sub.training = mode
-            for parameter, flag, grad in flags:
+            for parameter, flag, grad in self._flags:
                 parameter.requires_grad_(flag)
                 parameter.grad = grad
+        finally:
+            ALONE.release()
+
+    def _note(self) -> None:
+        self._modes = {sub: sub.training for sub in self.module.modules()}
+        self._flags = [(p, p.requires_grad, p.grad) for p in self.module.parameters()]
+
+    def _change(self) -> None:
+        for sub in self._modes:
+            sub.training = False
+        if self.freeze:
+            for parameter, _, _ in self._flags:
+                parameter.requires_grad_(False)
+            self._shortcuts.enter_context(quick_input_gradients(self.module))
 
 
 def module_device(module: nn.Module) -> torch.device:

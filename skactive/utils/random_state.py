@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-from .alone import ALONE
 from .typing import RandomState
 
 _MAX_SEED = 2**31 - 1
@@ -85,34 +82,72 @@ def torch_generator(
     return torch.Generator(device=device).manual_seed(derive_seed(random_state, *path))
 
 
-@contextlib.contextmanager
-def seeded_torch(seed: int) -> Iterator[None]:
+class seeded_torch:
     """Seed torch's global generators inside the block and restore them afterwards.
 
     For the places where torch takes no generator: weight initialisation, dropout
-    layers, third-party attacks. These generators are the whole process's: threads take turns,
-    so that trainings side by side are those of one after the other.
+    layers, third-party attacks. These generators are the whole process's, so that the block is
+    ``with ALONE, seeded_torch(seed):``, and threads take turns: trainings side by side are those
+    of one after the other.
+
+    Parameters
+    ----------
+    seed : int
+
+    Notes
+    -----
+    A class, not a generator: one that an interrupt leaves suspended would put the generators back
+    whenever it is collected.
     """
-    with ALONE:
-        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
-            yield
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __enter__(self) -> None:
+        on_gpu = torch.cuda.is_initialized()
+        self._gpus = torch.cuda.get_rng_state_all() if on_gpu else None
+        self._cpu = torch.random.get_rng_state()
+        try:
+            torch.manual_seed(self.seed)
+        except BaseException:
+            self._restore()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        torch.random.set_rng_state(self._cpu)
+        if self._gpus is not None:
+            torch.cuda.set_rng_state_all(self._gpus)
 
 
-@contextlib.contextmanager
-def seeded_elsewhere(seed: int) -> Iterator[None]:
+class seeded_elsewhere:
     """Seed NumPy's and Python's global generators inside the block and restore them afterwards.
 
-    For others' code that draws from them: transforms of a Dataset, third-party attacks. As in
-    `seeded_torch`, threads take turns.
+    For others' code that draws from them: transforms of a Dataset, third-party attacks. Under
+    ``ALONE`` as well, as in `seeded_torch`.
+
+    Parameters
+    ----------
+    seed : int
     """
-    with ALONE:
-        numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __enter__(self) -> None:
+        self._before = np.random.get_state(), random.getstate()  # noqa: NPY002
         try:
-            np.random.seed(seed)  # noqa: NPY002
-            random.seed(seed)
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)
+            np.random.seed(self.seed)  # noqa: NPY002
+            random.seed(self.seed)
+        except BaseException:
+            self._restore()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        np.random.set_state(self._before[0])  # noqa: NPY002
+        random.setstate(self._before[1])

@@ -213,7 +213,7 @@ class BayesianOptimizer(ActiveLearner):
     >>> X = np.linspace(0, 6, 61).reshape(-1, 1)
     >>> y = np.sin(X).ravel()
     >>> optimizer = BayesianOptimizer(
-    ...     GaussianProcessRegressor(), X_training=X[[0, 60]], y_training=y[[0, 60]])
+    ...     GaussianProcessRegressor(alpha=1e-4), X_training=X[[0, 60]], y_training=y[[0, 60]])
     >>> for _ in range(6):
     ...     query_idx, query_instance = optimizer.query(X)
     ...     optimizer.teach(X[query_idx], y[query_idx])
