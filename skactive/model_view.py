@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
+from skorch import NeuralNet, NeuralNetClassifier
 from torch import Tensor, nn
 
 from .attacks import DeepFool
@@ -402,7 +402,7 @@ class NetView(ModelView):
             raise CapabilityError(
                 f"{self._caller or 'This'} needs a classifier, got {type(self.estimator).__name__}."
             )
-        return np.asarray(self.estimator.classes_)
+        return column_labels(self.estimator)
 
     @property
     def logits_module(self) -> nn.Module:
@@ -557,6 +557,20 @@ class NetView(ModelView):
             for _, batch in rows.batches(batch_size or self._batch_size)
         ]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def column_labels(estimator: Any, n_columns: int = 0) -> NDArray:
+    """Label of each column of a fitted classifier's probabilities, where they are `n_columns`.
+
+    skorch's own classifier does not encode labels: they are the numbers of its outputs, those that
+    it was never taught included, though its ``classes_`` are what was in ``y``.
+    """
+    final, _ = unwrap(estimator)
+    classes = np.asarray(final.classes_)
+    plain = getattr(type(final), "classes_", None) is NeuralNetClassifier.classes_
+    if plain and classes.dtype.kind in "iu" and classes.size and classes.min() >= 0:
+        return np.arange(max(classes.max() + 1, n_columns))
+    return classes
 
 
 def unwrap(estimator: Any) -> tuple[Any, Any]:

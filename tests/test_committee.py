@@ -220,6 +220,16 @@ def test_nets_of_a_committee_are_retrained_on_examples_against_their_mean(digits
     assert np.abs(committee.X_twins_ - tests).max() <= 0.1 + 1e-6
 
 
+def test_nets_of_a_committee_are_retrained_for_epochs(digits):
+    X, y = digits[0][:60], digits[1][:60]
+    net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=1, random_state=0)
+    committee = Committee([net, net], random_state=0).fit(X[:50], y[:50])
+    committee.retrain(X[50:], y[50:], mix="clean", epochs=3)
+    assert [len(member.history_) for member in committee.members_] == [3, 3]
+    assert [member.max_epochs for member in committee.members_] == [1, 1]
+    assert [member.max_epochs for member in committee.estimator_.estimators] == [1, 1]
+
+
 def test_nets_of_a_committee_do_not_attack_examples_again(digits, monkeypatch):
     X, y = digits
     masks = []

@@ -175,6 +175,16 @@ def test_unknown_label_is_refused_and_nothing_is_lost(data):
     assert len(learner.y_labeled_) == 17
 
 
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_a_refused_fit_draws_no_random_number(data, kind):
+    X, y = data
+    learner, twin = (ActiveLearner(Fickle(), "random", random_state=kind(0)) for _ in range(2))
+    with pytest.raises(RuntimeError):
+        learner.fit(X, y)
+    picks = [each.fit(X[:15], y[:15]).query(X, n=5)[0] for each in (learner, twin)]
+    assert_array_equal(*picks)
+
+
 class Fickle(LogisticRegression):
     """Fails, or is interrupted, when it sees more than 20 samples."""
 

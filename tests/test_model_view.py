@@ -22,6 +22,7 @@ from torch import nn
 from skactive import ActiveLearner, AdversarialNetClassifier, model_view
 from skactive.exceptions import CapabilityError
 from skactive.model_view import ModelView
+from skactive.retraining import adversarial_examples
 from skactive.utils.indexing import Rows
 from tests.models import SmallCNN, SmallMLP
 
@@ -208,6 +209,23 @@ def test_plain_skorch_nets_are_understood(digits, kind):
     assert_allclose(view.predict_proba(flat), net.predict_proba(flat), atol=1e-5)
     assert np.isfinite(view.gradient_norms(flat[:5], wrt="input")).all()
     assert (view.boundary_distances(flat[:5]) > 0).all()
+
+
+def test_columns_of_a_plain_skorch_net_that_was_not_taught_all_labels(digits):
+    X, y = digits[0].reshape(len(digits[0]), -1), digits[1]
+    X, y = X[np.isin(y, (0, 2))], y[np.isin(y, (0, 2))]
+    net = NeuralNetClassifier(
+        nn.Linear, module__in_features=64, module__out_features=4, verbose=0, train_split=None,
+        criterion=nn.CrossEntropyLoss, max_epochs=20, lr=0.1,
+    )  # fmt: skip
+    learner = ActiveLearner(net, "margin").fit(X, y)
+    view = ModelView.of(learner)
+    assert view.classes_.tolist() == [0, 1, 2]
+    proba = learner.predict_proba(X)
+    assert_allclose(proba, view.predict_proba(X)[:, [0, 2]], rtol=1e-5)
+    assert (learner.classes_[proba.argmax(axis=1)] == y).mean() > 0.95
+    worse = adversarial_examples(learner, X, y, "pgd", eps=0.3)
+    assert learner.score(worse, y) < 0.5 < learner.score(X, y)
 
 
 def test_what_is_not_a_fitted_classifier_says_so(digits):

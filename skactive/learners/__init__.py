@@ -1,7 +1,8 @@
 """Learners: fit, query, teach, and what is built on them."""
 
+from ._budgeted import BudgetedLearner
 from ._committee import Committee
+from ._curve import active_learning_curve
 from ._learner import ActiveLearner
-from ._simulation import BudgetedLearner, active_learning_curve
 
 __all__ = ["ActiveLearner", "BudgetedLearner", "Committee", "active_learning_curve"]

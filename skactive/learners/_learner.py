@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import CapabilityError
+from ..model_view import column_labels
 from ..strategies import QueryStrategy, resolve_strategy
 from ..strategies._base import candidate_positions
 from ..strategies._registry import check_cold_start
@@ -538,7 +539,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     def _aligned(self, proba: NDArray) -> NDArray:
         """Columns for all classes; 0 for those the estimator has not seen yet."""
-        return aligned_proba(proba, self.estimator_.classes_, self.classes_)
+        known = column_labels(self.estimator_, proba.shape[1])
+        return aligned_proba(proba, known, self.classes_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
