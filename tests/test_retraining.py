@@ -269,7 +269,7 @@ def some(labels, label):
         (lambda t, X, y: t.retrain(X[:, :, :4], y), "rows of shape"),
         (lambda t, X, y: t.retrain(X, y, mix="adverse"), "mix must be one of"),
         (lambda t, X, y: t.retrain(X, y, epochs=0), "epochs must be"),
-        (lambda t, X, y: t.retrain(X, y, PGD(eps=-1)), "eps must be"),
+        (lambda t, X, y: t.retrain(X, y, PGD(eps=-1)), r"'eps'.*must be"),
         (lambda t, X, y: t.retrain(X * 3, y), "values in"),
         (lambda t, X, y: t.select_tests(X, 0), "budget"),
         (lambda t, X, y: t.select_tests(X, 1.5), "budget"),
