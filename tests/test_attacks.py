@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from sklearn.base import clone
 from torch import nn
 
+from skactive import AdversarialNetClassifier
 from skactive.attacks import (
     FGSM,
     PGD,
@@ -25,13 +26,12 @@ from skactive.attacks import (
     resolve_attack,
 )
 from skactive.attacks._pgd import pgd
+from skactive.metrics import robustness_report
 from tests.models import SmallCNN, SmallMLP
 
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    from skactive import AdversarialNetClassifier
-
     X, y = digits
     net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=6, lr=0.01, random_state=0)
     net.fit(X[:300], y[:300])
@@ -334,24 +334,37 @@ def test_the_adapter_translates_radius_and_bounds(trained):
 
 def test_autoattack_passes_survivors_on_and_reports_them(trained):
     module, X, y = trained
-    report = AutoAttack(eps=0.05, version="fast", random_state=0).report(module, X, y)
+    attack = AutoAttack(eps=0.05, version="fast", random_state=0)
+    net = AdversarialNetClassifier.from_module(module, classes=range(10), attack=None)
+    report = robustness_report(net, X.numpy(), y.numpy(), attack)
     shares = list(report.survivors.values())
+    assert list(report.survivors) == ["clean", *dict(attack.parts(10))]
     assert list(report.survivors) == ["clean", "apgd-ce", "apgd-t", "square"]
     assert shares == sorted(shares, reverse=True)
-    assert float((module(report.X_adv).argmax(1) == y).double().mean()) == shares[-1]
+    alone = (module(attack(module, X, y)).argmax(1) == y).double().mean()
+    assert abs(float(alone) - shares[-1]) <= 1 / len(y)  # other random starts
     pgd_only = (module(PGD(eps=0.05, steps=20)(module, X, y)).argmax(1) == y).double().mean()
     assert shares[-1] <= float(pgd_only) + 1e-9
 
 
 def test_autoattack_standard_has_the_published_settings():
-    parts = AutoAttack(eps=0.3)._parts(10)
+    parts = dict(AutoAttack(eps=0.3).parts())
     assert list(parts) == ["apgd-ce", "apgd-t", "fab-t", "square"]
     assert [parts[name].settings.get("steps") for name in list(parts)[:3]] == [100] * 3
     assert parts["square"].settings["n_queries"] == 5000
     assert parts["square"].settings["resc_schedule"] is False
-    assert AutoAttack()._parts(100)["apgd-t"].settings["n_classes"] == 10  # nine targets
-    assert list(AutoAttack()._parts(3)) == ["apgd-ce", "apgd-dlr", "fab", "square"]
-    assert list(AutoAttack()._parts(2)) == ["apgd-ce", "fab", "square"]
+    assert dict(AutoAttack().parts(100))["apgd-t"].settings["n_classes"] == 10  # nine targets
+    assert list(dict(AutoAttack().parts(3))) == ["apgd-ce", "apgd-dlr", "fab", "square"]
+    assert list(dict(AutoAttack().parts(2))) == ["apgd-ce", "fab", "square"]
+
+
+def test_an_attack_that_is_not_made_of_others_is_its_own_part():
+    for attack, name in (
+        (PGD(eps=0.1), "pgd"),
+        (TorchAttack("FFGSM"), "ffgsm"),
+        (TorchAttack(torchattacks.FFGSM), "ffgsm"),
+    ):
+        assert attack.parts() == [(name, attack)]
 
 
 def test_names_presets_and_classes_are_resolved():

@@ -29,7 +29,6 @@ from torch import nn
 
 from skactive import ActiveLearner, AdversarialNetClassifier, Committee
 from skactive.attacks import FGSM, PGD, Attack, AutoAttack, TabularSquare, TorchAttack
-from skactive.attacks._autoattack import warn_if_masked
 from skactive.callbacks import RobustScoring
 from skactive.exceptions import CapabilityError
 from skactive.metrics import (
@@ -40,7 +39,8 @@ from skactive.metrics import (
     robustness_curve,
     robustness_report,
 )
-from skactive.metrics._report import Evaluation
+from skactive.metrics._evaluation import Evaluation
+from skactive.metrics._masking import warn_if_masked
 from skactive.prioritization import prioritization_report
 from skactive.retraining import EvaluationSplit
 from tests.models import SmallCNN, SmallMLP
@@ -461,9 +461,9 @@ def test_masked_gradients_are_warned_of():
 class PGDThenSquare(AutoAttack):
     """Two parts that take no time."""
 
-    def _parts(self, n_classes):
+    def parts(self, n_classes=10):
         square = TorchAttack("Square", eps=self.eps, n_queries=10)
-        return {"pgd": PGD(eps=self.eps, random_start=False), "square": square}
+        return [("pgd", PGD(eps=self.eps, random_start=False)), ("square", square)]
 
 
 def test_the_curve_falls_and_equals_its_scores(digits_net):

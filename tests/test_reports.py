@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from skactive.analysis import compare_strategies
+from skactive.metrics import RobustnessReport
 from skactive.prioritization import PrioritizationReport
 from skactive.retraining import RetrainingReport
 from skactive.study._tables import Cell, Table
@@ -42,7 +43,12 @@ def table():
     return Table("table_1", "Table 1", cells, ["scaled <down>"])
 
 
-REPORTS = [retraining, prioritization, comparison, table]
+def robustness():
+    left = {"clean": 0.75, "<apgd>": 0.5}
+    return RobustnessReport(0.75, 0.5, left, np.array([True, True, False, False]), 0.25)
+
+
+REPORTS = [robustness, retraining, prioritization, comparison, table]
 
 
 @pytest.mark.parametrize("make", REPORTS)
@@ -67,6 +73,7 @@ def test_a_notebook_shows_the_same_cells_escaped(make):
     assert "&lt;" in html
     assert "<dre>" not in html
     assert "<gini>" not in html
+    assert "<apgd>" not in html
     assert html.count("<p>") == len(report.notes)
 
 
@@ -97,6 +104,11 @@ def test_without_pandas_the_library_is_named(monkeypatch):
 
 def test_numbers_of_the_tables():
     assert retraining().table.splitlines()[2].startswith("| baseline | 90.50 ± 6.35 | 90.50 ± 6.35")
+    assert robustness().table.splitlines()[2:] == [
+        "| clean | 75.00 | 3 |",
+        "| <apgd> | 50.00 | 2 |",
+    ]
+    assert robustness().notes == ["25.0% of the samples have an input gradient of zero."]
     assert prioritization().table == (
         "| strategy | apfd | found at 4 % | found at 20 | seconds |\n"
         "| --- | ---: | ---: | ---: | ---: |\n"

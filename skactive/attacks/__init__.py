@@ -1,6 +1,6 @@
 """Attacks: of a fixed radius (`PGD`, `FGSM`, …) and of minimal distance (`DeepFool`)."""
 
-from ._autoattack import AutoAttack, AutoAttackReport
+from ._autoattack import AutoAttack
 from ._base import Attack, check_bounds
 from ._deepfool import DeepFool, DeepFoolResult
 from ._pgd import FGSM, PGD
@@ -14,7 +14,6 @@ __all__ = [
     "PRESETS",
     "Attack",
     "AutoAttack",
-    "AutoAttackReport",
     "DeepFool",
     "DeepFoolResult",
     "TabularSquare",

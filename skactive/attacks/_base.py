@@ -39,7 +39,8 @@ class Attack(BaseEstimator):
     A subclass has the parameters ``eps``, ``bounds`` and ``random_state`` and implements
     ``_perturb(module, X, y, loss, generator)``. One that only asks for the module's outputs says
     ``needs_gradients = False``: it then attacks any classifier. One that takes a single gradient
-    step, which nets can learn to see through, says ``single_step = True``.
+    step, which nets can learn to see through, says ``single_step = True``. One that runs others in
+    turn returns them from ``parts``.
 
     Notes
     -----
@@ -115,6 +116,26 @@ class Attack(BaseEstimator):
             attacked = self._perturb(head, X, y, loss, generator).detach().contiguous()
         self._check_result(X, attacked)
         return attacked
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports and messages."""
+        return type(self).__name__
+
+    def parts(self, n_classes: int = 10) -> list[tuple[str, Attack]]:
+        """Attacks that it runs in turn, each on those whom the ones before it left.
+
+        Parameters
+        ----------
+        n_classes : int, default=10
+            Classes of the module that is attacked.
+
+        Returns
+        -------
+        parts : list of (str, Attack)
+            By name; of an attack that is not made of others, itself.
+        """
+        return [(self.name.lower(), self)]
 
     def from_start(
         self,

@@ -34,6 +34,10 @@ class NetTarget:
         """Column of the class that each sample gets."""
         return self._view.net_logits(inputs).argmax(dim=1)
 
+    def n_classes(self, inputs: Tensor) -> int:
+        """Scores that the net gives each sample."""
+        return self._view.net_logits(inputs[:1]).shape[1]
+
     def fingerprint(self) -> str:
         """Digest of the model."""
         digest = hashlib.blake2b(digest_size=16)
@@ -78,6 +82,10 @@ class BlackBoxTarget:
         """Column of the class that each sample gets: of ``predict``, whatever the scores say."""
         labels = self._view.estimator.predict(self._rows(inputs))
         return torch.from_numpy(encode_labels(labels, self._view.classes_))
+
+    def n_classes(self, inputs: Tensor) -> int:
+        """Classes that the estimator knows."""
+        return len(self._view.classes_)
 
     def scores(self, inputs: Tensor) -> Tensor:
         """One score per class: the decision function where there is one, or log-probabilities."""

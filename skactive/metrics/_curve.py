@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from ..utils.indexing import Rows
 from ..utils.optional import axes_for
 from ..utils.statistics import mean_height
-from ._report import Evaluation
+from ._evaluation import Evaluation
 
 
 def robustness_curve(

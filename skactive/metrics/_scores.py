@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
 from ..attacks import resolve_attack
-from ._report import Evaluation, RobustnessReport
+from ._evaluation import Evaluation
+from ._report import RobustnessReport
 
 
 def robust_correct(
