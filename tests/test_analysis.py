@@ -169,6 +169,14 @@ def _all_signs(d, alternative):
     ]
 
 
+def _normal_approximation(d):
+    """The two-sided signed-rank test from its mean and variance, ties included, zeros left out."""
+    d = d[d != 0]
+    ranks = stats.rankdata(np.abs(d))
+    z = (np.sign(d) * ranks).sum() / np.sqrt((ranks**2).sum())
+    return 2 * stats.norm.sf(abs(z))
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.integers(-6, 6), min_size=6, max_size=12),
@@ -211,12 +219,11 @@ def test_ties_and_zeros_in_many_pairs_are_no_normal_approximation():
     (row,) = compare_strategies(scores)
     assert row.pvalue == pytest.approx(_all_signs(d, "two-sided"), rel=1e-12)
     assert round(row.pvalue, 3) == 0.072
-    approximate = stats.wilcoxon(d, method="asymptotic").pvalue
-    assert round(approximate, 3) == 0.046
+    assert round(_normal_approximation(d), 3) == 0.046
     rng = np.random.default_rng(0)
     many = rng.integers(1, 50, 300) * rng.choice([-1, 1], 300, p=[0.45, 0.55])
     (row,) = compare_strategies({"random": np.zeros(300), "dre": many})
-    assert row.pvalue == pytest.approx(stats.wilcoxon(many, method="asymptotic").pvalue, rel=0.05)
+    assert row.pvalue == pytest.approx(_normal_approximation(many), rel=0.05)
 
 
 def test_pairs_that_are_equal_show_nothing():

@@ -127,22 +127,6 @@ def test_mnist_robust_beats_standard(data_root):
     assert scores["robust"] > scores["standard"] + 0.2
 
 
-def test_importing_the_library_imports_no_optional_package():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, skactive, skactive.attacks, skactive.metrics, skactive.datasets; "
-        "print([m for m in ('matplotlib', 'torchattacks', 'torchvision', 'pandas', 'tqdm') "
-        "if m in sys.modules])"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = out.stdout.strip()
-    assert "torchattacks" not in loaded
-    assert "matplotlib" not in loaded
-    assert "torchvision" not in loaded
-
-
 def test_the_gpu_gives_what_the_cpu_gives(digits):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
