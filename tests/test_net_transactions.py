@@ -250,5 +250,6 @@ def test_ctrl_c_anywhere_in_a_training_leaves_a_usable_net(digits, method):
         assert all(p.requires_grad for p in net.module_.parameters()), line
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, line
         assert not ALONE._is_owned(), line
+        assert torch.is_grad_enabled(), line
         if net.n_fits_ == fitted.n_fits_ and method == "partial_fit":
             assert_array_equal(net.predict_proba(X), old)

@@ -83,7 +83,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
     @contextlib.contextmanager
     def _as_before_if_it_fails(self, fresh: bool) -> Iterator[None]:
         """Go back to the net before the block if that raises, interrupted trainings aside."""
-        attributes = dict(self.__dict__)
+        attributes, with_gradients = dict(self.__dict__), torch.is_grad_enabled()
         state = None if fresh else TrainingState(self)
         try:
             yield
@@ -95,6 +95,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
                 object.__setattr__(self, "__dict__", attributes)
             raise
         finally:
+            torch.set_grad_enabled(with_gradients)  # torch's blocks do not survive an interrupt
             self.__dict__.pop("_run", None)
 
     def _seeded_elsewhere(self, X: Any, seed: int) -> contextlib.AbstractContextManager:

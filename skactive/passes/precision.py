@@ -73,20 +73,32 @@ def float32_door(module: nn.Module) -> nn.Module:
 
 
 def in_float32(position: int = 0) -> Callable[[_Function], _Function]:
-    """Decorator: the argument at `position` is a module; all but its layers runs in float32."""
+    """Decorator: the argument at `position` is a module; all but its layers runs in float32.
+
+    Whether gradients are on is as before, too, when an interrupt came between the lines of one of
+    torch's own blocks, such as ``no_grad``.
+    """
 
     def decorate(compute: _Function) -> _Function:
         @functools.wraps(compute)
         def computed(*args: Any, **kwargs: Any) -> Any:
-            module = args[position]
-            door = float32_door(module)
-            if door is module:
-                return compute(*args, **kwargs)
-            args = (*args[:position], door, *args[position + 1 :])
-            device = next((p.device.type for p in module.parameters()), "cpu")
-            with torch.autocast(device, enabled=False):
-                return compute(*args, **kwargs)
+            with_gradients = torch.is_grad_enabled()
+            try:
+                return _behind_a_door(compute, position, args, kwargs)
+            finally:
+                torch.set_grad_enabled(with_gradients)
 
         return computed  # type: ignore[return-value]
 
     return decorate
+
+
+def _behind_a_door(compute: Callable, position: int, args: tuple, kwargs: dict[str, Any]) -> Any:
+    module = args[position]
+    door = float32_door(module)
+    if door is module:
+        return compute(*args, **kwargs)
+    args = (*args[:position], door, *args[position + 1 :])
+    device = next((p.device.type for p in module.parameters()), "cpu")
+    with torch.autocast(device, enabled=False):
+        return compute(*args, **kwargs)
