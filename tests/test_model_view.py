@@ -19,9 +19,9 @@ from sklearn.svm import SVC
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
-from skactive import ActiveLearner, AdversarialNetClassifier, model_view
+from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.exceptions import CapabilityError
-from skactive.model_view import ModelView
+from skactive.model_view import ModelView, _estimators, _view
 from skactive.retraining import adversarial_examples
 from skactive.utils.indexing import Rows
 from tests.models import SmallCNN, SmallMLP
@@ -325,7 +325,7 @@ def test_plain_estimators_predict_in_blocks(monkeypatch, digits):
     flat = X.reshape(len(X), -1)[:100]
     model = LogisticRegression(max_iter=500).fit(flat, y[:100])
     whole = ModelView.of(model).predict_proba_and_embed(flat)
-    monkeypatch.setattr(model_view, "_PLAIN_BATCH", 7)
+    monkeypatch.setattr(_estimators, "MAX_ROWS", 7)
     for small, large in zip(ModelView.of(model).predict_proba_and_embed(flat), whole, strict=True):
         assert_allclose(small, large, rtol=1e-5)
 
@@ -340,8 +340,8 @@ def test_scores_in_parts_equal_scores_at_once(monkeypatch):
         return 1 - proba.max(axis=1)
 
     whole = view.score_proba(X, score)
-    monkeypatch.setattr(model_view, "_PLAIN_BATCH", 40)
-    monkeypatch.setattr(model_view, "_MAX_PROBA", 3)
+    monkeypatch.setattr(_view, "MAX_ROWS", 40)
+    monkeypatch.setattr(_view, "_MAX_PROBA", 3)
     assert_allclose(view.score_proba(X, score), whole)
     assert shapes == [150, 40, 40, 40, 30]
     part = Rows(X, np.arange(20, 140))

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..exceptions import CapabilityError
-from ..model_view import ModelView, NetView, _unlazy
+from ..model_view import ModelView, NetView
 from ..utils.indexing import Rows
+from ..utils.inputs import unlazy
 from ..utils.labels import encode_labels
 
 _TINY = 1e-300  # logarithms of probabilities that are 0
@@ -69,7 +70,7 @@ class BlackBoxTarget:
         """Rows as what is attacked: numbers, in the precision they have."""
         if sp.issparse(batch):
             raise TypeError("X is sparse, but an attack moves every feature. Pass X.toarray().")
-        array = np.asarray(_unlazy(batch))
+        array = np.asarray(unlazy(batch))
         if array.dtype.kind not in "fiub":
             raise ValueError(
                 f"An attack moves numbers, but X has dtype {array.dtype}. Attack the classifier "

@@ -36,6 +36,14 @@ class Selection:
         Positions that may be taught under the model's own label for one round (CEAL).
     pseudo_labels : ndarray or None
         Those labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.strategies import Selection
+    >>> found = Selection(np.array([2, 0]), scores=np.array([0.9, 0.7]))
+    >>> found.within(np.array([10, 20, 30])).indices  # candidates were rows 10, 20 and 30
+    array([30, 10])
     """
 
     indices: NDArray
@@ -59,13 +67,40 @@ class Query:
     model : ModelView or None
         What the estimator can tell; ``None`` where there is none, or no need of it.
     X : Rows
-        The candidates. Model view methods take it as it is; ``X.batches`` walks it.
+        The candidates. Model view methods take it as it is; ``X.batches(size)`` walks it and
+        ``X.materialise()`` is all of it, in the pool's own type.
     n : int
         How many to pick, 1 <= n <= len(X).
     rng : numpy.random.Generator
-    X_labeled, y_labeled : the labelled set, or None
+        The only source of randomness, already seeded.
+    X_labeled : array-like or None
+        Samples of the labelled set.
+    y_labeled : array-like or None
+        Their labels.
     stage : int
         How many rounds came before this one.
+
+    Examples
+    --------
+    A strategy that takes the most uncertain candidates of each predicted class in turn:
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import Query, QueryStrategy, Selection
+    >>> class InTurn(QueryStrategy):
+    ...     def _select(self, query: Query) -> Selection:
+    ...         proba = query.model.predict_proba(query.X)
+    ...         order = np.argsort(proba.max(axis=1), kind="stable")
+    ...         predicted = proba.argmax(axis=1)[order]
+    ...         rank = np.empty(len(order), int)
+    ...         for label in np.unique(predicted):
+    ...             rank[predicted == label] = np.arange(np.sum(predicted == label))
+    ...         return Selection(order[np.argsort(rank, kind="stable")][: query.n])
+    >>> X, y = load_iris(return_X_y=True)
+    >>> picked = InTurn().query(LogisticRegression(max_iter=500).fit(X, y), X, n=6)
+    >>> sorted(y[picked].tolist())
+    [0, 0, 1, 1, 2, 2]
     """
 
     model: ModelView

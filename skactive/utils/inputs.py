@@ -54,3 +54,12 @@ def as_float_tensor(X: Any, device: torch.device | str) -> torch.Tensor:
     if not isinstance(batch, torch.Tensor):
         batch = torch.from_numpy(np.array(batch, dtype=np.float32, order="C"))
     return batch.to(device=device, dtype=torch.float32)
+
+
+def unlazy(X: Any) -> Any:
+    """Rows of a torch Dataset or tensor as an array; anything else as it is."""
+    if isinstance(X, torch.Tensor):
+        return X.detach().cpu().numpy()
+    if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
+        return np.asarray(as_batch(X))
+    return X

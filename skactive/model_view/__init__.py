@@ -1,0 +1,8 @@
+"""What a strategy may ask of any estimator: the only place that knows nets and Pipelines."""
+
+from ._capabilities import capabilities_of, column_labels, require_of
+from ._estimators import InputView
+from ._net import NetView
+from ._view import ModelView
+
+__all__ = ["InputView", "ModelView", "NetView", "capabilities_of", "column_labels", "require_of"]

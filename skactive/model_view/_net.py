@@ -1,0 +1,213 @@
+"""The view of a skorch net: everything a torch module can tell."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from ..attacks import DeepFool
+from ..attacks._nearest_boundary import nearest_boundaries
+from ..exceptions import CapabilityError
+from ..nets._checks import check_shape
+from ..passes.gradient_norms import expected_gradient_length
+from ..passes.inference import NoSuchLayer, check_not_diverged, forward_in_batches
+from ..passes.logits import logits_module
+from ..passes.longest_gradients import longest_gradients
+from ..passes.mc_dropout import mc_dropout_proba
+from ..passes.modules import module_device, untouched
+from ..utils.indexing import Rows
+from ..utils.inputs import as_batch, as_float_tensor, unlazy
+from ..utils.random_state import derive_seed
+from ..utils.typing import RandomState
+from ._capabilities import OF_NETS, column_labels
+from ._view import ModelView
+
+
+class NetView(ModelView):
+    """A skorch net: everything a torch module can tell."""
+
+    capabilities = OF_NETS
+
+    @classmethod
+    def serves(cls, estimator: Any) -> bool:
+        return isinstance(estimator, NeuralNet)
+
+    @property
+    def classes_(self) -> NDArray:
+        if not hasattr(self.estimator, "classes_"):
+            raise CapabilityError(
+                f"{self._caller or 'This'} needs a classifier, got {type(self.estimator).__name__}."
+            )
+        return column_labels(self.estimator)
+
+    @property
+    def logits_module(self) -> nn.Module:
+        """The module that returns logits (or log-probabilities, which serve as well)."""
+        return logits_module(self.estimator)
+
+    @property
+    def _eager(self) -> nn.Module:
+        return logits_module(self.estimator, eager=True)
+
+    @contextlib.contextmanager
+    def _layers_needed(self, capability: str) -> Iterator[None]:
+        """Say who asked if the module lacks the layers that a capability rests on."""
+        try:
+            yield
+        except NoSuchLayer as error:
+            raise CapabilityError(
+                f"{self._caller or 'This'} needs {capability!r}, which this "
+                f"{type(self.estimator).__name__} does not have. {error}"
+            ) from error
+
+    def net_inputs(self, X: Any) -> Tensor:
+        """Rows of the pool as the tensor that the module reads, on its device."""
+        X = self.transform(unlazy(X) if self._before is not None else X)
+        if hasattr(self.estimator, "input_shape_") and len(getattr(X, "shape", ())) > 1:
+            check_shape(self.estimator, X)
+        if hasattr(self.estimator, "as_inputs"):
+            return self.estimator.as_inputs(X)
+        module = self.estimator.module_
+        if any(isinstance(sub, nn.Embedding) for sub in module.modules()):
+            return torch.as_tensor(as_batch(X)).to(module_device(module))  # indices of tokens
+        inputs = as_float_tensor(X, module_device(module))
+        if not torch.isfinite(inputs).all():
+            raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
+        return inputs
+
+    def net_logits(self, inputs: Tensor) -> Tensor:
+        """Logits of one batch of inputs."""
+        with torch.no_grad(), untouched(self.logits_module, freeze=False) as module:
+            return module(inputs)
+
+    def predict_proba(self, X: Any) -> NDArray:
+        logits, _ = forward_in_batches(self._eager, X, self.net_inputs, batch_size=self._batch_size)
+        return _softmax(logits, len(self.classes_))
+
+    def logits(self, X: Any) -> NDArray:
+        return forward_in_batches(self._eager, X, self.net_inputs, batch_size=self._batch_size)[0]
+
+    def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
+        with self._layers_needed("embed"):
+            logits, embedding = forward_in_batches(
+                self._eager, X, self.net_inputs, batch_size=self._batch_size, embedding=True
+            )
+        if embedding is None:
+            embedding = np.empty((0, 0), np.float32)
+        return _softmax(logits, len(self.classes_)), embedding
+
+    def dropout_proba(
+        self, X: Any, n_passes: int = 10, rate: float = 0.1, random_state: RandomState = None
+    ) -> NDArray:
+        with self._layers_needed("dropout"):
+            return mc_dropout_proba(
+                self._eager,
+                X,
+                self.net_inputs,
+                n_passes=n_passes,
+                rate=rate,
+                seed=derive_seed(random_state),
+                batch_size=self._batch_size,
+            )
+
+    def gradient_norms(self, X: Any, wrt: str = "parameters") -> NDArray:
+        def lengths(inputs: Tensor) -> tuple[Tensor]:
+            return (expected_gradient_length(self._eager, inputs, wrt),)
+
+        with self._layers_needed("gradients"):
+            (norms,) = self._by_batch(X, lengths)
+        check_not_diverged(norms)
+        return norms
+
+    def longest_gradients(self, X: Any, n: int, wrt: str = "parameters") -> NDArray:
+        rows = Rows.of(X)
+        return longest_gradients(
+            self._eager,
+            self.predict_proba(rows),
+            lambda positions: self.net_inputs(rows.take(positions)),
+            n,
+            wrt,
+            self._batch_size,
+        )
+
+    def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
+        attack = self.deepfool(deepfool)
+        # Larger batches than the attack's own keep its working set full.
+        return self._by_batch(
+            X, lambda inputs: (attack(self.logits_module, inputs).distance,), 16 * self._batch_size
+        )[0]
+
+    def nearest_boundaries(
+        self, X: Any, n: int, rng: np.random.Generator, deepfool: DeepFool | None = None
+    ) -> NDArray:
+        rows = Rows.of(X)
+        logits, _ = forward_in_batches(
+            self._eager, rows, self.net_inputs, batch_size=self._batch_size
+        )
+        return nearest_boundaries(
+            self.logits_module,
+            logits,
+            lambda positions: self.net_inputs(rows.take(positions)),
+            n,
+            self.deepfool(deepfool),
+            rng,
+        )
+
+    def adversarial_twins(
+        self, X: Any, deepfool: DeepFool | None = None
+    ) -> tuple[NDArray, NDArray]:
+        attack = self.deepfool(deepfool)
+        if self._before is not None:
+            raise CapabilityError(
+                f"{self._caller or 'This'} makes adversarial twins of the net's own input, "
+                "which the earlier steps of a Pipeline cannot be given back. Pass the net alone."
+            )
+
+        def twins(inputs: Tensor) -> tuple[Tensor, Tensor]:
+            found = attack(self.logits_module, inputs)
+            return inputs + found.perturbation, found.distance
+
+        moved, distance = self._by_batch(X, twins, 16 * self._batch_size)
+        return moved, distance
+
+    def deepfool(self, deepfool: DeepFool | None = None) -> DeepFool:
+        """The attack that is given, or the default one within the net's range of inputs."""
+        if deepfool is not None:
+            return deepfool
+        return DeepFool(bounds=getattr(self.estimator, "bounds_", (0, 1)))
+
+    def per_sample(self, X: Any, compute: Callable[[nn.Module, Tensor], Tensor]) -> NDArray:
+        """What ``compute(logits module, inputs)`` gives for each sample, batch by batch."""
+        (values,) = self._by_batch(X, lambda inputs: (compute(self.logits_module, inputs),))
+        check_not_diverged(values)
+        return values
+
+    def _by_batch(
+        self, X: Any, compute: Callable[[Tensor], tuple[Tensor, ...]], batch_size: int | None = None
+    ) -> list[NDArray]:
+        rows = Rows.of(X)
+        if len(rows) == 0:
+            raise ValueError("X has no rows.")
+        parts = [
+            [part.detach().cpu().numpy() for part in compute(self.net_inputs(batch))]
+            for _, batch in rows.batches(batch_size or self._batch_size)
+        ]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _softmax(logits: NDArray, n_classes: int) -> NDArray:
+    if len(logits) == 0:
+        return np.empty((0, n_classes), np.float32)
+    if logits.ndim != 2:
+        raise CapabilityError(
+            f"The module must return one logit per class, shape (n, {n_classes}); it returned "
+            f"{logits.shape}."
+        )
+    return torch.softmax(torch.from_numpy(logits), dim=1).numpy()
