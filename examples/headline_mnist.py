@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD, AutoAttack
+from skactive.callbacks import EpsWarmup
 from skactive.datasets import load_dataset
 from skactive.metrics import robust_accuracy_score, robustness_report
 from skactive.networks import LeNet5
@@ -71,8 +72,7 @@ def settings(args, recipe, n_labels):
     return {
         "attack": PGD(EPS, steps=args.steps),
         "max_epochs": epochs,
-        "eps_warmup": 0.2,
-        "callbacks": [("cycle", cycle)],
+        "callbacks": [EpsWarmup(0.2), ("cycle", cycle)],
     }
 
 

@@ -19,7 +19,9 @@ from tqdm.auto import tqdm
 
 from skactive import AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD, AutoAttack
+from skactive.callbacks import AWP, EMA, SWA, EpsWarmup, OverfittingGuard
 from skactive.datasets import load_dataset
+from skactive.losses import MART, TRADES, UATKL, UATPlusPlus
 from skactive.metrics import robust_accuracy_score
 from skactive.networks import LeNet5
 from skactive.utils.reports import markdown_table
@@ -28,19 +30,19 @@ EPS = 0.3
 RECIPES = {
     "papers": "papers",  # clean start, then BIM-40 with α = .01 for 10 epochs
     "pgd": {},
-    "fgsm-rs": {"attack": FGSM(EPS, random_start=True), "overfitting_guard": "restore"},
-    "trades": {"loss": "trades", "beta": 2.0},
-    "mart": {"loss": "mart", "beta": 2.0},
-    "awp": {"awp_gamma": 0.01},
-    "ema": {"averaging": "ema"},
-    "swa": {"averaging": "swa"},
+    "fgsm-rs": {"attack": FGSM(EPS, random_start=True), "callbacks": [OverfittingGuard("restore")]},
+    "trades": {"loss": TRADES(beta=2.0)},
+    "mart": {"loss": MART(beta=2.0)},
+    "awp": {"callbacks": [AWP(0.01)]},
+    "ema": {"callbacks": [EMA()]},
+    "swa": {"callbacks": [SWA()]},
     "smoothing": {"criterion__label_smoothing": 0.1, "optimizer__weight_decay": 5e-4},
     "rst": {"unlabeled": "rst"},
-    "rst+trades": {"unlabeled": "rst", "loss": "trades", "beta": 2.0},
-    "uat-kl": {"unlabeled": "uat-kl", "beta": 2.0},
-    "uat++": {"unlabeled": "uat++", "beta": 2.0},
-    "rst+ema": {"unlabeled": "rst", "averaging": "ema"},
-    "rst+awp+ema": {"unlabeled": "rst", "awp_gamma": 0.005, "averaging": "ema"},
+    "rst+trades": {"unlabeled": "rst", "loss": TRADES(beta=2.0)},
+    "uat-kl": {"unlabeled": UATKL(beta=2.0)},
+    "uat++": {"unlabeled": UATPlusPlus(beta=2.0)},
+    "rst+ema": {"unlabeled": "rst", "callbacks": [EMA()]},
+    "rst+awp+ema": {"unlabeled": "rst", "callbacks": [AWP(0.005), EMA()]},
     "oracle": {},  # pgd with the true labels of the pool
 }
 COLUMNS = [
@@ -85,7 +87,8 @@ def train(args, recipe, X, y, pool, y_pool, seed):
         return train_as_papers(X, y, seed)
     if recipe == "oracle":
         X, y = np.concatenate([X, pool]), np.concatenate([y, y_pool])
-    params = {"attack": PGD(EPS, steps=args.steps), "eps_warmup": 0.4, **RECIPES[recipe]}
+    params = {"attack": PGD(EPS, steps=args.steps), **RECIPES[recipe]}
+    params["callbacks"] = [EpsWarmup(0.4), *params.get("callbacks", [])]
     net = AdversarialNetClassifier(
         LeNet5, lr=args.lr, random_state=seed, max_epochs=epochs_for(args, len(X), params), **params
     )

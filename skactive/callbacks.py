@@ -1,5 +1,15 @@
 """skorch callbacks: what can be hung into the training of a net."""
 
 from .metrics._callback import RobustScoring
+from .nets.recipes import AWP, EMA, SWA, BestEpoch, EpsWarmup, OverfittingGuard, Recipe
 
-__all__ = ["RobustScoring"]
+__all__ = [
+    "AWP",
+    "EMA",
+    "SWA",
+    "BestEpoch",
+    "EpsWarmup",
+    "OverfittingGuard",
+    "Recipe",
+    "RobustScoring",
+]

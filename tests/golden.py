@@ -23,6 +23,8 @@ from skactive import (
     active_learning_curve,
 )
 from skactive.attacks import FGSM, PGD
+from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup
+from skactive.losses import MART, TRADES
 from skactive.metrics import robust_accuracy_score
 from skactive.strategies import all_strategies
 from tests.models import SmallCNN
@@ -51,19 +53,19 @@ def recipes():
         "standard": net(attack=None),
         "pgd": net(),
         "fgsm": net(attack=FGSM(eps=0.1)),
-        "trades": net(loss="trades", beta=3.0),
-        "mart": net(loss="mart", beta=3.0),
-        "warmup": net(eps_warmup=0.5),
-        "awp": net(awp_gamma=0.01),
-        "ema": net(averaging="ema", averaging_decay=0.9),
-        "swa": net(averaging="swa", averaging_start=0.3),
-        "best clean epoch": net(early_stopping="clean"),
-        "best robust epoch": net(early_stopping="robust", averaging="ema", patience=2),
+        "trades": net(loss=TRADES(beta=3.0)),
+        "mart": net(loss=MART(beta=3.0)),
+        "warmup": net(callbacks=[EpsWarmup(0.5)]),
+        "awp": net(callbacks=[AWP(0.01)]),
+        "ema": net(callbacks=[EMA(0.9)]),
+        "swa": net(callbacks=[SWA(0.3)]),
+        "best clean epoch": net(callbacks=[BestEpoch("clean")]),
+        "best robust epoch": net(callbacks=[EMA(), BestEpoch("robust", patience=2)]),
     }
     for name, estimator in made.items():
         yield f"weights: {name}", estimator.fit(X, y)
     for kind in ("rst", "uat-ft", "uat-kl", "uat++"):
-        taught = net(unlabeled=kind, awp_gamma=0.005, eps_warmup=0.3)
+        taught = net(unlabeled=kind, callbacks=[AWP(0.005), EpsWarmup(0.3)])
         yield f"weights: {kind}", taught.fit(X, y, X_unlabeled=pool)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD
+from skactive.callbacks import AWP, SWA, BestEpoch
 from skactive.datasets import load_digits
 from skactive.nets._objective import Objective
 from skactive.retraining import adversarial_examples
@@ -66,12 +67,12 @@ def moved(seen, marked):
         {},
         {"loss": "trades"},
         {"loss": "mart"},
-        {"early_stopping": "robust", "validation_fraction": 0.3},
-        {"averaging": "swa", "averaging_start": 0.0},
+        {"callbacks": [BestEpoch("robust", validation_fraction=0.3)]},
+        {"callbacks": [SWA(0.0)]},
         {"unlabeled": "uat++"},
         {"unlabeled": "rst"},
         {"unlabeled": "uat-kl", "loss": "trades"},
-        {"awp_gamma": 0.01},
+        {"callbacks": [AWP(0.01)]},
         {"augment": lambda X: X.flip(-1)},
         {"iterator_train": torch.utils.data.DataLoader},
     ],

@@ -15,6 +15,7 @@ from torchvision import transforms
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD
+from skactive.callbacks import BestEpoch
 from tests.models import SmallCNN, SmallMLP
 
 RNG = np.random.default_rng(0)
@@ -84,7 +85,7 @@ def test_pairs_are_read_once_more_for_their_labels():
     [
         {},
         {"attack": PGD(eps=0.05, steps=2), "bounds": (0, 2)},
-        {"early_stopping": "clean"},
+        {"callbacks": [BestEpoch("clean")]},
         {"iterator_train": DataLoader},
         {"iterator_train": DataLoader, "iterator_train__num_workers": 1, "max_epochs": 1},
     ],
@@ -103,7 +104,7 @@ def test_two_fits_are_equal_and_no_global_generator_is_touched(params):
 
 def test_a_dataset_that_stands_still_trains_as_its_array():
     data = Items(lambda i: (FLOATS[i], int(Y[i])))
-    for params in ({}, {"early_stopping": "clean"}):
+    for params in ({}, {"callbacks": [BestEpoch("clean")]}):
         expected = cnn(**params).fit(FLOATS, Y)
         assert_array_equal(flat(cnn(**params).fit(data)), flat(expected))
         rows = np.arange(0, 40, 3)
@@ -239,7 +240,8 @@ def test_augmentation_reaches_the_pool_and_not_the_validation_samples():
         seen.append(len(X))
         return X
 
-    params = {"unlabeled": "uat-kl", "attack": PGD(eps=0.1, steps=1), "early_stopping": "robust"}
+    params = {"unlabeled": "uat-kl", "attack": PGD(eps=0.1, steps=1)}
+    params["callbacks"] = [BestEpoch("robust")]
     cnn(augment=augment, **params).fit(FLOATS, Y, X_unlabeled=FLOATS)
     assert sum(seen) >= 2 * 36  # 4 are held out
     assert set(seen) == {36 * 2} or max(seen) > 36

@@ -9,6 +9,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD
+from skactive.callbacks import BestEpoch
 from skactive.metrics import robust_accuracy_score
 from skactive.networks import LeNet5
 from skactive.strategies import CEAL, DFAL, all_strategies
@@ -88,7 +89,7 @@ def test_standard_first_then_adversarial_warm_started(digits):
 
 def test_validation_labels_are_counted(digits):
     X, y = digits
-    net = cnn(early_stopping="clean", validation_fraction=0.2)
+    net = cnn(callbacks=[BestEpoch("clean", validation_fraction=0.2)])
     learner = ActiveLearner(net, "entropy", random_state=0).fit(X[:100], y[:100])
     assert learner.history_[0]["validation"] == 20
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD, AutoAttack, DeepFool, TorchAttack
+from skactive.callbacks import BestEpoch
 from skactive.exceptions import CapabilityError
 from skactive.metrics import robust_accuracy_score
 from skactive.passes.gradient_norms import expected_gradient_length
@@ -125,7 +126,7 @@ class Half(nn.Module):
 def test_half_precision_trains(loss):
     net = AdversarialNetClassifier(
         Half, attack=PGD(eps=0.05, steps=2), loss=loss, max_epochs=2, random_state=0,
-        early_stopping="robust",
+        callbacks=[BestEpoch("robust")],
     ).fit(X, Y)  # fmt: skip
     assert next(net.module_.parameters()).dtype == torch.bfloat16
     assert np.isfinite(net.history[:, "train_loss"]).all()

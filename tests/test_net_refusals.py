@@ -79,7 +79,7 @@ def test_workers_need_a_loader():
 
 def test_early_stopping_of_skorch_needs_something_to_watch():
     for callbacks in ([EarlyStopping()], [("stop", EarlyStopping(monitor="valid_acc_best"))]):
-        with pytest.raises(ValueError, match="EarlyStopping monitors 'valid_.*early_stopping="):
+        with pytest.raises(ValueError, match="EarlyStopping monitors 'valid_.*BestEpoch"):
             linear(callbacks=callbacks).fit(X, Y)
     linear(callbacks=[EarlyStopping(monitor="train_loss")]).fit(X, Y)
     own = EpochScoring("accuracy", name="valid_acc_own", on_train=True)

@@ -13,6 +13,7 @@ from torch import nn
 
 from skactive import AdversarialNetClassifier
 from skactive.attacks import FGSM
+from skactive.callbacks import EMA, BestEpoch
 from skactive.utils.alone import ALONE
 from tests.models import SmallCNN, SmallMLP
 from tests.test_interrupts import interrupted_at, sampled_lines
@@ -51,9 +52,12 @@ class Breaks(SmallCNN):
         return super().forward(X)
 
 
+RECIPES = [EMA(), BestEpoch("clean")]
+
+
 def cnn(module=Breaks, **params):
     params = {"attack": FGSM(eps=0.05), "max_epochs": 2, "lr": 0.01, "random_state": 0, **params}
-    params = {"averaging": "ema", "early_stopping": "clean", "unlabeled": "rst", **params}
+    params = {"callbacks": RECIPES, "unlabeled": "rst", **params}
     return AdversarialNetClassifier(module, **params)
 
 
@@ -112,9 +116,10 @@ MOMENTS = ["on_train_begin", "on_grad_computed", "on_batch_end", "on_epoch_end",
 def test_a_callback_that_raises_leaves_the_net_as_it_was(images, method, moment):
     X, y = images
     net = cnn(warm_start=method == "warm fit").fit(X, y, X_unlabeled=X)
-    net.callbacks = [("at", At(moment, fail()))]
+    at = ("at", At(moment, fail()))
+    net.callbacks = [*RECIPES, at]
     if method != "fit":  # a net that goes on keeps the callbacks that it was initialised with
-        net.callbacks_ += net.callbacks
+        net.callbacks_.append(at)
     before = learned(net)
     with pytest.raises(RuntimeError, match="callback broke"):
         (net.partial_fit if method == "partial_fit" else net.fit)(X, y, X_unlabeled=X)
@@ -125,7 +130,7 @@ REFUSALS = {
     "another shape": lambda net, X, y: net.partial_fit(X[:, :, :4], y),
     "a refit of another shape": lambda net, X, y: net.fit(X[:, :, :4, :4].reshape(-1, 16), y),
     "an unknown label": lambda net, X, y: net.partial_fit(X, y + 100),
-    "a setting": lambda net, X, y: net.set_params(patience=0).fit(X, y),
+    "a setting": lambda net, X, y: net.fit(X, y),
     "weights": lambda net, X, y: net.partial_fit(X, y, sample_weight=np.ones(3)),
     "values": lambda net, X, y: net.fit(X * np.nan, y),
     "a pool": lambda net, X, y: net.partial_fit(X, y, X_unlabeled=X[:, :, :4]),
@@ -136,14 +141,14 @@ REFUSALS = {
 @pytest.mark.parametrize("what", REFUSALS)
 def test_a_refused_training_leaves_the_net_as_it_was(images, what):
     X, y = images
-    net = cnn(early_stopping=None, module=nn.Sequential(nn.Flatten(), nn.Linear(64, 10))).fit(X, y)
+    net = cnn(callbacks=None, module=nn.Sequential(nn.Flatten(), nn.Linear(64, 10))).fit(X, y)
     if what == "a setting":
-        net.early_stopping = "clean"
+        net.callbacks = [BestEpoch("clean", patience=0)]
     before = learned(net)
     with pytest.raises((ValueError, TypeError, RuntimeError)):
         REFUSALS[what](net, X, y)
     assert_as_before(net, before)
-    assert_array_equal(net.set_params(patience=10, lr=0.01).predict(X), net.predict(X))
+    assert_array_equal(net.set_params(callbacks=None, lr=0.01).predict(X), net.predict(X))
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -216,9 +221,9 @@ def stop(net):
 def test_a_callback_ends_the_training_quietly_and_ctrl_c_inside_it_does_not(images, moment):
     X, y = images
     handler = signal.getsignal(signal.SIGINT)
-    quiet = cnn(callbacks=[("at", At(moment, stop))], max_epochs=5).fit(X, y)
+    quiet = cnn(callbacks=[*RECIPES, ("at", At(moment, stop))], max_epochs=5).fit(X, y)
     assert len(quiet.history_) == 1
-    loud = cnn(callbacks=[("at", At(moment, ctrl_c))], max_epochs=5)
+    loud = cnn(callbacks=[*RECIPES, ("at", At(moment, ctrl_c))], max_epochs=5)
     with pytest.raises(KeyboardInterrupt):
         loud.fit(X, y)
     assert_array_equal(quiet.predict_proba(X), loud.predict_proba(X))
@@ -228,7 +233,7 @@ def test_a_callback_ends_the_training_quietly_and_ctrl_c_inside_it_does_not(imag
 
 def test_a_callback_ends_the_training_of_another_thread(images):
     X, y = images
-    net = cnn(callbacks=[("at", At("on_epoch_end", stop))], max_epochs=5)
+    net = cnn(callbacks=[*RECIPES, ("at", At("on_epoch_end", stop))], max_epochs=5)
     thread = threading.Thread(target=net.fit, args=(X, y))
     thread.start()
     thread.join()
@@ -238,7 +243,7 @@ def test_a_callback_ends_the_training_of_another_thread(images):
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_ctrl_c_anywhere_in_a_training_leaves_a_usable_net(digits, method):
     X, y = digits[0][:40].reshape(40, -1), digits[1][:40]
-    settings = {"module": SmallMLP, "max_epochs": 1, "unlabeled": None, "early_stopping": None}
+    settings = {"module": SmallMLP, "max_epochs": 1, "unlabeled": None, "callbacks": None}
     fitted = cnn(**settings).fit(X, y)
     old = fitted.predict_proba(X)
     lines = sampled_lines(lambda: getattr(copy.deepcopy(fitted), method)(X, y), 60)

@@ -21,8 +21,9 @@ from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner
 from skactive.attacks import FGSM, PGD
+from skactive.callbacks import EMA, BestEpoch
 from skactive.learners._labeled_set import LabeledSet
-from skactive.losses import divergence
+from skactive.losses import RST, TRADES, UATFT, UATKL, Adversarial, UATPlusPlus, divergence
 from skactive.metrics import robust_accuracy_score
 from skactive.nets._objective import Objective
 from skactive.nets._pool import PoolBatches
@@ -107,7 +108,7 @@ class Pickling(Callback):
 
 def test_a_net_can_be_pickled_while_it_trains(table):
     X, y, pool = table
-    net = mlp(unlabeled="rst", averaging="ema", callbacks=[("pickling", Pickling())])
+    net = mlp(unlabeled="rst", callbacks=[EMA(), ("pickling", Pickling())])
     net.fit(X, y, X_unlabeled=pool)
     assert pickle.loads(dict(net.callbacks_)["pickling"].copy_).predict(X).shape == y.shape
 
@@ -157,11 +158,11 @@ def test_batches_hold_each_pool_point_once_before_any_again(table):
     assert sorted(seen) == sorted(distinct)  # 18 × 30 = 540, the whole pool
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("loss", ["adversarial", "trades"])
+@pytest.mark.parametrize("kind", [RST(), UATFT(), UATKL(beta=3.0), UATPlusPlus(beta=3.0)])
+@pytest.mark.parametrize("loss", [Adversarial(), TRADES(beta=3.0)])
 def test_losses_are_those_of_the_papers(table, kind, loss):
     X, y, pool = (torch.from_numpy(part) for part in table)
-    net = mlp(unlabeled=kind, loss=loss, beta=3.0).fit(table[0], table[1])
+    net = mlp(unlabeled=kind, loss=loss).fit(table[0], table[1])
     inputs, targets = torch.cat([X, pool[:40]]), torch.cat([y, y[:40]])
     moved = inputs + 0.05 * torch.randn(inputs.shape)
     _, found = Objective(net, 40).losses(inputs, moved, targets)
@@ -169,8 +170,8 @@ def test_losses_are_those_of_the_papers(table, kind, loss):
     ce = F.cross_entropy(adv, targets, reduction="none")
     kl = 3.0 * divergence(clean, adv)
     trades = F.cross_entropy(clean, targets, reduction="none") + kl
-    whole = ce if loss == "adversarial" else trades
-    expected = {"rst": whole, "uat-ft": ce, "uat-kl": kl, "uat++": ce + kl}[kind]
+    whole = trades if isinstance(loss, TRADES) else ce
+    expected = {RST: whole, UATFT: ce, UATKL: kl, UATPlusPlus: ce + kl}[type(kind)]
     torch.testing.assert_close(found, torch.cat([whole[:60], expected[60:]]))
 
 
@@ -201,7 +202,10 @@ def test_a_teacher_of_any_kind_gives_the_labels(table):
 def test_the_teacher_never_sees_the_validation_samples(table):
     X, y, pool = table
     net = mlp(
-        unlabeled="rst", teacher=KNeighborsClassifier(1), early_stopping="clean", max_epochs=2
+        unlabeled="rst",
+        teacher=KNeighborsClassifier(1),
+        callbacks=[BestEpoch("clean")],
+        max_epochs=2,
     ).fit(X, y, X_unlabeled=pool)
     assert net.teacher_.n_samples_fit_ == len(X) - net.n_validation_labels_ == 54
 
@@ -243,7 +247,7 @@ def bad(**params):
     ("run", "message"),
     [
         (bad(), "unlabeled is None"),
-        (bad(unlabeled="magic"), "'unlabeled' parameter"),
+        (bad(unlabeled="magic"), "no unlabeled 'magic'"),
         (bad(unlabeled="rst", unlabeled_fraction=1.0), "unlabeled_fraction"),
         (bad(unlabeled="rst", unlabeled_weight=0), "unlabeled_weight"),
         (bad(unlabeled="uat-kl", attack=None), "needs an attack"),
@@ -287,14 +291,16 @@ def test_an_attack_that_fails_half_way_is_undone(table):
     X, y, _ = table
     net = mlp(batch_size=20).fit(X, y)
     before = weights(net)
-    net.set_params(attack=Stumbling(eps=0.05, steps=1), overfitting_guard=None)
+    net.set_params(attack=Stumbling(eps=0.05, steps=1), callbacks__overfitting_guard=None)
     Stumbling.calls = 0
     with pytest.raises(RuntimeError, match="stumbled"):
         net.partial_fit(X, y)
     assert torch.equal(before, weights(net))
     assert len(net.history) == 3
     Stumbling.calls = 0
-    fresh = mlp(attack=Stumbling(eps=0.05, steps=1), batch_size=20, overfitting_guard=None)
+    fresh = mlp(
+        attack=Stumbling(eps=0.05, steps=1), batch_size=20, callbacks__overfitting_guard=None
+    )
     with pytest.raises(RuntimeError, match="stumbled"):
         fresh.fit(X, y)
     assert not fresh.__sklearn_is_fitted__()

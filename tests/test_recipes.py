@@ -2,6 +2,8 @@
 
 import contextlib
 import copy
+import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,12 +14,12 @@ from skorch.callbacks import Callback
 from torch import nn
 from torch.nn import functional as F
 
-from skactive import AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD, AutoAttack, TorchAttack
+from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup, OverfittingGuard, Recipe
 from skactive.losses import divergence, trades_loss
+from skactive.nets._samples import Samples
 from skactive.nets.recipes._awp import perturbed_weights
-from skactive.nets.recipes._best_epoch import TrainingDone
-from skactive.nets.recipes._overfitting_guard import OverfittingGuard
 from tests.models import SmallCNN
 
 
@@ -75,14 +77,17 @@ def test_awp_moves_each_tensor_by_gamma_norms_up_the_gradient_and_back():
 
 
 def test_awp_trains_another_net_and_batchnorm_still_sees_each_batch_once(images):
-    plain, none, perturbed = cnn().fit(*images), cnn(awp_gamma=0), cnn(awp_gamma=0.02)
+    plain, none, perturbed = cnn().fit(*images), cnn(callbacks=[AWP(0)]), cnn(callbacks=[AWP(0.02)])
     assert same(plain, none.fit(*images))
     assert not same(plain, perturbed.fit(*images))
     assert int(perturbed.module_[1].num_batches_tracked) == 9
-    assert same(perturbed, cnn(awp_gamma=0.02).fit(*images))
+    assert same(perturbed, cnn(callbacks=[AWP(0.02)]).fit(*images))
 
 
 # -- averaging -----------------------------------------------------------------------------
+
+
+NO_GUARD = {"callbacks__overfitting_guard": None}
 
 
 class Note(Callback):
@@ -101,7 +106,7 @@ class Note(Callback):
 
 def test_ema_is_its_recursion_over_the_updates(images):
     note = Note()
-    net = cnn(averaging="ema", averaging_decay=0.6, callbacks=[("note", note)]).fit(*images)
+    net = cnn(callbacks=[EMA(0.6), ("note", note)]).fit(*images)
     seen = net.callbacks_[[name for name, _ in net.callbacks_].index("note")][1].updates
     average = seen[0].clone()
     for count, now in enumerate(seen[1:], start=1):
@@ -112,7 +117,7 @@ def test_ema_is_its_recursion_over_the_updates(images):
 
 
 def test_swa_is_the_mean_of_the_last_epochs_with_statistics_of_its_own(images):
-    net = cnn(averaging="swa", averaging_start=0.5, max_epochs=4, callbacks=[("note", Note())])
+    net = cnn(callbacks=[SWA(0.5), ("note", Note())], max_epochs=4)
     net.fit(*images)
     seen = dict(net.callbacks_)["note"].epochs
     torch.testing.assert_close(weights(net.module_), (seen[2] + seen[3]) / 2)
@@ -125,11 +130,11 @@ def test_swa_is_the_mean_of_the_last_epochs_with_statistics_of_its_own(images):
     assert net.score(*images) > 0.5
 
 
-@pytest.mark.parametrize("averaging", ["ema", "swa"])
+@pytest.mark.parametrize("averaging", [EMA(), SWA(0.0)])
 def test_averages_repeat_go_on_and_are_what_is_validated(images, averaging):
-    net = cnn(averaging=averaging, early_stopping="robust", averaging_start=0.0)
+    net = cnn(callbacks=[averaging, BestEpoch("robust")])
     net.fit(*images).partial_fit(*images)
-    again = cnn(averaging=averaging, early_stopping="robust", averaging_start=0.0)
+    again = cnn(callbacks=[averaging, BestEpoch("robust")])
     assert same(net, again.fit(*images).partial_fit(*images))
     assert len(net.history) == 6
     assert 0 <= net.history[-1]["valid_robust_acc"] <= 1
@@ -151,10 +156,10 @@ class Noted(FGSM):
 def test_the_radius_grows_linearly_over_the_first_updates(images):
     Noted.seen.clear()
     attack = Noted(eps=0.09)
-    net = cnn(attack=attack, eps_warmup=2 / 3, overfitting_guard=None).fit(*images)
+    net = cnn(attack=attack, callbacks=[EpsWarmup(2 / 3)], **NO_GUARD).fit(*images)
     np.testing.assert_allclose(Noted.seen, 0.09 * np.minimum(np.arange(1, 10) / 6, 1))
     assert net.attack.eps == net.attack_.eps == 0.09
-    assert not same(net, cnn(attack=attack, overfitting_guard=None).fit(*images))
+    assert not same(net, cnn(attack=attack, **NO_GUARD).fit(*images))
 
 
 def test_label_smoothing_reaches_trades_and_the_plain_loss(images):
@@ -170,16 +175,106 @@ def test_label_smoothing_reaches_trades_and_the_plain_loss(images):
 
 def test_recipes_are_searched_and_cloned(images):
     grid = {
-        "awp_gamma": [0.0, 0.01],
-        "averaging": [None, "ema"],
-        "eps_warmup": [0.5],
+        "callbacks__awp__gamma": [0.0, 0.01],
+        "callbacks__ema": [None, EMA(0.9)],
+        "callbacks__eps_warmup": [EpsWarmup(0.5)],
         "optimizer__weight_decay": [5e-4],
         "criterion__label_smoothing": [0.1],
     }
-    search = GridSearchCV(cnn(max_epochs=1), grid, cv=2).fit(*images)
+    net = cnn(max_epochs=1, callbacks=[AWP(), EMA(), EpsWarmup()])
+    search = GridSearchCV(net, grid, cv=2).fit(*images)
     assert len(search.cv_results_["params"]) == 4
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert clone(cnn(awp_gamma=0.3)).awp_gamma == 0.3
+
+
+def test_recipes_are_parameters_before_and_after_a_fit(images):
+    given = EMA(0.9)
+    net = cnn(callbacks=[given, ("late", SWA(0.5))], max_epochs=1)
+    for state in (net, clone(net), pickle.loads(pickle.dumps(net)), clone(net).fit(*images)):
+        params = state.get_params()
+        assert params["callbacks__ema__decay"] == 0.9
+        assert params["callbacks__late__start"] == 0.5
+        assert params["callbacks__overfitting_guard__action"] == "warn"
+    net.set_params(callbacks__ema__decay=0.8, callbacks__late=None)
+    assert net.get_params()["callbacks__ema__decay"] == 0.8
+    assert clone(net).get_params()["callbacks__late"] is None
+    assert given.decay == 0.9
+    net.fit(*images)
+    assert same(net, cnn(callbacks=[EMA(0.8)], max_epochs=1).fit(*images))
+    net.set_params(callbacks__ema=EMA(0.7)).partial_fit(*images)
+    assert net.get_params()["callbacks__ema__decay"] == 0.7
+    net.set_params(callbacks=[EMA(0.6)])
+    assert net.get_params()["callbacks__ema__decay"] == 0.6
+    before = net.get_params()
+    with pytest.raises(ValueError, match="no callback 'emma'. Did you mean 'ema'"):
+        net.set_params(callbacks__emma__decay=0.5)
+    assert net.get_params().keys() == before.keys()
+
+
+def test_recipes_given_to_two_nets_are_shared_by_neither(images):
+    recipes = [EMA(0.9), BestEpoch("clean"), EpsWarmup()]
+    first, second = (cnn(callbacks=recipes, max_epochs=2) for _ in range(2))
+    assert same(first.fit(*images), second.fit(*images))
+    assert not {id(cb) for _, cb in first.callbacks_} & {id(cb) for _, cb in second.callbacks_}
+    for recipe in [*recipes, *dict(first.callbacks_).values()]:
+        if isinstance(recipe, Recipe):
+            assert not [name for name in vars(recipe) if name.endswith("_")]
+    assert first.run is None
+    search = GridSearchCV(first, {"callbacks__ema__decay": [0.5, 0.9]}, cv=2).fit(*images)
+    assert dict(search.best_estimator_.callbacks_)["ema"].decay in (0.5, 0.9)
+    assert recipes[0].decay == 0.9
+
+
+def test_the_order_of_recipes_in_the_list_does_not_count(images):
+    one, other = ([EMA(0.9), BestEpoch("clean"), AWP()][::step] for step in (1, -1))
+    assert same(cnn(callbacks=one).fit(*images), cnn(callbacks=other).fit(*images))
+
+
+def test_a_guard_of_the_users_takes_the_place_of_the_default():
+    net = cnn(callbacks=[OverfittingGuard("restore")])
+    assert net.get_params()["callbacks__overfitting_guard__action"] == "restore"
+    assert [name for name, _ in net.get_default_callbacks()].count("overfitting_guard") == 0
+    net.initialize_callbacks()
+    assert [name for name, _ in net.callbacks_].count("overfitting_guard") == 1
+    assert "overfitting_guard" not in dict(cnn(**NO_GUARD).initialize_callbacks().callbacks_)
+
+
+def test_a_learner_that_goes_on_takes_recipes_that_were_changed(images):
+    X, y = images
+    learner = ActiveLearner(cnn(callbacks=[EMA(0.9)]), warm_start=True, random_state=0).fit(X, y)
+    learner.set_params(estimator__callbacks__ema__decay=0.5).teach(X[:10], y[:10])
+    assert dict(learner.estimator_.callbacks_)["ema"].decay == 0.5
+    recipes = [EMA(0.8), BestEpoch("clean")]
+    learner.set_params(estimator__callbacks=recipes, estimator__callbacks__best_epoch__patience=3)
+    learner.teach(X[:10], y[:10])
+    assert dict(learner.estimator_.callbacks_)["ema"].decay == 0.8
+    assert dict(learner.estimator_.callbacks_)["best_epoch"].patience == 3
+    assert learner.history_[-1]["validation"] == 14
+    assert [row["training"] for row in learner.history_] == ["cold", "warm", "warm"]
+
+
+class Clipped(Recipe):
+    """A recipe of a user's own: gradients no longer than `norm`, and how many were."""
+
+    def __init__(self, norm=1.0):
+        self.norm = norm
+
+    def on_train_begin(self, net, **kwargs):
+        self.n_ = 0
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        weights = [weight for _, weight in named_parameters]
+        self.n_ += int(nn.utils.clip_grad_norm_(weights, self.norm) > self.norm)
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("clipped", self.n_)
+
+
+def test_a_recipe_of_ones_own_is_a_class_in_a_file(images):
+    net = cnn(callbacks=[Clipped(1e-3)]).fit(*images)
+    assert net.history[:, "clipped"] == [3, 6, 9]
+    assert net.get_params()["callbacks__clipped__norm"] == 1e-3
+    assert not same(net, cnn().fit(*images))
 
 
 # -- the guard -----------------------------------------------------------------------------
@@ -190,6 +285,10 @@ class FakeNet:
 
     def __init__(self):
         self.module_ = nn.Linear(2, 2, bias=False)
+        self.attack_ = FGSM(eps=0.1)
+        self.run = SimpleNamespace(
+            samples=Samples(X_GUARD, Y_GUARD), seed=0, tensors=lambda *pair: pair
+        )
         self.history = self
         self.rows = []
 
@@ -212,13 +311,14 @@ Y_GUARD = torch.tensor([0, 0, 1, 1])
 @pytest.mark.parametrize("action", ["warn", "restore"])
 def test_the_guard_sees_a_collapse_once_and_returns_to_the_last_good(action):
     net = FakeNet()
-    guard = OverfittingGuard(X_GUARD, Y_GUARD, FGSM(eps=0.1), action, 0)
+    guard = OverfittingGuard(action)
+    guard.on_train_begin(net)
     for scale in (-1.0, 1.0, 2.0):
         net.set(scale)
         guard.on_epoch_end(net)
     assert [row["guard_robust_acc"] for row in net.rows] == [0.0, 1.0, 1.0]
     net.set(-3.0)
-    ends = pytest.raises(TrainingDone) if action == "restore" else contextlib.nullcontext()
+    ends = pytest.raises(KeyboardInterrupt) if action == "restore" else contextlib.nullcontext()
     with ends, pytest.warns(UserWarning, match="overfitting: in epoch 4.*100.0% to 0.0%"):
         guard.on_epoch_end(net)
     if action == "warn":
@@ -230,9 +330,9 @@ def test_the_guard_sees_a_collapse_once_and_returns_to_the_last_good(action):
 def test_the_guard_watches_single_step_attacks_only(images):
     watched = cnn().fit(*images)
     assert len(watched.history[:, "guard_robust_acc"]) == 3
-    for params in ({"attack": PGD(eps=0.05, steps=2)}, {"overfitting_guard": None}):
+    for params in ({"attack": PGD(eps=0.05, steps=2)}, NO_GUARD):
         assert "guard_robust_acc" not in cnn(**params).fit(*images).history[-1]
-    assert same(watched, cnn(overfitting_guard=None).fit(*images))
+    assert same(watched, cnn(**NO_GUARD).fit(*images))
     assert TorchAttack("FFGSM", eps=0.1).single_step
     assert not TorchAttack("PGD", eps=0.1).single_step
     assert TorchAttack("PGD", eps=0.1, steps=1).single_step
@@ -244,14 +344,18 @@ def test_the_guard_watches_single_step_attacks_only(images):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"awp_gamma": -0.1}, "awp_gamma"),
-        ({"averaging": "mean"}, "'averaging' parameter"),
-        ({"averaging_decay": 1.0}, "averaging_decay"),
-        ({"averaging_start": 1.0}, "averaging_start"),
-        ({"eps_warmup": 1.5}, "eps_warmup"),
-        ({"eps_warmup": "slow"}, "eps_warmup"),
-        ({"eps_warmup": 0.5, "attack": TorchAttack("CW")}, "radius"),
-        ({"overfitting_guard": "stop"}, "overfitting_guard"),
+        ({"callbacks": [AWP(-0.1)]}, "'gamma' parameter of AWP"),
+        ({"callbacks": [EMA(1.0)]}, "'decay' parameter of EMA"),
+        ({"callbacks": [SWA(1.0)]}, "'start' parameter of SWA"),
+        ({"callbacks": [EpsWarmup(1.5)]}, "'share' parameter of EpsWarmup"),
+        ({"callbacks": [EpsWarmup("slow")]}, "'share' parameter of EpsWarmup"),
+        ({"callbacks": [EpsWarmup(0.5)], "attack": TorchAttack("CW")}, "radius"),
+        ({"callbacks": [OverfittingGuard("stop")]}, "'action' parameter of OverfittingGuard"),
+        ({"callbacks": [EMA(), EMA(0.9)]}, "duplicate.*'ema'"),
+        (
+            {"callbacks": [EMA()], "callbacks__emma__decay": 0.9},
+            "no callback 'emma'. Did you mean",
+        ),
     ],
 )
 def test_bad_settings_are_refused_before_training(images, params, message):

@@ -99,7 +99,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         a bought label); ``pseudo`` (pseudo-labels in use in this round only, those that the
         estimator gave the pool included);
         ``validation`` (labels the net used to choose its weights: part of ``n_labels`` if split
-        off by ``validation_fraction``, extra if given as ``validation_data``);
+        off by `BestEpoch`, extra if given as its ``data``);
         ``query_strategy``; ``training``, ``"cold"``, ``"warm"`` or, for a model trained
         elsewhere, ``"given"``; ``query_time`` and ``fit_time`` in seconds.
     n_features_in_, feature_names_in_ : where the estimator has them

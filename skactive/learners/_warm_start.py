@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
+from skorch.callbacks import Callback
 
 from ._training import TrainingData, final_step
 
@@ -130,19 +131,21 @@ def changed_params(before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
     changed = {
         name: value
         for name, value in after.items()
-        # skorch makes its default callbacks anew each time it is asked for them.
-        if "callbacks__" not in name and (name not in before or not _same(before[name], value))
+        if name not in before or not _same(before[name], value)
     }
     return {
         name: value
         for name, value in changed.items()
-        if not any(name.startswith(f"{owner}__") for owner in changed)
+        # Of callbacks, a list, the parameters are set beside it.
+        if not any(name.startswith(f"{o}__") for o in changed if o.split("__")[-1] != "callbacks")
     }
 
 
 def _same(first: Any, second: Any) -> bool:
     if first is second:
         return True
+    if isinstance(first, Callback) and type(first) is type(second):
+        return True  # nets copy their callbacks, whose parameters have names of their own
     if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
         return np.array_equal(first, second)
     try:

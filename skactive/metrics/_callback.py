@@ -35,8 +35,8 @@ class RobustScoring(Callback):
 
     Notes
     -----
-    The net is left as it was. With `averaging`, an `AdversarialNetClassifier` is scored with
-    its present weights, not their average.
+    The net is left as it was. With `EMA` or `SWA`, an `AdversarialNetClassifier` is scored
+    with its present weights, not their average.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from sklearn.utils import assert_all_finite, check_consistent_length, column_or_
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ..attacks import Attack, check_bounds, resolve_attack
+from ..attacks import Attack, check_bounds
+from ..losses import resolve_loss, resolve_pool_loss
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
 from ..utils.compat import given_names
@@ -21,10 +21,10 @@ from ..utils.indexing import n_rows
 from ..utils.inputs import as_batch, as_float_tensor
 from ..utils.items import is_dataset, label_of
 from ..utils.labels import unknown_labels
-from ..utils.validation import Interval, StrOptions, check_constraints
+from ..utils.validation import check_constraints, check_params
 from ..utils.weights import check_weights
 from ._batches import BatchIterator
-from ._fresh_rows import FreshRows, labels_of_items, select
+from ._fresh_rows import FreshRows, labels_of_items
 
 _MAX_WEIGHT = 1e30
 _CHANNELS_FIRST = (
@@ -32,50 +32,37 @@ _CHANNELS_FIRST = (
     "X.transpose(0, 3, 1, 2), or X.permute(0, 3, 1, 2) of a tensor."
 )
 
-_RECIPE: dict[str, list] = {
-    "unlabeled": [StrOptions({"rst", "uat-ft", "uat-kl", "uat++"}), None],
-    "unlabeled_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "unlabeled_weight": [Interval(Real, 0, None, closed="neither")],
-    "eps_warmup": [Interval(Real, 0, 1, closed="both")],
-    "awp_gamma": [Interval(Real, 0, None, closed="left")],
-    "averaging": [StrOptions({"ema", "swa"}), None],
-    "averaging_decay": [Interval(Real, 0, 1, closed="left")],
-    "averaging_start": [Interval(Real, 0, 1, closed="left")],
-    "overfitting_guard": [StrOptions({"warn", "restore"}), None],
-}
-
 
 def check_settings(net: Any) -> None:
     """Raise unless the net's own parameters are in range and fit together."""
-    if net.loss not in ("adversarial", "trades", "mart"):
-        raise ValueError(f"loss must be 'adversarial', 'trades' or 'mart', got {net.loss!r}.")
-    if net.loss != "adversarial" and net.attack is None:
-        raise ValueError(f"loss={net.loss!r} needs an attack, but attack is None.")
-    if net.early_stopping not in (None, "clean", "robust"):
-        raise ValueError(
-            f"early_stopping must be None, 'clean' or 'robust', got {net.early_stopping!r}."
-        )
-    if net.early_stopping == "robust" and net.attack is None:
-        raise ValueError("early_stopping='robust' needs an attack, but attack is None.")
-    if net.early_stopping is None and net.validation_data is not None:
-        raise ValueError("validation_data is only used with early_stopping='clean' or 'robust'.")
-    if not isinstance(net.beta, Real) or not float(net.beta) >= 0:
-        raise ValueError(f"beta must be a number >= 0, got {net.beta!r}.")
-    if not isinstance(net.patience, Integral) or net.patience < 1:
-        raise ValueError(f"patience must be an integer >= 1, got {net.patience!r}.")
-    fraction = net.validation_fraction
-    if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
-        raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}.")
+    check_constraints(net._parameter_constraints, net.get_params(deep=False), type(net).__name__)
     if net.augment is not None and (not callable(net.augment) or inspect.isclass(net.augment)):
         raise ValueError(
             f"augment must be None or a function of a batch, got {net.augment!r}. An example: "
             "augment=torchvision.transforms.RandomCrop(28, padding=2)."
         )
-    check_attack_arguments(net)
-    _check_recipe(net)
+    check_nested_arguments(net)
+    _check_losses(net)
     _check_device(net.device)
     _check_iterators(net)
     _check_monitors(net)
+
+
+def _check_losses(net: Any) -> None:
+    """Raise unless the losses are known, in range, and have what they need."""
+    for name, resolve in (("loss", resolve_loss), ("unlabeled", resolve_pool_loss)):
+        loss = resolve(getattr(net, name))
+        if loss is None:
+            continue
+        check_params(loss)
+        if loss.needs_attack and net.attack is None:
+            raise ValueError(f"{name}={getattr(net, name)!r} needs an attack, but attack is None.")
+    weighted = getattr(net, "criterion__weight", None) is not None
+    if net.unlabeled is not None and (weighted or net.criterion is not torch.nn.CrossEntropyLoss):
+        raise ValueError(
+            "Learning from unlabelled samples needs the loss of each sample: use the default "
+            "criterion, CrossEntropyLoss without class weights."
+        )
 
 
 def _check_device(device: Any) -> None:
@@ -115,28 +102,10 @@ def _check_monitors(net: Any) -> None:
         if isinstance(monitor, str) and monitor.startswith(("valid_loss", "valid_acc")):
             raise ValueError(
                 f"{type(callback).__name__} monitors {monitor!r}, but without a train_split there "
-                "is no validation data. Use early_stopping='clean' or 'robust' with patience=… "
-                "(which records 'valid_clean_acc' or 'valid_robust_acc'), monitor='train_loss', or "
+                "is no validation data. Use BestEpoch('clean') or BestEpoch('robust') of "
+                "skactive.callbacks, monitor='train_loss', or "
                 "train_split=skorch.dataset.ValidSplit(5)."
             )
-
-
-def _check_recipe(net: Any) -> None:
-    """Raise unless pool, warm-up, perturbation, averaging and guard are in range."""
-    given = {name: getattr(net, name) for name in _RECIPE}
-    check_constraints(_RECIPE, given, type(net).__name__)
-    if net.unlabeled in ("uat-kl", "uat++", "uat-ft") and net.attack is None:
-        raise ValueError(f"unlabeled={net.unlabeled!r} needs an attack, but attack is None.")
-    plain = net.criterion is torch.nn.CrossEntropyLoss
-    if net.unlabeled is not None and not (
-        plain and getattr(net, "criterion__weight", None) is None
-    ):
-        raise ValueError(
-            "Learning from unlabelled samples needs the loss of each sample: use the default "
-            "criterion, CrossEntropyLoss without class weights."
-        )
-    if net.eps_warmup and net.attack is not None and resolve_attack(net.attack).eps == np.inf:
-        raise ValueError("eps_warmup needs an attack with a radius eps; this one has none.")
 
 
 def check_training_data(
@@ -280,17 +249,16 @@ def _output(module: Any, inputs: torch.Tensor) -> Any:
         ) from error
 
 
-def check_attack_arguments(net: Any) -> None:
-    """Raise if parameters of the attack were given to the net's constructor."""
-    misplaced = sorted(key for key in given_names(net) if key.startswith("attack"))
-    if misplaced:
-        attack = None if net.attack is None else resolve_attack(net.attack)
-        known = ", ".join(sorted(attack.get_params())) if attack is not None else "none"
-        raise ValueError(
-            f"{', '.join(misplaced)} is no constructor argument: parameters of the attack are "
-            f"given to the attack object, attack=PGD(eps=…), or set with set_params. "
-            f"This attack has: {known}."
-        )
+def check_nested_arguments(net: Any) -> None:
+    """Raise if parameters of the attack or of a loss were given to the net's constructor."""
+    for owner, example in (("attack", "PGD(eps=…)"), ("loss", "TRADES(beta=…)"),
+                           ("unlabeled", "UATKL(beta=…)")):  # fmt: skip
+        misplaced = sorted(key for key in given_names(net) if key.startswith(f"{owner}_"))
+        if misplaced:
+            raise ValueError(
+                f"{', '.join(misplaced)} is no constructor argument: parameters of {owner} are "
+                f"given to an object, {owner}={example}, or set with set_params."
+            )
 
 
 def with_labels(X: Any, y: Any) -> tuple[Any, Any]:
@@ -319,14 +287,6 @@ def usable_weights(sample_weight: Any, n: int) -> NDArray | None:
     if not weights.any():
         raise ValueError("sample_weight is zero for all samples: there is nothing to train on.")
     return weights
-
-
-def without_weightless(X: Any, y: NDArray, weights: NDArray | None) -> tuple:
-    """Training data less the samples of weight zero, of which a batch might be full."""
-    if weights is None or weights.all():
-        return X, y, weights
-    kept = np.flatnonzero(weights)
-    return select(X, kept), y[kept], weights[kept]
 
 
 def check_mask(as_is: Any, X: Any) -> NDArray | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ..attacks import check_bounds, resolve_attack
 from ..passes.inference import forward_in_batches
 from ..utils.indexing import Rows
 from ..utils.inputs import as_batch, as_float_tensor
+from ..utils.validation import Interval, StrOptions
 from ._batches import BatchIterator
 from ._checks import check_logits, check_shape, refuse_channels_last
 from ._pretrained import module_and_classes
@@ -36,11 +38,10 @@ class AdversarialNetClassifier(TrainedNet):
         ``PGD(eps=0.3, alpha=0.01, steps=40)``, whose parameters can be set and searched as
         ``attack__eps``; a name (see `skactive.attacks.resolve_attack`);
         ``TorchAttack("FFGSM", …)``. ``None`` is standard training.
-    loss : {"adversarial", "trades", "mart"}, default="adversarial"
-        ``"adversarial"``: `criterion` on the attacked batch (Madry et al.). ``"trades"``,
-        ``"mart"``: see `skactive.losses`; the attack of TRADES maximises the divergence.
-    beta : float, default=6.0
-        Weight of the divergence in TRADES and MART.
+    loss : {"adversarial", "trades", "mart"} or Loss, default="adversarial"
+        What labelled samples are trained on: a name, or an object of `skactive.losses` such as
+        ``TRADES(beta=2)``, whose parameters can be set and searched as ``loss__beta``.
+        ``"adversarial"``: `criterion` on the attacked batch (Madry et al.).
     bounds : (float, float) or None, default=None
         Range of the inputs; ``None`` takes the attack's, (0, 1) by default. Put any
         normalisation inside the module.
@@ -51,11 +52,12 @@ class AdversarialNetClassifier(TrainedNet):
         (points of the pool included) before the attack, and clipped to `bounds`. Validation,
         queries and predictions do without. Transforms of torchvision, such as
         ``torchvision.transforms.RandomCrop(28, padding=2)``, draw anew for each sample.
-    unlabeled : {"rst", "uat-ft", "uat-kl", "uat++"} or None, default=None
-        Learn from samples without labels too (``X_unlabeled=``, or ``y == -1``). ``"rst"``,
+    unlabeled : {"rst", "uat-ft", "uat-kl", "uat++"}, object or None, default=None
+        Learn from samples without labels too (``X_unlabeled=``, or ``y == -1``), on what loss: a
+        name, or an object such as ``UATKL(beta=2)``, set as ``unlabeled__beta``. ``"rst"``,
         robust self-training: `loss` on pseudo-labels of a cleanly trained `teacher`.
         ``"uat-ft"``: cross-entropy under attack to those labels, whatever `loss` is.
-        ``"uat-kl"``: `beta` · KL to the net's own clean prediction, no pseudo-labels.
+        ``"uat-kl"``: β · KL to the net's own clean prediction, no pseudo-labels.
         ``"uat++"``: the sum of the last two. Cost: an update costs the same, an epoch has
         1 / (1 − `unlabeled_fraction`) times the updates, and the teacher is trained.
     unlabeled_fraction : float, default=0.5
@@ -63,30 +65,13 @@ class AdversarialNetClassifier(TrainedNet):
     unlabeled_weight : float, default=1.0
         Weight of such a sample against a labelled one.
     teacher : classifier or None, default=None
-        Gives the pseudo-labels; ``None`` is a clone of this net trained without an attack.
-    eps_warmup : float, default=0.0
-        Share of the updates of each fit over which the radius grows linearly to ``eps``.
-    awp_gamma : float, default=0.0
-        Adversarial weight perturbation (Wu et al. 2020) of that relative size: 0.01 with PGD,
-        0.005 with TRADES. Cost: one more forward and backward pass per update.
-    averaging : {"ema", "swa"} or None, default=None
-        Keep averaged weights: exponentially, over updates, with `averaging_decay`, or equally,
-        over epochs after the share `averaging_start`. `early_stopping` judges the average.
-    averaging_decay : float, default=0.99
-    averaging_start : float, default=0.75
-    overfitting_guard : {"warn", "restore"} or None, default="warn"
-        With a single-step attack (FGSM), attack 128 training samples with PGD after each epoch
-        and warn when their robust accuracy collapses (Wong et al. 2020). ``"restore"`` also ends
-        the training with the last good weights.
-    early_stopping : {"clean", "robust"} or None, default=None
-        Keep the weights of the epoch with the best accuracy on validation samples, clean or
-        under `attack`, and stop after `patience` epochs without a better one. These samples'
-        labels are counted in ``n_validation_labels_``.
-    validation_fraction : float, default=0.1
-        Share of the training samples held out for it, stratified where possible.
-    validation_data : (X, y) or None, default=None
-        Validation samples to use instead.
-    patience : int, default=10
+        Gives the pseudo-labels; ``None`` is a clone of this net trained without an attack and
+        without `callbacks`.
+    callbacks : list of callbacks or (name, callback), "disable" or None, default=None
+        What changes a training or looks on: recipes of `skactive.callbacks` (`EpsWarmup`, `EMA`,
+        `SWA`, `AWP`, `BestEpoch`, a `Recipe` of your own) and skorch's callbacks. Recipes are
+        set and searched as ``callbacks__awp__gamma``; ``callbacks__awp=None`` switches one off.
+        Each net has an `OverfittingGuard` of its own accord (``callbacks__overfitting_guard``).
     random_state : None, int, RandomState or Generator, default=None
         Seeds initial weights, order of the batches, dropout, attacks, `augment` and what a
         Dataset draws from the global generators of torch, NumPy or Python: two fits with the
@@ -101,8 +86,8 @@ class AdversarialNetClassifier(TrainedNet):
     criterion : torch criterion class, default=torch.nn.CrossEntropyLoss
         On logits.
     **kwargs
-        All other parameters of skorch's ``NeuralNetClassifier``: ``callbacks``, ``device``,
-        ``compile``, ``warm_start``, ``verbose``, ``optimizer__…``, ``module__…``, ….
+        All other parameters of skorch's ``NeuralNetClassifier``: ``device``, ``compile``,
+        ``warm_start``, ``verbose``, ``optimizer__…``, ``module__…``, ….
         ``train_split`` is ``None`` and ``verbose`` 0 here by default.
 
     Attributes
@@ -153,7 +138,7 @@ class AdversarialNetClassifier(TrainedNet):
     Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
     Carmon et al., "Unlabeled data improves adversarial robustness", NeurIPS 2019 (RST).
     Alayrac et al., "Are labels required for improving adversarial robustness?", NeurIPS 2019
-    (UAT). Wu et al., "Adversarial weight perturbation helps robust generalization", NeurIPS 2020.
+    (UAT).
 
     Examples
     --------
@@ -171,30 +156,26 @@ class AdversarialNetClassifier(TrainedNet):
     0.1
     """
 
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "callbacks": [list, tuple, StrOptions({"disable"}), None],
+        "unlabeled_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "unlabeled_weight": [Interval(Real, 0, None, closed="neither")],
+    }
+
     def __init__(
         self,
         module: Any,
         *,
         attack: Any = "pgd",
-        loss: str = "adversarial",
-        beta: float = 6.0,
+        loss: Any = "adversarial",
         bounds: tuple[float, float] | None = None,
         classes: Any = None,
         augment: Any = None,
-        unlabeled: str | None = None,
+        unlabeled: Any = None,
         unlabeled_fraction: float = 0.5,
         unlabeled_weight: float = 1.0,
         teacher: Any = None,
-        eps_warmup: float = 0.0,
-        awp_gamma: float = 0.0,
-        averaging: str | None = None,
-        averaging_decay: float = 0.99,
-        averaging_start: float = 0.75,
-        overfitting_guard: str | None = "warn",
-        early_stopping: str | None = None,
-        validation_fraction: float = 0.1,
-        validation_data: tuple | None = None,
-        patience: int = 10,
+        callbacks: Any = None,
         random_state: Any = None,
         channels_last: bool = False,
         criterion: Any = torch.nn.CrossEntropyLoss,
@@ -222,34 +203,19 @@ class AdversarialNetClassifier(TrainedNet):
             train_split=train_split,
             verbose=verbose,
             classes=classes,
+            callbacks=callbacks,
             **kwargs,
         )
         self.attack = attack
         self.loss = loss
-        self.beta = beta
         self.bounds = bounds
         self.augment = augment
         self.unlabeled = unlabeled
         self.unlabeled_fraction = unlabeled_fraction
         self.unlabeled_weight = unlabeled_weight
         self.teacher = teacher
-        self.eps_warmup = eps_warmup
-        self.awp_gamma = awp_gamma
-        self.averaging = averaging
-        self.averaging_decay = averaging_decay
-        self.averaging_start = averaging_start
-        self.overfitting_guard = overfitting_guard
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.validation_data = validation_data
-        self.patience = patience
         self.random_state = random_state
         self.channels_last = channels_last
-
-    @property
-    def _default_callbacks(self) -> list:
-        # skorch's valid_acc compares predicted labels with encoded ones.
-        return [cb for cb in super()._default_callbacks if cb[0] != "valid_acc"]
 
     @property
     def classes_(self) -> NDArray:

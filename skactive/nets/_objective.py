@@ -9,18 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..losses import mart_loss, trades_loss
+from ..losses import Batch, Loss, resolve_loss, resolve_pool_loss
 from ..passes.divergence import divergence
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
 
 _TRADES_NOISE = 1e-3  # standard deviation of the start of TRADES' attack, from its paper
-
-# Loss of a part of the batch -> does its attack follow the divergence, does it read clean logits.
-_BY_DIVERGENCE = {"adversarial": False, "mart": False, "ft": False, "trades": True, "kl": True}
-_READS_CLEAN = {"adversarial": False, "mart": True, "ft": False, "trades": True, "kl": True}
-_BY_DIVERGENCE["both"], _READS_CLEAN["both"] = False, True
-_POOL_LOSS = {"uat-ft": "ft", "uat-kl": "kl", "uat++": "both"}
 
 
 class Objective:
@@ -28,17 +22,16 @@ class Objective:
 
     Points marked in `as_is` are not attacked and take the criterion on themselves.
 
-    Labelled points take ``net.loss``. Points of the pool take the same, to their pseudo-labels
-    (``"rst"``), or cross-entropy to them (``"ft"``), β · KL to the net's own clean prediction
-    (``"kl"``), or the sum of the two (``"both"``).
+    Labelled points take ``net.loss``, points of the pool what ``net.unlabeled`` says.
     """
 
     def __init__(self, net: Any, n_pool: int, as_is: Tensor | None = None) -> None:
         self.net = net
         self.n_pool = n_pool
         self.as_is = as_is
-        self.labelled = net.loss
-        self.pooled = _POOL_LOSS.get(net.unlabeled, net.loss) if n_pool else net.loss
+        self.labelled = self.pooled = resolve_loss(net.loss)
+        if n_pool:
+            self.pooled = resolve_pool_loss(net.unlabeled).beside(self.labelled)
 
     def attacked(self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """The attacked counterpart of each point; points to train on as they are themselves."""
@@ -53,13 +46,13 @@ class Objective:
     def _moved(self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         cut = len(X) - self.n_pool
         parts = [(slice(0, cut), self.labelled), (slice(cut, None), self.pooled)]
-        if _BY_DIVERGENCE[self.labelled] == _BY_DIVERGENCE[self.pooled]:
+        if self.labelled.follows == self.pooled.follows:
             parts = [(slice(None), self.labelled)]
         found = [
-            (self._by_divergence if _BY_DIVERGENCE[kind] else self._by_label)(
+            (self._by_divergence if loss.follows == "divergence" else self._by_label)(
                 attack, X[part], y[part], generator
             )
-            for part, kind in parts
+            for part, loss in parts
         ]
         return found[0] if len(found) == 1 else torch.cat(found)
 
@@ -89,48 +82,45 @@ class Objective:
         All points go through the net together, so that BatchNorm sees each batch once.
         """
         cut = len(X) - self.n_pool
-        first = 0 if _READS_CLEAN[self.labelled] else cut
-        last = len(X) if self.n_pool == 0 or _READS_CLEAN[self.pooled] else cut
-        n_clean = max(0, last - first) if first < len(X) else 0
+        first = 0 if self.labelled.reads_clean else cut
+        last = len(X) if self.pooled.reads_clean else cut
+        n_clean = max(0, last - first)
         inputs = torch.cat([X[first:last], X_adv]) if n_clean else X_adv
         output = self.net.infer(inputs)
         clean, adv = output[:n_clean], output[n_clean:]
-        if self.n_pool == 0 or self.pooled == self.labelled:
-            losses = self._of(self.labelled, clean, adv, y)
+        if self.pooled is self.labelled:
+            losses = self._of(self.labelled, X, X_adv, clean, adv, y)
             return (clean if n_clean else adv), self._with_as_is(losses, adv, y)
         n_first = cut - first  # clean logits that belong to labelled points
         parts = [
-            self._of(self.labelled, clean[:n_first], adv[:cut], y[:cut]),
-            self._of(self.pooled, clean[n_first:], adv[cut:], y[cut:]),
+            self._of(self.labelled, X[:cut], X_adv[:cut], clean[:n_first], adv[:cut], y[:cut]),
+            self._of(self.pooled, X[cut:], X_adv[cut:], clean[n_first:], adv[cut:], y[cut:]),
         ]
         return adv, self._with_as_is(torch.cat(parts), adv, y)
 
     def _with_as_is(self, losses: Tensor, adv: Tensor, y: Tensor) -> Tensor:
-        if self.as_is is None or self.labelled == "adversarial":
+        if self.as_is is None or not self.labelled.reads_clean:
             return losses
-        smoothing = float(getattr(self.net.criterion_, "label_smoothing", 0.0))
-        own = F.cross_entropy(adv, y, reduction="none", label_smoothing=smoothing)
+        own = F.cross_entropy(adv, y, reduction="none", label_smoothing=self._smoothing)
         return torch.where(self.as_is, own, losses)
 
-    def _of(self, kind: str, clean: Tensor, adv: Tensor, y: Tensor) -> Tensor:
-        beta = float(self.net.beta)
-        smoothing = float(getattr(self.net.criterion_, "label_smoothing", 0.0))
-        if kind == "adversarial":
-            return self._criterion(adv, y, smoothing)
-        if kind == "trades":
-            return trades_loss(clean, adv, y, beta, label_smoothing=smoothing)
-        if kind == "mart":
-            return mart_loss(clean, adv, y, beta)
-        fixed = F.cross_entropy(adv, y, reduction="none")
-        if kind == "ft":
-            return fixed
-        own = beta * divergence(clean.detach(), adv)
-        return own if kind == "kl" else fixed + own
+    def _of(
+        self, loss: Loss, X: Tensor, X_adv: Tensor, clean: Tensor, adv: Tensor, y: Tensor
+    ) -> Tensor:
+        net = self.net
+        progress = 1.0 if net.run is None else net.run.progress
+        return loss(
+            Batch(X, X_adv, y, clean, adv, net.module_, self._criterion, self._smoothing, progress)
+        )
 
-    def _criterion(self, logits: Tensor, y: Tensor, smoothing: float) -> Tensor:
+    @property
+    def _smoothing(self) -> float:
+        return float(getattr(self.net.criterion_, "label_smoothing", 0.0))
+
+    def _criterion(self, logits: Tensor, y: Tensor) -> Tensor:
         criterion = self.net.criterion_
         if type(criterion) is torch.nn.CrossEntropyLoss and criterion.weight is None:
-            return F.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
+            return F.cross_entropy(logits, y, reduction="none", label_smoothing=self._smoothing)
         return self.net.get_loss(logits, y, training=True)
 
 

@@ -1,4 +1,4 @@
-"""Parameters of objects inside a net that skorch does not know: attack, teacher, augmentation."""
+"""Parameters of objects inside a net: attack, losses, teacher, augmentation, callbacks."""
 
 from __future__ import annotations
 
@@ -9,38 +9,47 @@ from typing import Any
 from sklearn.base import clone
 
 from ..attacks import resolve_attack
+from ..losses import resolve_loss, resolve_pool_loss
 from ..utils.compat import given_names
-from ._checks import check_attack_arguments
+from ._callbacks import NamedCallbacks
+from ._checks import check_nested_arguments
+
+# Owner of parameters -> how its name becomes an object; what None means, and an example.
+_OWNERS: dict[str, tuple[Any, str, str]] = {
+    "attack": (resolve_attack, "standard training", "PGD(…)"),
+    "loss": (resolve_loss, "no loss", "TRADES(…)"),
+    "unlabeled": (resolve_pool_loss, "nothing is learned from a pool", "UATKL(…)"),
+    "teacher": (lambda teacher: teacher, "a clone of the net, trained cleanly",
+                "AdversarialNetClassifier(…)"),
+}  # fmt: skip
 
 
-class NestedParams:
-    """Mixin of a skorch net: ``attack__…`` and ``teacher__…`` can be set and searched."""
+class NestedParams(NamedCallbacks):
+    """Mixin of a skorch net: ``attack__…``, ``loss__…``, … can be set and searched."""
 
-    attack: Any
-    teacher: Any
     augment: Any
 
     def set_params(self, **params: Any) -> Any:
-        """Set parameters, those of the attack (``attack__eps``) and the teacher included.
+        """Set parameters, those of the attack, losses, teacher and callbacks included.
 
-        Changing the attack keeps the weights.
+        They are written ``attack__eps``, ``loss__beta``, ``callbacks__awp__gamma``. Changing them
+        keeps the weights; objects that were passed in are not changed.
 
         Raises
         ------
         ValueError
             If there is no such parameter.
         """
-        for owner in ("attack", "teacher"):
+        for owner in _OWNERS:
             if owner in params:
                 setattr(self, owner, params.pop(owner))
             prefix = f"{owner}__"
-            nested = {
-                name.removeprefix(prefix): params.pop(name)
-                for name in list(params)
-                if name.startswith(prefix)
-            }
+            nested = {name: params.pop(name) for name in list(params) if name.startswith(prefix)}
             if nested:
                 self._set_nested(owner, nested)
+        callbacks = {n: params.pop(n) for n in list(params) if n.split("__")[0] == "callbacks"}
+        if callbacks:
+            self._set_callbacks(callbacks)
         for name in [name for name in params if name.startswith("iterator_")]:
             # Read when a pass begins: no need for skorch to re-initialise anything.
             setattr(self, name, params.pop(name))
@@ -50,24 +59,23 @@ class NestedParams:
         return self
 
     def _set_nested(self, owner: str, params: dict[str, Any]) -> None:
+        resolve, without, example = _OWNERS[owner]
         if getattr(self, owner) is None:
-            without, example = {
-                "attack": ("standard training", "PGD(…)"),
-                "teacher": ("a clone of the net, trained cleanly", "AdversarialNetClassifier(…)"),
-            }[owner]
             raise ValueError(
-                f"{owner}__{next(iter(params))} cannot be set: {owner} is None ({without}). Set "
+                f"{next(iter(params))} cannot be set: {owner} is None ({without}). Set "
                 f"{owner}={example} first."
             )
-        if owner == "attack":
-            self.attack = resolve_attack(self.attack).set_params(**params)
-        else:
-            self.teacher.set_params(**params)
+        own = clone(resolve(getattr(self, owner)))
+        names = {name.removeprefix(f"{owner}__"): value for name, value in params.items()}
+        setattr(self, owner, own.set_params(**names))
 
     def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
-        """Parameters by name, those of attack and teacher included as ``attack__…``."""
+        """Parameters by name, those of the objects inside included as ``attack__…``."""
         params = super().get_params(deep=deep, **kwargs)  # type: ignore[misc]
         params["augment"] = self.augment
+        if deep:
+            params = {n: value for n, value in params.items() if not n.startswith("callbacks__")}
+            params |= self._callback_params()
         # skorch takes what scikit-learn's searches note on an estimator for parameters.
         return {name: value for name, value in params.items() if not name.startswith("_")}
 
@@ -87,7 +95,7 @@ class NestedParams:
         return twin
 
     def _validate_params(self) -> None:
-        check_attack_arguments(self)
+        check_nested_arguments(self)
         super()._validate_params()  # type: ignore[misc]
 
 

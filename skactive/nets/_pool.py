@@ -15,8 +15,8 @@ from torch import Tensor
 from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.labels import unlabelled
 from ._fresh_rows import FreshRows
+from ._samples import Samples
 
-KINDS = ("rst", "uat-ft", "uat-kl", "uat++")
 _CHECKED_AT_ONCE = 512
 
 
@@ -32,7 +32,7 @@ def split_unlabeled(
     if X_unlabeled is not None and net.unlabeled is None:
         raise ValueError(
             "X_unlabeled was passed, but unlabeled is None: the net would not learn from it. Set "
-            f"unlabeled to one of {', '.join(map(repr, KINDS))}."
+            "unlabeled='rst', for instance."
         )
     if net.unlabeled is None or y is None:
         return X, y, weights, _rows_of(X_unlabeled)
@@ -76,32 +76,29 @@ def _declared(net: Any, classes: Any) -> Any:
     return net.classes if net.classes is not None else getattr(net, "classes_fitted_", None)
 
 
-def train_teacher(net: Any, X: Any, y: NDArray, weights: NDArray | None, seed: int) -> Any:
+def train_teacher(net: Any, samples: Samples, seed: int) -> Any:
     """A model trained on the labelled samples without an attack, for pseudo-labels."""
     teacher = clean_twin(net) if net.teacher is None else clone(net.teacher)
     params = teacher.get_params(deep=False)
     if params.get("random_state", 0) is None:
         teacher.set_params(random_state=seed)
+    X, y, weights, _ = samples
     if isinstance(X, FreshRows) and not isinstance(teacher, NeuralNet):
         X = X[:].numpy()  # which reads each item once: only nets draw batches from a Dataset
-    return teacher.fit(X, y) if weights is None else teacher.fit(X, y, sample_weight=weights)
+    given = {} if weights is None else {"sample_weight": weights}
+    return teacher.fit(X, net.classes_[y], **given)
 
 
 def clean_twin(net: Any) -> Any:
-    """A clone of the net that trains without an attack, and on labels alone."""
+    """A clone of the net that trains without an attack, without recipes, on labels alone."""
     return clone(net).set_params(
         attack=None,
         loss="adversarial",
         bounds=net.bounds_,
         unlabeled=None,
         teacher=None,
-        early_stopping=None,
-        validation_data=None,
-        awp_gamma=0.0,
-        eps_warmup=0.0,
-        averaging=None,
-        warm_start=False,
         callbacks=None,
+        warm_start=False,
         random_state=None,
     )
 

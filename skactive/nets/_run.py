@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..losses import resolve_pool_loss
 from ..utils.compat import fit_loop, set_training
 from ..utils.indexing import Rows
 from ..utils.inputs import as_float_tensor
 from ..utils.random_state import derive_seed, torch_generator
+from ..utils.validation import check_params
 from ._augmentation import augmented
-from ._batches import ArrayDataset
 from ._checks import check_training_data
 from ._ctrl_c import CtrlC
-from ._fresh_rows import select
 from ._objective import Objective, moved_but
 from ._pool import (
     DeviceBatch,
@@ -29,186 +30,162 @@ from ._pool import (
     pseudo_labels,
     train_teacher,
 )
-from .recipes._averaging import WeightAverage
-from .recipes._awp import perturbed_weights
-from .recipes._best_epoch import BestEpoch, TrainingDone, split_off
-from .recipes._overfitting_guard import guard_for
+from ._samples import Samples
+from .recipes import Recipe
 
 _INIT, _TRAIN, _ATTACK, _SPLIT, _TEACHER, _ORDER = range(6)  # what a seed is for
 
 
 class TrainingRun:
-    """Train a net once: held out, attacked, averaged, watched.
+    """One training of a net, ``net.run`` while it lasts.
 
     Parameters
     ----------
     net : AdversarialNetClassifier
         With a module, ``attack_`` and ``classes_``.
-    X, y : ndarray
-        Labelled training data, labels as positions in the classes.
-    weights : ndarray or None
-    unlabeled : Rows or None
-        Points of the pool.
+    samples : Samples
+        Labelled training data.
     seed : int
-    as_is : ndarray of bool or None
-        Samples that are not attacked.
+
+    Attributes
+    ----------
+    samples : Samples
+        What is trained on: without what recipes hold out.
+    attack : Attack or None
+        What batches are attacked with from now on; a recipe may replace it.
+    updates : int
+        Steps of the optimiser so far.
+    updates_per_epoch : int
+    seed : int
+        Of this run: a recipe derives its random numbers from it.
+    device : torch.device
     """
 
-    def __init__(
-        self,
-        net: Any,
-        X: NDArray,
-        y: NDArray,
-        weights: NDArray | None,
-        unlabeled: Rows | None,
-        seed: int,
-        as_is: NDArray | None = None,
-    ) -> None:
+    def __init__(self, net: Any, samples: Samples, seed: int) -> None:
         self.net = net
+        self.samples = samples
         self.seed = seed
         self.device = next(iter(net.module_.parameters())).device
         self.generator = torch_generator(seed, _ATTACK, device=self.device)
-        self.watchers: list[tuple[str, Any]] = []
-        self.as_is = as_is
-        self.data = self._hold_out(X, y, weights)
-        self.pool = self._labelled_pool(unlabeled)
         self.attack = copy.copy(net.attack_)
         self.updates, self.updates_per_epoch = 0, 1
         self.interrupted = False  # by the user, after the first update
-        self.epochs = 0
-        start = 1 + int(float(net.averaging_start) * net.max_epochs)
-        self.average = (
-            None
-            if net.averaging is None
-            else WeightAverage(net.module_, net.averaging, float(net.averaging_decay), start)
-        )
-        guard = guard_for(net, *self._to_attack(), seed)
-        if guard is not None:
-            self.watchers.append(("overfitting_guard", guard))
+        self.pool: PoolBatches | None = None
+        self.callbacks = [
+            (name, copy.copy(callback) if isinstance(callback, Recipe) else callback)
+            for name, callback in net.callbacks_
+        ]
 
-    def _tensors(self, X: NDArray, y: NDArray) -> tuple[Tensor, Tensor]:
+    @property
+    def recipes(self) -> list[Recipe]:
+        """The recipes among the callbacks: copies, of this run alone."""
+        return [callback for _, callback in self.callbacks if isinstance(callback, Recipe)]
+
+    @property
+    def progress(self) -> float:
+        """Share of the updates that are done."""
+        planned = self.net.max_epochs * self.updates_per_epoch
+        return min(1.0, self.updates / max(1, planned))
+
+    # -- for recipes ---------------------------------------------------------------------
+
+    def hold_out(self, fraction: float) -> tuple[Tensor, Tensor]:
+        """Take a share of the samples out of the training, and count their labels."""
+        self.samples, held_out = self.samples.split(fraction, derive_seed(self.seed, _SPLIT))
+        return self._counted(held_out.X, held_out.y)
+
+    def validated(self, X: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """Samples of the user's own to validate with, checked; their labels are counted."""
+        net = self.net
+        X, y, _ = check_training_data(net, X, y, None, net.attack_, False)
+        return self._counted(X, np.searchsorted(net.classes_, y).astype(np.int64))
+
+    def _counted(self, X: Any, y: NDArray) -> tuple[Tensor, Tensor]:
+        self.net.n_validation_labels_ += len(y)
+        return self.tensors(X[:], y)
+
+    def tensors(self, X: Any, y: NDArray) -> tuple[Tensor, Tensor]:
+        """Samples on the device that is trained on."""
         return as_float_tensor(X, self.device), torch.as_tensor(y, device=self.device)
 
-    def _hold_out(self, X: NDArray, y: NDArray, weights: NDArray | None) -> tuple:
-        """Training data without the validation samples; who watches those is noted."""
-        net = self.net
-        net.n_validation_labels_ = 0
-        if net.early_stopping is None:
-            return X, y, weights
-        if net.validation_data is not None:
-            X_val, y_val = net.validation_data
-            X_val, y_val, _ = check_training_data(net, X_val, y_val, None, net.attack_, False)
-            y_val = np.searchsorted(net.classes_, y_val).astype(np.int64)
-        else:
-            split = derive_seed(self.seed, _SPLIT)
-            # Samples that were made from others validate nothing, unless there are no others.
-            made = self.as_is
-            if made is None or made.all():
-                made = np.zeros(len(y), dtype=bool)
-            own = np.flatnonzero(~made)
-            rows, val, _, y_val = split_off(own, y[own], net.validation_fraction, split)
-            rows = np.concatenate([rows, np.flatnonzero(made)])
-            X, X_val, y = select(X, rows), select(X, val), y[rows]
-            weights = None if weights is None else weights[rows]
-            self.as_is = None if self.as_is is None else self.as_is[rows]
-        net.n_validation_labels_ = len(y_val)
-        attack = net.attack_ if net.early_stopping == "robust" else None
-        best = BestEpoch(*self._tensors(X_val[:], y_val), attack, net.patience, self.seed)
-        self.watchers.append(("best_epoch", best))
-        return X, y, weights
+    def attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
+        """One epoch's inputs, attacked as they are in training, but through `module`."""
 
-    def _to_attack(self) -> tuple[NDArray, NDArray]:
-        """Training samples that are attacked, and their labels."""
-        X, y, _ = self.data
-        return (
-            (X, y)
-            if self.as_is is None
-            else (select(X, np.flatnonzero(~self.as_is)), y[~self.as_is])
-        )
+        def move(X: Tensor, y: Tensor) -> Tensor:
+            return self.attack(module, X, y, generator=self.generator)
 
-    def _dataset(self) -> ArrayDataset:
-        X, y, weights = self.data
-        if self.as_is is None:
-            return ArrayDataset(X, y) if weights is None else ArrayDataset(X, y, weights)
-        weights = np.ones(len(y), dtype=np.float32) if weights is None else weights
-        return ArrayDataset(X, y, weights, self.as_is)
+        for batch in self.net.get_iterator(self.samples.dataset(), training=True):
+            X, y, _, as_is, _ = self._read(batch)
+            yield X if self.attack is None else moved_but(as_is, move, X, y)
 
-    def _labelled_pool(self, rows: Rows | None) -> PoolBatches | None:
-        """The pool, with labels from a teacher that never saw the validation samples."""
-        net = self.net
-        net.teacher_, net.n_pseudo_labels_ = None, 0
-        if rows is None:
-            return None
-        check_pool(net, rows)
-        labels = None
-        if net.unlabeled != "uat-kl":
-            X, y, weights = self.data
-            seed = derive_seed(self.seed, _TEACHER)
-            net.teacher_ = train_teacher(net, X, net.classes_[y], weights, seed)
-            net.n_pseudo_labels_ = len(rows)
-            labels = pseudo_labels(net, net.teacher_, rows)
-        return PoolBatches(net, rows, labels, derive_seed(self.seed, _ORDER))
+    @property
+    def judged_module(self) -> nn.Module:
+        """The module whose weights would be kept if the run ended now."""
+        for recipe in reversed(self.recipes):
+            if (module := recipe.judged_module(self.net)) is not None:
+                return module
+        return self.net.module_
 
     # -- the run -------------------------------------------------------------------------
 
-    def train(self, method: str, fit_params: dict[str, Any]) -> None:
+    def train(self, unlabeled: Rows | None, method: str, fit_params: dict[str, Any]) -> None:
         """Run skorch's loop; end with the weights that were asked for, whatever ended it."""
-        X, y, _ = self.data
         net = self.net
-        callbacks = net.callbacks_
-        net.callbacks_ = [*callbacks, *self.watchers]
+        callbacks, net.callbacks_ = net.callbacks_, self.callbacks
         try:
+            self._prepare(unlabeled)
+            X, y = self.samples.X, self.samples.y
             net.notify("on_train_begin", X=X, y=y)
             self._loop(method, fit_params)
-            self._finish(renew=True)
-            net.callbacks_ = callbacks
+            self._finish(interrupted=False)
             net.notify("on_train_end", X=X, y=y)
         except KeyboardInterrupt:
             if self.updates:
-                self._finish(renew=False)
+                self._finish(interrupted=True)
                 self.interrupted = True
             raise
         finally:
             net.callbacks_ = callbacks
 
+    def _prepare(self, rows: Rows | None) -> None:
+        """Hold samples out, and get labels for the pool from a teacher that never saw them."""
+        net = self.net
+        net.n_validation_labels_, net.n_pseudo_labels_, net.teacher_ = 0, 0, None
+        for recipe in self.recipes:
+            check_params(recipe)
+            recipe.on_run_begin(net)
+        if rows is None:
+            return
+        check_pool(net, rows)
+        labels = None
+        if resolve_pool_loss(net.unlabeled).needs_labels:
+            net.teacher_ = train_teacher(net, self.samples, derive_seed(self.seed, _TEACHER))
+            net.n_pseudo_labels_ = len(rows)
+            labels = pseudo_labels(net, net.teacher_, rows)
+        self.pool = PoolBatches(net, rows, labels, derive_seed(self.seed, _ORDER))
+
     def _loop(self, method: str, fit_params: dict[str, Any]) -> None:
         with CtrlC() as ctrl_c:
             try:
-                fit_loop(self.net, self._dataset(), method, **fit_params)
-            except TrainingDone:
-                pass
+                fit_loop(self.net, self.samples.dataset(), method, **fit_params)
             except KeyboardInterrupt as error:
                 if not ctrl_c.is_callbacks(error):
                     raise
 
-    def _finish(self, renew: bool) -> None:
-        if self.average is not None:
-            if renew:
-                self.average.renew_statistics(self._attacked_batches)
-            self.average.hand_over(self.net.module_)
-        for _, watcher in reversed(self.watchers):
-            watcher.restore(self.net)
-        set_training(self.net, False)
-
-    def _attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
-        def move(X: Tensor, y: Tensor) -> Tensor:
-            return self.attack(module, X, y, generator=self.generator)
-
-        for batch in self.net.get_iterator(self._dataset(), training=True):
-            X, y, _, as_is, _ = self._read(batch)
-            yield X if self.attack is None else moved_but(as_is, move, X, y)
+    def _finish(self, interrupted: bool) -> None:
+        net = self.net
+        for recipe in self.recipes:
+            recipe.on_run_end(net, interrupted=interrupted)
+        if self.judged_module is not net.module_:
+            net.module_.load_state_dict(self.judged_module.state_dict())
+        for recipe in self.recipes:
+            recipe.restore(net)
+        set_training(net, False)
 
     def batches(self, iterator: Any) -> Any:
         """Batches of labelled data, with points of the pool if there is one."""
         self.updates_per_epoch = len(iterator)
         return iterator if self.pool is None else _Joined(self.pool, iterator)
-
-    @property
-    def judged_module(self) -> nn.Module:
-        """The module whose weights would be kept if the run ended now."""
-        if self.average is not None and self.average.ready:
-            return self.average.module
-        return self.net.module_
 
     # -- a batch -------------------------------------------------------------------------
 
@@ -239,31 +216,12 @@ class TrainingRun:
             logits, losses = objective.losses(X, attacked, y)
             return logits, _mean(losses, weights)
 
-        with perturbed_weights(net.module_, lambda: evaluate()[1], float(net.awp_gamma)):
+        with contextlib.ExitStack() as contexts:
+            for recipe in self.recipes:
+                contexts.enter_context(recipe.around_gradient(net, lambda: evaluate()[1]))
             logits, loss = evaluate()
             loss.backward()
         return {"loss": loss, "y_pred": logits}
-
-    def before_update(self) -> None:
-        """Set the radius that the warm-up allows so far."""
-        warmup = float(self.net.eps_warmup)
-        if self.attack is None or warmup == 0:
-            return
-        total = warmup * self.net.max_epochs * self.updates_per_epoch
-        share = min(1.0, (self.updates + 1) / max(total, 1.0))
-        self.attack = copy.copy(self.attack).set_params(eps=float(self.net.attack_.eps) * share)
-
-    def after_update(self) -> None:
-        """Count a step of the optimiser."""
-        self.updates += 1
-        if self.average is not None:
-            self.average.after_update(self.net.module_)
-
-    def after_epoch(self) -> None:
-        """Count an epoch; called before anyone judges it."""
-        self.epochs += 1
-        if self.average is not None:
-            self.average.after_epoch(self.net.module_, self.epochs)
 
 
 class _Joined:

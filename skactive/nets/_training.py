@@ -27,12 +27,12 @@ from ._checks import (
     check_training_data,
     usable_weights,
     with_labels,
-    without_weightless,
 )
 from ._fresh_rows import FreshRows
 from ._params import NestedParams, sizes_of_data
 from ._pool import of_labelled, split_unlabeled
 from ._run import _INIT, _TRAIN, TrainingRun
+from ._samples import Samples
 from ._state import TrainingState
 
 
@@ -73,11 +73,9 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             self.n_fits_ += 1
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
             with ALONE, seeded_torch(seed), self._seeded_elsewhere(X, seed):
-                if as_is is not None and weights is not None:
-                    as_is = as_is[weights != 0]
-                X, encoded, weights = without_weightless(X, encoded, weights)
-                self._run = TrainingRun(self, X, encoded, weights, unlabeled, seed, as_is)
-                self._run.train(method, fit_params)
+                samples = Samples(X, encoded, weights, as_is).with_weight()
+                self._run = TrainingRun(self, samples, seed)
+                self._run.train(unlabeled, method, fit_params)
         return self
 
     @contextlib.contextmanager
@@ -88,8 +86,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         try:
             yield
         except BaseException:
-            run = self.__dict__.get("_run")
-            if run is None or not run.interrupted:
+            if self.run is None or not self.run.interrupted:
                 if state is not None:
                     state.restore()
                 object.__setattr__(self, "__dict__", attributes)
@@ -141,10 +138,14 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             check_output(self, inputs)
 
     @property
+    def run(self) -> TrainingRun | None:
+        """The training that is under way, for recipes."""
+        return getattr(self, "_run", None)
+
+    @property
     def judged_module(self) -> torch.nn.Module:
         """The module whose weights would be kept if training ended now, for callbacks."""
-        run = getattr(self, "_run", None)
-        return self.module_ if run is None else run.judged_module
+        return self.module_ if self.run is None else self.run.judged_module
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to a training that is under way, for callbacks that pickle."""
@@ -186,8 +187,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Batches; in training with points of the pool in them, if there is one."""
         iterator = super().get_iterator(dataset, training=training)
-        run = getattr(self, "_run", None)
-        return run.batches(iterator) if training and run is not None else iterator
+        return self.run.batches(iterator) if training and self.run is not None else iterator
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """The module's output; one of half precision is given what it reads."""
@@ -196,9 +196,8 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """One update of the weights."""
-        self._run.before_update()
         step = super().train_step(batch, **fit_params)
-        self._run.after_update()
+        self._run.updates += 1
         return step
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
@@ -206,15 +205,16 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         return self._run.step(batch)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Average the weights before any callback judges them."""
+        """Tell recipes before any callback judges the epoch."""
         super().on_epoch_end(net, **kwargs)
-        self._run.after_epoch()
+        for recipe in self._run.recipes:
+            recipe.on_epoch_trained(self)
 
     def get_params_for(self, prefix: str) -> dict[str, Any]:
         """Parameters of one component; the module's sizes are filled in from the data."""
         params = super().get_params_for(prefix)
-        run = getattr(self, "_run", None)
+        run = self.run
         if prefix == "iterator_train" and run is not None and run.pool is not None:
             size = int(params.get("batch_size", self.batch_size))
-            params["batch_size"] = run.pool.labelled_share(size, len(run.data[1]))
+            params["batch_size"] = run.pool.labelled_share(size, len(run.samples.y))
         return sizes_of_data(self, params) if prefix == "module" else params

@@ -20,6 +20,7 @@ from ..datasets._options import Options
 from ..datasets._source import Part, Source
 from ..nets import AdversarialNetClassifier
 from ..nets._batches import BatchIterator
+from ..nets.recipes import BestEpoch
 from ..strategies import QueryStrategy, Subsample, all_strategies, resolve_strategy
 from ..utils.validation import check_params
 from ._config import as_word, parse_value
@@ -89,7 +90,7 @@ def make_net(
     """A net for standard training, as the initial model is trained."""
     settings = dict(protocol.optimizer)
     cyclic = settings.pop("cyclic", False)
-    net = AdversarialNetClassifier(
+    return AdversarialNetClassifier(
         network_class(network),
         attack=None,
         bounds=(0, 1),
@@ -99,18 +100,19 @@ def make_net(
         max_epochs=protocol.initial_epochs or protocol.epochs,
         device=device,
         random_state=seed,
-        callbacks=[("cyclic_rate", CyclicRate())] if cyclic else None,
+        callbacks=_callbacks(protocol, data, cyclic),
         callbacks__print_log=None,  # it holds print, which Ray replaces: no pickle then
         iterator_train=AugmentedBatches if protocol.augment else BatchIterator,
         **{f"optimizer__{name}": value for name, value in settings.items()},
     )
-    if protocol.best_epoch:
-        net.set_params(
-            early_stopping="clean",
-            validation_data=(data.X_val, data.y_val),
-            patience=10**6,  # it chooses, it does not stop
-        )
-    return net
+
+
+def _callbacks(protocol: Protocol, data: ImageDataset, cyclic: bool) -> list[Any]:
+    """A cycle of the learning rate and the choice of the best epoch, where asked for."""
+    found: list[Any] = [("cyclic_rate", CyclicRate())] if cyclic else []
+    if protocol.best_epoch:  # it chooses, it does not stop
+        found.append(BestEpoch("clean", data=(data.X_val, data.y_val), patience=10**6))
+    return found
 
 
 def network_class(name: str) -> Any:
@@ -135,7 +137,7 @@ def mode_params(protocol: Protocol, mode: str) -> dict[str, Any]:
     if mode == "robust":
         params["attack"] = protocol.attack(protocol.train_attack)
         if protocol.best_epoch:
-            params["early_stopping"] = "robust"
+            params["callbacks__best_epoch__monitor"] = "robust"
     return params
 
 

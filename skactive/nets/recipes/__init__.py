@@ -1,1 +1,11 @@
-"""What changes a training run, each in a file of its own."""
+"""What changes a training run, each a skorch callback in a file of its own."""
+
+from ._awp import AWP
+from ._best_epoch import BestEpoch
+from ._ema import EMA
+from ._eps_warmup import EpsWarmup
+from ._overfitting_guard import OverfittingGuard
+from ._recipe import Recipe
+from ._swa import SWA
+
+__all__ = ["AWP", "EMA", "SWA", "BestEpoch", "EpsWarmup", "OverfittingGuard", "Recipe"]

@@ -4,11 +4,47 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ...utils.validation import Interval
+from ._recipe import Recipe
+
 _TINY = 1e-20
+
+
+class AWP(Recipe):
+    """Adversarial weight perturbation: compute gradients where the weights are at their worst.
+
+    One more forward and backward pass per update.
+
+    Parameters
+    ----------
+    gamma : float >= 0, default=0.005
+        Size of the step relative to the norm of each weight tensor: 0.01 with PGD training, 0.005
+        with TRADES.
+
+    References
+    ----------
+    Wu et al., "Adversarial weight perturbation helps robust generalization", NeurIPS 2020,
+    equations 8-10, with one step.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "gamma": [Interval(Real, 0, None, closed="left")]
+    }
+
+    def __init__(self, gamma: float = 0.005) -> None:
+        self.gamma = gamma
+
+    def around_gradient(
+        self, net: Any, loss: Callable[[], Tensor], **kwargs: Any
+    ) -> contextlib.AbstractContextManager:
+        """Perturbed weights."""
+        return perturbed_weights(net.module_, loss, float(self.gamma))
 
 
 @contextlib.contextmanager
@@ -27,11 +63,6 @@ def perturbed_weights(
         Loss of the batch with the present weights, attached to the graph.
     gamma : float
         Size of the step relative to the tensor's norm; 0 leaves the weights alone.
-
-    References
-    ----------
-    Wu et al., "Adversarial weight perturbation helps robust generalization", NeurIPS 2020,
-    equations 8-10, with one step; γ = 0.01 for PGD training, 0.005 for TRADES.
     """
     if gamma == 0:
         yield

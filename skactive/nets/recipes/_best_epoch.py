@@ -3,67 +3,92 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
-from skorch.callbacks import Callback
 from torch import Tensor
 
 from ...attacks import Attack
 from ...passes.modules import untouched
 from ...passes.precision import float32_door
 from ...utils.random_state import torch_generator
+from ...utils.validation import Interval, StrOptions
+from ._recipe import Recipe
 
 
-class TrainingDone(Exception):
-    """Raised by `BestEpoch` when the score has not risen for long enough."""
+class BestEpoch(Recipe):
+    """Score each epoch on validation samples; end with the weights of the best.
 
-
-class BestEpoch(Callback):
-    """Score each epoch on validation samples; remember, and at the end restore, the best.
+    The score is in the history as ``valid_clean_acc`` or ``valid_robust_acc``. The labels of the
+    validation samples are counted in the net's ``n_validation_labels_``.
 
     Parameters
     ----------
-    X, y : Tensor
-        Validation inputs and class indices.
-    attack : Attack or None
-        Score robust accuracy under it; ``None`` scores clean accuracy.
-    patience : int
+    monitor : {"robust", "clean"}, default="robust"
+        Accuracy under the net's attack, or without one.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the training samples held out for it, stratified where possible.
+    data : (X, y) or None, default=None
+        Validation samples to use instead.
+    patience : int, default=10
         Stop after that many epochs without a better score.
-    seed : int
-        Of the attack, the same in each epoch.
+
+    References
+    ----------
+    Rice et al., "Overfitting in adversarially robust deep learning", ICML 2020.
     """
 
-    def __init__(self, X: Tensor, y: Tensor, attack: Attack | None, patience: int, seed: int):
-        self.X = X
-        self.y = y
-        self.attack = attack
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "monitor": [StrOptions({"clean", "robust"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "data": [tuple, list, None],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        monitor: str = "robust",
+        validation_fraction: float = 0.1,
+        data: tuple | None = None,
+        patience: int = 10,
+    ) -> None:
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
+        self.data = data
         self.patience = patience
-        self.seed = seed
-        self.best_score = -1.0
-        self.best_epoch = 0
-        self.best_state: dict[str, Any] | None = None
+
+    def on_run_begin(self, net: Any, **kwargs: Any) -> None:
+        """Hold the validation samples out."""
+        if self.monitor == "robust" and net.attack_ is None:
+            raise ValueError(
+                "BestEpoch('robust') needs an attack, but attack is None. Use BestEpoch('clean')."
+            )
+        run = net.run
+        if self.data is None:
+            self.X_, self.y_ = run.hold_out(self.validation_fraction)
+        else:
+            self.X_, self.y_ = run.validated(*self.data)
+        self.best_score_, self.best_epoch_ = -1.0, 0
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Score this epoch."""
-        name = "valid_clean_acc" if self.attack is None else "valid_robust_acc"
-        score = accuracy_under(net.judged_module, self.X, self.y, self.attack, self.seed)
-        epoch = len(net.history)
+        robust, epoch = self.monitor == "robust", len(net.history)
+        name = "valid_robust_acc" if robust else "valid_clean_acc"
+        attack = net.attack_ if robust else None
+        score = accuracy_under(net.judged_module, self.X_, self.y_, attack, net.run.seed)
         net.history.record(name, score)
-        net.history.record(f"{name}_best", bool(score > self.best_score))
-        if score > self.best_score:
-            self.best_score, self.best_epoch = score, epoch
-            self.best_state = copy.deepcopy(net.judged_module.state_dict())
-        elif epoch - self.best_epoch >= self.patience:
-            raise TrainingDone
+        net.history.record(f"{name}_best", bool(score > self.best_score_))
+        if score > self.best_score_:
+            self.best_score_, self.best_epoch_ = score, epoch
+            self.best_state_ = copy.deepcopy(net.judged_module.state_dict())
+        elif epoch - self.best_epoch_ >= self.patience:
+            raise KeyboardInterrupt  # ends the training, as skorch's callbacks do
 
     def restore(self, net: Any) -> None:
         """Put the best epoch's weights and buffers back."""
-        if self.best_state is not None:
-            net.module_.load_state_dict(self.best_state)
+        if self.best_epoch_:
+            net.module_.load_state_dict(self.best_state_)
 
 
 def accuracy_under(
@@ -78,17 +103,3 @@ def accuracy_under(
         with torch.no_grad(), untouched(module, freeze=False) as net:
             correct += int((net(inputs).argmax(dim=1) == labels).sum())
     return correct / len(y)
-
-
-def split_off(
-    X: NDArray, y: NDArray, fraction: float, seed: int
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """X_train, X_val, y_train, y_val; stratified where every class has samples for both."""
-    counts = np.bincount(y)
-    n_val = max(1, round(fraction * len(y)))
-    n_classes = int((counts > 0).sum())
-    stratified = counts[counts > 0].min() >= 2 and n_classes <= n_val <= len(y) - n_classes
-    X_train, X_val, y_train, y_val = train_test_split(
-        X, y, test_size=n_val, random_state=seed, stratify=y if stratified else None
-    )
-    return X_train, X_val, y_train, y_val

@@ -1,12 +1,49 @@
-"""Losses of adversarial training, as functions of clean and attacked logits."""
+"""TRADES: accuracy on clean samples, and predictions that an attack does not move."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .passes.divergence import divergence
+from ..passes.divergence import divergence
+from ._base import BETA, Batch, Loss
+
+
+class TRADES(Loss):
+    """Cross-entropy on clean samples and β times the divergence that an attack finds.
+
+    Parameters
+    ----------
+    beta : float, default=6.0
+        Weight of robustness; 6 on CIFAR-10 and 1 on MNIST in the paper.
+
+    See Also
+    --------
+    trades_loss : the formula.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.losses import TRADES
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, loss=TRADES(beta=1.0))
+    >>> net.set_params(loss__beta=2.0).loss
+    TRADES(beta=2.0)
+    """
+
+    follows = "divergence"
+    reads_clean = True
+    _parameter_constraints = BETA
+
+    def __init__(self, beta: float = 6.0) -> None:
+        self.beta = beta
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Loss of each sample."""
+        smoothing = batch.label_smoothing
+        return trades_loss(
+            batch.logits, batch.logits_adv, batch.y, self.beta, label_smoothing=smoothing
+        )
 
 
 def trades_loss(
@@ -49,34 +86,3 @@ def trades_loss(
     """
     clean = F.cross_entropy(logits, y, reduction="none", label_smoothing=label_smoothing)
     return clean + beta * divergence(logits, logits_adv)
-
-
-def mart_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0) -> Tensor:
-    """MART: BCE(f(x'), y) + β · KL(f(x) ‖ f(x')) · (1 − p_y(x)), one value per sample.
-
-    BCE is −log p_y(x') − log(1 − max_{k≠y} p_k(x')).
-
-    Parameters
-    ----------
-    logits, logits_adv : Tensor of shape (n, n_classes)
-        Of the clean and the attacked inputs.
-    y : Tensor of shape (n,), int64
-    beta : float, default=6.0
-        λ in the paper.
-
-    Returns
-    -------
-    loss : Tensor of shape (n,)
-
-    References
-    ----------
-    Wang et al., "Improving adversarial robustness requires revisiting misclassified
-    examples", ICLR 2020, equations 9-11.
-    """
-    proba_adv = F.softmax(logits_adv, dim=1)
-    rival = proba_adv.scatter(1, y[:, None], 0.0).amax(dim=1)
-    boosted = F.cross_entropy(logits_adv, y, reduction="none") - torch.log1p(
-        -rival.clamp(max=1 - 1e-6)
-    )
-    doubt = 1 - F.softmax(logits, dim=1).gather(1, y[:, None])[:, 0]
-    return boosted + beta * divergence(logits, logits_adv) * doubt

@@ -1,0 +1,27 @@
+"""What a net is trained on: losses as objects, and their formulas."""
+
+from ..passes.divergence import divergence
+from ._adversarial import Adversarial
+from ._base import Batch, Loss
+from ._mart import MART, mart_loss
+from ._pool import RST, UATFT, UATKL, PoolLoss, UATPlusPlus
+from ._resolve import resolve_loss, resolve_pool_loss
+from ._trades import TRADES, trades_loss
+
+__all__ = [
+    "MART",
+    "RST",
+    "TRADES",
+    "UATFT",
+    "UATKL",
+    "Adversarial",
+    "Batch",
+    "Loss",
+    "PoolLoss",
+    "UATPlusPlus",
+    "divergence",
+    "mart_loss",
+    "resolve_loss",
+    "resolve_pool_loss",
+    "trades_loss",
+]

@@ -1,0 +1,88 @@
+"""What a loss is told about a batch, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from typing import ClassVar
+
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from ..utils.validation import Interval
+
+BETA: dict[str, list] = {"beta": [Interval(Real, 0, None, closed="left")]}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of a batch that take one loss, after the module saw the whole batch once.
+
+    Attributes
+    ----------
+    X, X_adv : Tensor of shape (n, ...)
+        Clean inputs, and their attacked counterparts.
+    y : Tensor of shape (n,), int64
+        Labels, or pseudo-labels of points of the pool.
+    logits : Tensor of shape (n, n_classes)
+        Of the clean inputs; empty unless the loss says ``reads_clean``.
+    logits_adv : Tensor of shape (n, n_classes)
+    module : torch.nn.Module
+        In train mode, for losses that need more of it than its logits.
+    criterion : callable
+        ``criterion(logits, y)``, the net's own: one value per sample where it can.
+    label_smoothing : float
+        Of the criterion.
+    progress : float in [0, 1]
+        Share of the training's updates that are done, for losses that change on the way.
+    """
+
+    X: Tensor
+    X_adv: Tensor
+    y: Tensor
+    logits: Tensor
+    logits_adv: Tensor
+    module: nn.Module
+    criterion: Callable[[Tensor, Tensor], Tensor]
+    label_smoothing: float
+    progress: float
+
+
+class Loss(BaseEstimator):
+    """Base class of what a net is trained on: called with a `Batch`, one value per sample.
+
+    A subclass stores its parameters and implements ``__call__``. What it does not say otherwise:
+
+    Attributes
+    ----------
+    follows : {"label", "divergence"}, default="label"
+        What its attack maximises: the cross-entropy to the label, or the divergence from the
+        clean prediction.
+    reads_clean : bool, default=False
+        Whether it reads the clean logits. A loss that does not is the criterion where a sample
+        is not attacked; of one that does, such samples take the criterion instead.
+    needs_attack : bool, default=True
+        Whether it is nothing without an attack.
+
+    Examples
+    --------
+    >>> from skactive.losses import Loss
+    >>> class Half(Loss):  # half of the loss on clean samples, half on attacked ones
+    ...     reads_clean = True
+    ...     def __call__(self, batch):
+    ...         both = batch.criterion(batch.logits, batch.y)
+    ...         return (both + batch.criterion(batch.logits_adv, batch.y)) / 2
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", loss=Half())
+    """
+
+    follows: ClassVar[str] = "label"
+    reads_clean: ClassVar[bool] = False
+    needs_attack: ClassVar[bool] = True
+    _parameter_constraints: ClassVar[dict[str, list]] = {}
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Loss of each sample, shape (n,)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__.")

@@ -1,0 +1,54 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..utils.names import no_such
+from ._adversarial import Adversarial
+from ._base import Loss
+from ._mart import MART
+from ._pool import RST, UATFT, UATKL, PoolLoss, UATPlusPlus
+from ._trades import TRADES
+
+_LOSSES = {"adversarial": Adversarial, "trades": TRADES, "mart": MART}
+_POOL_LOSSES = {"rst": RST, "uat-ft": UATFT, "uat-kl": UATKL, "uat++": UATPlusPlus}
+
+
+def resolve_loss(loss: Any) -> Loss:
+    """A loss from its name (``"adversarial"``, ``"trades"``, ``"mart"``), or itself.
+
+    Raises
+    ------
+    ValueError
+        If no loss has that name; the nearest one is suggested.
+    TypeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> from skactive.losses import resolve_loss
+    >>> resolve_loss("trades")
+    TRADES()
+    """
+    return _resolve("loss", loss, _LOSSES, Loss, "TRADES(beta=6)")
+
+
+def resolve_pool_loss(unlabeled: Any) -> Any:
+    """The loss of unlabelled samples from ``"rst"``, ``"uat-ft"``, …, or itself; None stays."""
+    if unlabeled is None:
+        return None
+    return _resolve("unlabeled", unlabeled, _POOL_LOSSES, (RST, PoolLoss), "UATKL(beta=6)")
+
+
+def _resolve(what: str, given: Any, names: dict[str, Any], kinds: Any, example: str) -> Any:
+    if isinstance(given, str):
+        if given not in names:
+            raise ValueError(no_such(what, given, names))
+        return names[given]()
+    if not isinstance(given, kinds):
+        raise TypeError(
+            f"{what} must be one of {', '.join(map(repr, names))}, or an object such as {example}, "
+            f"got {given!r}."
+        )
+    return given
