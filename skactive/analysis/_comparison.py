@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,23 +85,18 @@ class ComparisonReport(Report):
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         scale, form, unit = (100, "+.2f", " (points)") if self.percent else (1, "+.4g", "")
+
+        def signed(value: float) -> str:
+            return format(scale * value, form)
+
         head = [f"strategy - {self.baseline}", "pairs", f"difference{unit}", "95 % interval",
                 "effect size", "p", "p (Holm)"]  # fmt: skip
-        body = [
-            [
-                row.strategy,
-                str(row.n_pairs),
-                f"{scale * row.mean_difference:{form}}",
-                f"{scale * row.low:{form}} to {scale * row.high:{form}}"
-                if row.n_pairs > 1
-                else "–",
-                f"{row.effect_size:+.2f}",
-                _p(row.pvalue),
-                _p(row.pvalue_holm),
-            ]
-            for row in self.rows
-        ]
-        return head, body
+        return head, [
+            [r.strategy, str(r.n_pairs), signed(r.mean_difference),
+             f"{signed(r.low)} to {signed(r.high)}" if r.n_pairs > 1 else "–",
+             f"{r.effect_size:+.2f}", _p(r.pvalue), _p(r.pvalue_holm)]
+            for r in self.rows
+        ]  # fmt: skip
 
 
 def _p(value: float) -> str:
@@ -178,20 +173,16 @@ def compare_strategies(
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or arrays[baseline].ndim != 1:
         raise ValueError(f"scores must be 1-d and equally long, got shapes {shapes}.")
-    base, found = arrays[baseline], []
+    base, differences = arrays.pop(baseline), {}
     for name, array in arrays.items():
-        if name != baseline:
-            apart = noise(array, base) if tolerance is None else tolerance
-            d = _settled(array.astype(float) - base.astype(float), apart)
-            found.append(_compare(name, baseline, d, alternative, alpha))
-    corrected = holm([row["pvalue"] for row in found])
-    for row in found:
-        n_different = int(row.pop("n_different"))
-        row["note"] = row["note"] or _reach(
-            row["n_pairs"], n_different, corrected, alternative, alpha
-        )
+        apart = noise(array, base) if tolerance is None else tolerance
+        differences[name] = _settled(array.astype(float) - base.astype(float), apart)
+    found = [_compare(name, baseline, d, alternative, alpha) for name, d in differences.items()]
+    corrected = holm([row.pvalue for row in found])
+    reach = [_reach(d, corrected, alternative, alpha) for d in differences.values()]
     rows = [
-        Comparison(**row, pvalue_holm=float(p)) for row, p in zip(found, corrected, strict=True)
+        replace(row, pvalue_holm=float(p), note=row.note or note)
+        for row, p, note in zip(found, corrected, reach, strict=True)
     ]
     return ComparisonReport(rows, baseline)
 
@@ -217,10 +208,9 @@ def _settled(differences: NDArray, tolerance: float) -> NDArray:
     return np.copysign(joined, d)
 
 
-def _reach(
-    n_pairs: int, n_different: int, corrected: NDArray, alternative: str, alpha: float
-) -> str:
+def _reach(d: NDArray, corrected: NDArray, alternative: str, alpha: float) -> str:
     """Say so where not even a unanimous result would survive the correction."""
+    n_pairs, n_different = len(d), int(np.count_nonzero(d))
     n_tests = int(np.isfinite(corrected).sum())
     smallest = n_tests * SIDES[alternative] * 0.5**n_different
     if smallest <= alpha:
@@ -232,26 +222,26 @@ def _reach(
     )
 
 
-def _compare(name: str, baseline: str, d: NDArray, alternative: str, alpha: float) -> dict:
+def _compare(name: str, baseline: str, d: NDArray, alternative: str, alpha: float) -> Comparison:
     n, nan = len(d), float("nan")
     mean = float(d.mean()) if n else nan
     spread = nan if n < 2 else 0.0 if is_constant(d) else float(d.std(ddof=1))
     half = half_interval(spread, n)
     statistic, p, note = _wilcoxon(d, alternative, alpha)
-    return {
-        "strategy": name,
-        "baseline": baseline,
-        "n_pairs": n,
-        "n_different": np.count_nonzero(d),
-        "mean_difference": mean,
-        "low": float(mean - half),
-        "high": float(mean + half),
-        "statistic": statistic,
-        "pvalue": p,
-        "effect_size": rank_biserial(d),
-        "cohen_dz": mean / spread if n > 1 and spread > 0 else nan,
-        "note": note,
-    }
+    return Comparison(
+        name,
+        baseline,
+        n_pairs=n,
+        mean_difference=mean,
+        low=mean - half,
+        high=mean + half,
+        statistic=statistic,
+        pvalue=p,
+        pvalue_holm=nan,
+        effect_size=rank_biserial(d),
+        cohen_dz=mean / spread if n > 1 and spread > 0 else nan,
+        note=note,
+    )
 
 
 def _wilcoxon(d: NDArray, alternative: str, alpha: float) -> tuple[float, float, str]:

@@ -2,6 +2,7 @@
 
 from ..learners._adversarial_examples import adversarial_examples
 from ._evaluation_split import EvaluationSplit
-from ._report import RetrainingReport, retraining_report
+from ._measurement import retraining_report
+from ._report import RetrainingReport
 
 __all__ = ["EvaluationSplit", "RetrainingReport", "adversarial_examples", "retraining_report"]
