@@ -151,7 +151,7 @@ def _retrained(
     picked = trained.select_tests(split.X_candidates, budget)
     selected = time.perf_counter()
     if attack is not None or eps is not None:
-        own = getattr(final_step(trained.estimator_), "attack_", None)
+        own: Any = getattr(final_step(trained.estimator_), "attack_", None)
         attack = resolve_attack(own if attack is None else attack, eps=eps)
     X, y = split.label(picked)
     labelled = time.perf_counter()
