@@ -13,10 +13,10 @@ from skorch.helper import SliceDataset
 from torch.utils.data import Dataset
 
 from ..utils.indexing import Rows, n_rows, take_rows
-from ..utils.items import is_dataset
-from ..utils.labels import as_labels, unknown_labels
+from ..utils.inputs import bytes_as_numbers, is_dataset
+from ..utils.labels import as_labels
 from ..utils.row_keys import row_keys, rows_among
-from ..utils.stacking import bytes_as_numbers, copied, stack_rows
+from ..utils.stacking import copied, stack_rows
 from ..utils.weights import check_weights
 from ._training import TrainingData
 
@@ -61,12 +61,12 @@ class LabeledSet:
         ValueError
             If `y` is no label for each row, of the `classes` if there are any.
         """
-        y = as_labels(X, y)
-        classes = np.unique(y if classes is None else np.asarray(classes))
-        _refuse_unknown(y, classes)
+        known = None if classes is None else np.unique(np.asarray(classes))
+        y = as_labels(X, y, known)
+        known = np.unique(y) if known is None else known
         checked = check_weights(weights, len(y))
         kept = None if checked is None else np.array(checked)
-        return cls(copied(X), np.array(y), kept, classes=classes, pixels=pixels)
+        return cls(copied(X), np.array(y), kept, classes=known, pixels=pixels)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -88,8 +88,7 @@ class LabeledSet:
         ValueError or TypeError
             If the new samples are no rows of the same kind and range, or their labels unknown.
         """
-        y = as_labels(X, y)
-        _refuse_unknown(y, self.classes)
+        y = as_labels(X, y, self.classes)
         new = check_weights(weights, len(y), "new sample")
         if not (self.weights is None and new is None):
             old = np.ones(len(self)) if self.weights is None else self.weights
@@ -168,16 +167,6 @@ class LabeledSet:
             return None
         left = ~self.found_in(pool)
         return pool.subset(np.flatnonzero(left)) if left.any() else None
-
-
-def _refuse_unknown(y: NDArray, classes: NDArray) -> None:
-    unknown = unknown_labels(y, classes)
-    if unknown:
-        raise ValueError(
-            f"y holds labels that were never seen in fit: {unknown}; known are "
-            f"{classes.tolist()}. Declare all labels with ActiveLearner(classes=…), or call fit "
-            "again with samples of every class."
-        )
 
 
 def _positions(labeled: Any, pool: Any) -> NDArray[np.intp]:

@@ -199,7 +199,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         """
         self._checked().check_estimator(self.estimator)
         with undrawn_on_error(self.random_state), self._round() as new:
-            new._begin(X, y, sample_weight, self.classes, reads_pixels(self.estimator))
+            new._begin_with(X, y, sample_weight, self.classes, reads_pixels(self.estimator))
             new._learn(new.labeled_.training_data(), fit_params)
         return self
 
@@ -574,7 +574,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         new = {k: v for k, v in vars(draft).items() if k not in before or before[k] is not v}
         self.__dict__ = {**vars(self), **new}
 
-    def _begin(self, X: Any, y: Any, sample_weight: Any, classes: Any, pixels: bool) -> None:
+    def _begin_with(self, X: Any, y: Any, sample_weight: Any, classes: Any, pixels: bool) -> None:
         """Forget everything but a first labelled set."""
         self.labeled_ = LabeledSet.of(X, y, sample_weight, classes=classes, pixels=pixels)
         self.seed_ = derive_seed(self.random_state)
@@ -587,7 +587,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         if self.classes is not None:
             classes = np.union1d(classes, self.classes)
         with self._round() as new:
-            new._begin(X, y, None, classes, reads_pixels(estimator))
+            new._begin_with(X, y, None, classes, reads_pixels(estimator))
             new._trained_params = self.estimator.get_params(deep=True)
             new._enter(estimator, "given")
         return self

@@ -19,9 +19,10 @@ from skorch import NeuralNet
 
 from ..utils.compat import is_search
 from ..utils.indexing import Rows, take_rows
+from ..utils.inputs import bytes_as_numbers
 from ..utils.labels import UNLABELED, unlabelled
 from ..utils.random_state import derive_seed
-from ..utils.stacking import bytes_as_numbers, stack_rows
+from ..utils.stacking import stack_rows
 
 
 @dataclass(frozen=True)

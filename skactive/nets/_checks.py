@@ -18,8 +18,7 @@ from ..passes.modules import untouched
 from ..passes.precision import float32_door
 from ..utils.compat import given_names
 from ..utils.indexing import n_rows
-from ..utils.inputs import as_batch, as_float_tensor
-from ..utils.items import is_dataset, label_of
+from ..utils.inputs import as_batch, as_float_tensor, is_dataset, label_of
 from ..utils.labels import unknown_labels
 from ..utils.validation import check_constraints, check_params
 from ..utils.weights import check_weights

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..attacks import check_bounds
-from ..utils.inputs import as_float_tensor
-from ..utils.items import label_of, stacked
+from ..utils.inputs import as_float_tensor, label_of, stacked
 
 
 class FreshRows(torch.utils.data.Dataset):

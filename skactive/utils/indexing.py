@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import _safe_indexing
 
-from .items import is_dataset
+from .inputs import is_dataset
 
 
 def n_rows(X: Any) -> int:

@@ -15,8 +15,8 @@ from .indexing import n_rows
 UNLABELED = -1  # scikit-learn's mark of a sample without a label
 
 
-def as_labels(X: Any, y: Any) -> NDArray:
-    """`y` as a 1-d array of class labels, one for each row of `X`; raise if it is none."""
+def as_labels(X: Any, y: Any, classes: NDArray | None = None) -> NDArray:
+    """`y` as a 1-d array of labels, one for each row of `X`, all of `classes`; raise otherwise."""
     if y is None:
         raise ValueError(
             "This estimator requires y to be passed, but the target y is None. Pass the labels."
@@ -28,6 +28,12 @@ def as_labels(X: Any, y: Any) -> NDArray:
     if n_rows(X) != len(y):
         raise ValueError(
             f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(y)}."
+        )
+    if classes is not None and (unknown := unknown_labels(y, classes)):
+        raise ValueError(
+            f"y holds labels that were never seen in fit: {unknown}; known are "
+            f"{classes.tolist()}. Declare all labels with ActiveLearner(classes=…), or call fit "
+            "again with samples of every class."
         )
     return y
 

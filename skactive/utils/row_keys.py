@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from .indexing import Rows, n_rows
-from .inputs import as_batch
-from .items import is_dataset, is_list_of_items, stacked_items
+from .inputs import as_array, as_batch
 
 _AT_ONCE = 1 << 22  # numbers looked at together
 _WIDE = 4096  # from here on rows are keyed by what is not zero in them
@@ -137,20 +136,14 @@ def _array(batch: Any, pixels: bool) -> NDArray:
     """A batch of any container but a DataFrame as an array."""
     if sp.issparse(batch):
         return batch.toarray()
-    if is_dataset(batch) or is_list_of_items(batch):
-        batch = stacked_items(batch)
-    if isinstance(batch, torch.Tensor):
-        batch = batch.detach().cpu()
-        batch = (batch.float() if batch.dtype == torch.bfloat16 else batch).numpy()
-    if not hasattr(batch, "dtype"):
-        try:
-            array = np.asarray(batch)
-            batch = np.asarray(batch, dtype=object) if array.dtype.kind in "SU" else array
-        except ValueError:  # rows of different shapes
-            rows = np.empty(n_rows(batch), dtype=object)
-            rows[:] = list(batch)
-            return rows
-    return np.asarray(as_batch(batch) if pixels else batch)
+    try:
+        array = as_array(batch)
+    except TypeError:  # rows of different shapes
+        array = np.empty(len(batch), dtype=object)
+        array[:] = list(batch)
+    if array.dtype.kind in "SU" and not hasattr(batch, "dtype"):
+        array = np.asarray(batch, dtype=object)
+    return np.asarray(as_batch(array) if pixels else array)
 
 
 def _is_exact(array: NDArray) -> bool:

@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from .indexing import n_rows, take_rows
-from .inputs import as_batch
-from .items import input_of, is_dataset, is_list_of_items, stacked_items
+from .inputs import as_array, as_batch, dtype_name, input_of, is_dataset, stacked_items
 
 
 def stack_rows(first: Any, second: Any) -> Any:
@@ -66,116 +65,6 @@ def copied(X: Any) -> Any:
         X = np.asarray(X).copy()  # a memmap too becomes an array in memory
         return copy.deepcopy(X) if X.dtype == object else X
     return copy.deepcopy(X)
-
-
-def as_array(X: Any) -> NDArray:
-    """Rows of any container as an array, their values unchanged.
-
-    Raises
-    ------
-    TypeError
-        If they are none: dicts, or items of different shapes.
-    """
-    if isinstance(X, np.ndarray):
-        return X
-    if sp.issparse(X):
-        return X.toarray()
-    if is_dataset(X) or is_list_of_items(X):
-        X = stacked_items(X)
-    if isinstance(X, torch.Tensor):
-        X = X.detach().cpu()
-        return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
-    if isinstance(X, dict):
-        raise TypeError("Rows were passed as a dict. Pass an array, a DataFrame or a tensor.")
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        raise TypeError(
-            f"The rows of this {type(X).__name__} have different shapes and make no array. Bring "
-            "them to one shape first."
-        ) from error
-
-
-def bytes_as_numbers(first: Any, second: Any, *, pixels: bool) -> tuple[Any, Any]:
-    """Two lots of rows that are to be stacked or compared, with numbers of one range.
-
-    Parameters
-    ----------
-    first, second : containers of rows
-    pixels : bool
-        Whether bytes are read as numbers in [0, 1]: those beside other numbers become such.
-
-    Returns
-    -------
-    first, second : converted only where one has bytes and the other has not
-
-    Raises
-    ------
-    ValueError
-        If bytes over 1 meet numbers in [0, 1] that they do not become, or the other way round.
-    """
-    if isinstance(first, (np.ndarray, torch.Tensor)) and not _is_typed(second):
-        second = stacked_items(second) if is_dataset(second) else as_array(second)
-    dtypes = [_dtype(first), _dtype(second)]
-    if dtypes.count("uint8") != 1 or None in dtypes:
-        return first, second
-    numbers, raw = (first, second) if dtypes[1] == "uint8" else (second, first)
-    if pixels:
-        _refuse_large_integers(numbers)
-        return (as_batch(first), second) if raw is first else (first, as_batch(second))
-    if _is_float(numbers) and n_rows(numbers) and _any_above_one(raw):
-        _refuse_unit_numbers(numbers, raw)
-    return first, second
-
-
-# -- ranges -------------------------------------------------------------------------------
-
-
-def _is_typed(X: Any) -> bool:
-    return hasattr(X, "dtype") or hasattr(X, "columns")
-
-
-def _dtype(X: Any) -> str | None:
-    """The dtype of an array or tensor, without its library's name."""
-    if hasattr(X, "columns") or sp.issparse(X) or getattr(X, "dtype", None) is None:
-        return None
-    return str(X.dtype).removeprefix("torch.")
-
-
-def _blocks(X: Any) -> Any:
-    for start in range(0, n_rows(X), 1024):
-        yield take_rows(X, slice(start, start + 1024))
-
-
-def _any_above_one(X: Any) -> bool:
-    return any(bool((block > 1).any()) for block in _blocks(X))
-
-
-def _any_outside_unit(X: Any) -> bool:
-    """Whether a number is outside [0, 1], or none at all."""
-    return any(not bool(((block >= 0) & (block <= 1)).all()) for block in _blocks(X))
-
-
-def _is_float(X: Any) -> bool:
-    return str(_dtype(X)).startswith(("float", "bfloat"))
-
-
-def _refuse_unit_numbers(numbers: Any, raw: Any) -> None:
-    if not _any_outside_unit(numbers):
-        highest = max(int(block.max()) for block in _blocks(raw))
-        raise ValueError(
-            f"Bytes (uint8) up to {highest} came together with {_dtype(numbers)} numbers that all "
-            "lie in [0, 1]: they are not of one range. Divide the bytes by 255, or whatever the "
-            "numbers were divided by, or give both the same dtype if they are meant as they are."
-        )
-
-
-def _refuse_large_integers(X: Any) -> None:
-    if str(_dtype(X)).startswith(("int", "uint")) and _any_above_one(X):
-        raise ValueError(
-            f"Bytes (uint8), which a net reads as numbers in [0, 1], came together with "
-            f"{_dtype(X)} numbers over 1. Pass both as uint8, or both as floats in [0, 1]."
-        )
 
 
 # -- containers -----------------------------------------------------------------------------
@@ -285,7 +174,7 @@ def _stack_datasets(first: Any, second: Any) -> Any:
     if n_rows(first) and n_rows(second):
         item, new = (stacked_items(take_rows(X, np.arange(1))) for X in (first, second))
         _check_trailing(tuple(item.shape[1:]), tuple(new.shape[1:]))
-        if (_dtype(item) == "uint8") != (_dtype(new) == "uint8"):
+        if (dtype_name(item) == "uint8") != (dtype_name(new) == "uint8"):
             first, second = _AsBatch(first), _AsBatch(second)
     return torch.utils.data.ConcatDataset([first, second])
 
