@@ -64,7 +64,10 @@ def query(name):
 
 
 PASSES = {
-    **{name: query(name) for name in ("entropy", "badge", "bald", "egl", "dfal", "low_gradient")},
+    **{
+        name: query(name)
+        for name in ("entropy", "badge", "bald", "egl", "dfal", "low_input_gradient")
+    },
     "many rows": lambda net, X, y: query("margin")(net, np.tile(X, (110, 1, 1, 1)), y),
     "torchattacks": lambda net, X, y: robust_accuracy_score(net, X, y, TorchAttack("FFGSM")),
     "attack": lambda net, X, y: robust_accuracy_score(net, X, y, PGD(eps=0.1, steps=2)),

@@ -187,7 +187,7 @@ def test_bad_parameters_are_named(net_and_pool, strategy, message):
 def test_in_the_loop(digits):
     X, y = digits[0][:200], digits[1][:200]
     net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=2, random_state=0)
-    for name in ("virtual_adversarial", "adversarial_entropy", "dre_diverse"):
+    for name in ("virtual_adversarial", "adversarial_entropy", "diverse_dre"):
         learner = ActiveLearner(net, name, random_state=0).fit(X[:60], y[:60])
         idx, rows = learner.query(X[60:], 5)
         learner.teach(rows, y[60:][idx])

@@ -39,7 +39,7 @@ COMMITTEE_ONLY = {"vote_entropy", "consensus_entropy", "max_disagreement"}
 NAMES = [name for name in all_strategies() if name not in COMMITTEE_ONLY]
 NAMES += ["combined", "balanced", "subsample"]
 DROPOUT = {"bald", "dropout_entropy", "batchbald", "powerbald", "epig"}
-ATTACKED = {"virtual_adversarial", "low_gradient", "adversarial_entropy", "dre_adversarial"}
+ATTACKED = {"virtual_adversarial", "low_input_gradient", "adversarial_entropy", "adversarial_dre"}
 NET_ONLY = DROPOUT | ATTACKED | {"dfal", "egl"}
 WRAPPERS = {
     "combined": lambda **p: strategies_module.Combine(["margin", "entropy"], [1, 2], **p),
@@ -313,7 +313,7 @@ def test_wrappers_start_as_what_they_wrap(digits):
 
 
 EMBEDDED = ["coreset", "robust_coreset", "typiclust", "probcover", "uherding"]
-EMBEDDED += ["badge", "clustermargin", "dre_diverse"]
+EMBEDDED += ["badge", "clustermargin", "diverse_dre"]
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -412,3 +412,18 @@ def test_a_wrong_hook_is_caught():
 
     with pytest.raises(ValueError, match="Short scored 5 of 5 samples NaN"):
         Short().query(None, np.zeros((5, 2)), 2)
+
+
+SHORT = {"random": "RandomSampling", "entropy": "MaxEntropy", "gini": "DeepGini"}
+
+
+@pytest.mark.parametrize("name", all_strategies())
+def test_a_strategy_is_called_as_its_class_however_it_is_spelled(name):
+    cls = all_strategies()[name]
+    assert name.replace("_", "") == cls.__name__.lower() or SHORT[name] == cls.__name__
+    for spelled in (cls.__name__, name.upper(), name.replace("_", "-"), snake_case(cls.__name__)):
+        assert type(resolve_strategy(spelled)) is cls
+
+
+def snake_case(name):
+    return re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

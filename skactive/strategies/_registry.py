@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn.exceptions import NotFittedError
 
-from ..utils.names import no_such
+from ..utils.names import no_such, plain
 from ..utils.typing import StrategyLike
 from ._base import FunctionStrategy, QueryStrategy
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
@@ -27,6 +27,8 @@ from ._robust import (
 )
 from ._uncertainty import DeepGini, LeastConfidence, Margin, MaxEntropy
 
+# A strategy is called as its class, in lower case: words are joined with "_", what a paper coined
+# is one word (Core-Set, BatchBALD). Three go by the short name that everybody uses.
 _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "random": RandomSampling,
     "entropy": MaxEntropy,
@@ -54,10 +56,13 @@ _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "uherding": UHerding,
     "clustermargin": ClusterMargin,
     "virtual_adversarial": VirtualAdversarial,
-    "low_gradient": LowInputGradient,
+    "low_input_gradient": LowInputGradient,
     "adversarial_entropy": AdversarialEntropy,
-    "dre_adversarial": AdversarialDRE,
-    "dre_diverse": DiverseDRE,
+    "adversarial_dre": AdversarialDRE,
+    "diverse_dre": DiverseDRE,
+}
+_SPELLINGS = {
+    plain(word): cls for name, cls in _STRATEGIES.items() for word in (name, cls.__name__)
 }
 
 
@@ -93,6 +98,7 @@ def resolve_strategy(strategy: StrategyLike) -> QueryStrategy:
     Parameters
     ----------
     strategy : str, QueryStrategy or callable
+        Names are read whatever their case and punctuation: ``"batchbald"``, ``"BatchBALD"``.
 
     Returns
     -------
@@ -109,8 +115,8 @@ def resolve_strategy(strategy: StrategyLike) -> QueryStrategy:
     if isinstance(strategy, QueryStrategy):
         return strategy
     if isinstance(strategy, str):
-        if strategy in _STRATEGIES:
-            return _STRATEGIES[strategy]()
+        if plain(strategy) in _SPELLINGS:
+            return _SPELLINGS[plain(strategy)]()
         raise ValueError(no_such("query_strategy", strategy, _STRATEGIES))
     if isinstance(strategy, type):
         raise TypeError(

@@ -26,7 +26,7 @@ from ..utils.validation import check_params
 from ._config import as_word, parse_value
 from ._errors import StudyError
 from ._own import imported, is_own, name_of
-from ._protocol import NETWORKS, Protocol
+from ._protocol import NETWORKS, Protocol, known
 
 FULL = "full"  # not a strategy: a model taught the whole pool, the papers' upper line
 _PADDING = 4
@@ -177,7 +177,8 @@ def _name_and_settings(spec: str) -> tuple[str, str]:
 
 
 def _strategy(name: str) -> QueryStrategy:
-    found = imported(name, "strategy") if is_own(name) else name
+    own = is_own(name)
+    found = imported(name, "strategy") if own else known(name, all_strategies(), "strategy")
     if isinstance(found, type) and not issubclass(found, QueryStrategy):
         raise TypeError(f"{name} is no class of QueryStrategy.")
     if isinstance(found, type):

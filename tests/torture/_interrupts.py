@@ -23,7 +23,7 @@ from ._state import fingerprint
 from ._tally import Effort, Tally
 
 _TABLE = ("random", "entropy", "coreset", "dre", "ceal", "badge", "typiclust")
-_NET = ("entropy", "bald", "egl", "dfal", "coreset", "dre_adversarial")
+_NET = ("entropy", "bald", "egl", "dfal", "coreset", "adversarial_dre")
 
 
 OPERATIONS = ("query", "teach", "fit", "retrain")
