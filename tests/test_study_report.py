@@ -10,10 +10,14 @@ from scipy import stats
 
 from skactive.analysis import area_under_budget_curve, selection_bias
 from skactive.retraining import RetrainingReport
-from skactive.study import DRE_STRATEGIES, StudyError, preset, write_report
+from skactive.study import DRE_STRATEGIES, PRESETS, StudyError, preset, write_report
 from skactive.study._cli import main
+from skactive.study._components import make_strategy
+from skactive.study._frames import load_studies
 from skactive.study._provenance import made_of, open_folder
 from skactive.study._store import About, TaskStore
+from skactive.study._tables_dfal import dfal_tables
+from skactive.study._tables_dre import dre_tables
 
 matplotlib.use("Agg")
 
@@ -223,8 +227,59 @@ def test_table_6_is_read_from_a_retraining_report(mnist):
                 f"{ours[1]} (76.88)", *ours]  # fmt: skip
     assert f"| dre | {' | '.join(expected)} |" in table
     assert f"| baseline | {ours[0]} (98.69) | {ours[1]} (76.17) |" in table
-    (mnist / "retraining_mnist_lenet5.csv").write_text("strategy,budget\ndre,0.1\n")
-    assert "is no file of RetrainingReport.to_csv" in write_report(mnist).read_text()
+    assert "the file does not say which variants ran; the paper's numbers are of dre with" in table
+    assert "no checksum" not in table
+
+
+def test_a_damaged_retraining_report_is_named(mnist, capsys):
+    path = mnist / "retraining_mnist_lenet5.csv"
+    row = {"strategy": "dre", "budget": 0.01, "seed": 0, "n_selected": 4, "select_time": 0.1,
+           "retrain_time": 1.0, "accuracy": 0.98, "autoattack": 0.75}  # fmt: skip
+    RetrainingReport([row | {"strategy": "baseline", "budget": 0.0}, row]).to_csv(path)
+    assert RetrainingReport.from_csv(path)[1] == row
+    path.write_text(path.read_text().replace("0.98", "0.99"))
+    with pytest.raises(ValueError, match=r"lenet5.csv is damaged .*csv.sha256 beside it"):
+        RetrainingReport.from_csv(path)
+    assert main(["report", str(mnist)]) == 2
+    assert "retraining_mnist_lenet5.csv is damaged" in capsys.readouterr().err
+    path.with_name(f"{path.name}.sha256").unlink()
+    assert "lenet5.csv has no checksum beside it" in write_report(mnist).read_text()
+    for text in ("strategy,budget\ndre,0.1\n", "strategy,budget\ndre,0.1,2\n", "a\x00b\n1\n", "",
+                 "strategy,seed\n" + "x" * 200_000 + ",1\n"):  # fmt: skip
+        path.write_text(text)
+        assert "is no file of RetrainingReport.to_csv" in write_report(mnist).read_text()
+
+
+BEHIND_THE_PAPERS_NUMBERS = {
+    "dre": {"egl": ("wrt", "input"), "coreset": ("embedding", "proba"),
+            "dre": ("allocation", "ceil_tail")},
+    "dfal": {"robust_coreset": ("embedding", "logits"), "egl": ("", "of its own")},
+}  # fmt: skip
+
+
+NOT_IN_THE_PAPERS = ("digits", "svhn_scaled", "cifar10_scaled")
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in NOT_IN_THE_PAPERS])
+def test_beside_the_papers_numbers_stand_its_variants_or_a_note(name, tmp_path):
+    paper = PRESETS[name]["paper"]
+    p = preset(name, stages=3 if paper == "dre" else 8)
+    behind = BEHIND_THE_PAPERS_NUMBERS[paper]
+    transfer = [{}] * p.stages + [dict.fromkeys(p.transfer, 0.5)]
+    for strategy in behind:
+        robust = {attack: [0.1] * (p.stages + 1) for attack in p.eval_attacks}
+        put(tmp_path, p, strategy, p.modes[-1], 0, [0.5] * (p.stages + 1), robust,
+            transfer=transfer)  # fmt: skip
+    studies, checked = load_studies(tmp_path), 0
+    for table in [*dre_tables(studies, tmp_path, None), *dfal_tables(studies, tmp_path)]:
+        for strategy, (setting, released) in behind.items():
+            if any(c.paper and c.n and strategy in (c.row, c.column) for c in table.rows):
+                ran = make_strategy(strategy, p)
+                ran = getattr(ran, "strategy", ran).get_params().get(setting)
+                said = [note for note in table.notes if f"{strategy} is ours" in note]
+                assert bool(said) == (ran != released), (table.key, strategy)
+                checked += 1
+    assert checked
 
 
 def test_dfal_tables(tmp_path):

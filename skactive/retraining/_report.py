@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..utils.budget import as_text
+from ..utils.checksums import check, write_checksum
 from ..utils.optional import axes_for
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
@@ -89,11 +90,30 @@ class RetrainingReport(Report):
         Returns
         -------
         report : RetrainingReport
+
+        Raises
+        ------
+        ValueError
+            If the file is not that, or the checksum beside it does not fit.
         """
+        check(Path(path))
         types = {"strategy": str, "seed": int, "n_selected": int}
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-        return cls([{k: types.get(k, float)(v) for k, v in line.items()} for line in lines])
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                lines = list(csv.DictReader(file))
+            return cls([{k: types.get(k, float)(v) for k, v in line.items()} for line in lines])
+        except (csv.Error, ValueError, TypeError) as error:
+            raise ValueError(f"{path} cannot be read as a table of numbers: {error}") from error
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the rows to a CSV file, and its checksum beside it, with the suffix ``.sha256``.
+
+        Parameters
+        ----------
+        path : str or Path
+        """
+        super().to_csv(path)
+        write_checksum(Path(path))
 
     def plot(self, ax: Any = None, *, confidence: float = 0.95) -> Any:
         """Draw each metric against the budget, one line per strategy; needs matplotlib.

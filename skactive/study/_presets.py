@@ -15,11 +15,14 @@ DFAL_STRATEGIES = ("dfal", "bald", "ceal", "robust_coreset", "egl", "entropy", "
 
 _ADAM = {"name": "adam", "lr": 1e-3}
 _SGD = {"name": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 5e-4, "cyclic": True}
-# What the DRE study's released code computes, where it is not the default here.
-_RELEASED = {
-    "egl": {"wrt": "input"},
-    "coreset": {"embedding": "proba"},
-    "dre": {"allocation": "ceil_tail"},
+# What the papers' numbers were computed with, where it is not the default here.
+RELEASED: dict[str, dict[str, dict[str, Any]]] = {
+    "dre": {
+        "egl": {"wrt": "input"},
+        "coreset": {"embedding": "proba"},
+        "dre": {"allocation": "ceil_tail"},
+    },
+    "dfal": {"robust_coreset": {"embedding": "logits"}},
 }
 _SPLIT = {"validation": True, "best_epoch": True}
 _MODES = {"modes": ("standard", "robust")}
@@ -45,7 +48,7 @@ def _dre(dataset: str, setting: str, network: str, n: tuple[int, ...], **more: A
             "square": {"name": f"dre-{setting}-square"},
             "autoattack": {"name": f"dre-{setting}-autoattack"},
         },
-        "strategy_params": _RELEASED,
+        "strategy_params": RELEASED["dre"],
         "paper": "dre",
         "strategies": DRE_STRATEGIES,
         **_MODES,
@@ -78,7 +81,7 @@ def _dfal(dataset: str, network: str, threshold: float, **more: Any) -> dict:
             "ceal": {"threshold": threshold},
             "bald": subset,
             "egl": subset,
-            "robust_coreset": subset,
+            "robust_coreset": {**subset, **RELEASED["dfal"]["robust_coreset"]},
         },
         "transfer": ("vgg8",) if network == "lenet5" else ("lenet5",),
         "paper": "dfal",
@@ -110,7 +113,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         description="DFAL paper, table 3: time of one query, 100 labelled, 800 unlabelled",
         n_pool=900, initial=100, per_stage=10, stages=1, n_test=1000, transfer=(),
         strategies=("dfal", "robust_coreset", "robust_coreset:outliers=0.0"), seeds=(0, 1, 2),
-        strategy_params={"dfal": {"adversarial_twins": True, "n_candidates": "all"}},
+        strategy_params={
+            "dfal": {"adversarial_twins": True, "n_candidates": "all"}, **RELEASED["dfal"],
+        },
     ),
 }  # fmt: skip
 
@@ -122,7 +127,7 @@ def _scaled(base: str, **changes: Any) -> dict[str, Any]:
         "description": description, "n_pool": 4000, "n_test": 500,
         "validation": False, "best_epoch": False,
         "strategy_params": {n: s for n, s in original["strategy_params"].items()
-                            if n not in _RELEASED or original["paper"] != "dre"},
+                            if n not in RELEASED["dre"] or original["paper"] != "dre"},
         "strategies": ("random", "entropy", "dre"), "seeds": (0,),
     }  # fmt: skip
     return {**original, **small, **changes}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._components import FULL
 from ._frames import Study
@@ -18,6 +19,10 @@ from ._paper import (
 )
 from ._presets import DFAL_STRATEGIES
 from ._tables import Cell, Table, percent
+from ._variants import variants
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _RUNTIME = "dfal_runtime"
 _TOLERANCE = 0.005  # the paper's ± 0.5
@@ -35,6 +40,11 @@ def dfal_tables(studies: list[Study], out: Path) -> list[Table]:
             tables[number].notes.append(f"Not run: {', '.join(absent)}. {command}")
     tables[0].notes.append("Shoe-Bag is left out: the data set is not to be had.")
     return tables
+
+
+def _printed(rows: pd.DataFrame, paper: Collection[str]) -> set[str]:
+    """Strategies that ran and have a number of the paper."""
+    return set(rows.strategy) & set(paper)
 
 
 def _ordered(study: Study) -> list[str]:
@@ -70,6 +80,7 @@ def _table_1(studies: list[Study], out: Path) -> Table:
         )  # fmt: skip
         if full.empty:
             table.notes.append(_full_command(study, out))
+        table.notes += variants(study, study.title, _printed(rows, paper))
     return table
 
 
@@ -105,6 +116,7 @@ def _table_2(studies: list[Study], out: Path) -> Table:
                 n = int(len(reached) > 0)
                 title = f"{study.title}: {name}"
                 table.rows.append(Cell(strategy, title, value, n=n, paper=said, digits=0))
+        table.notes += variants(study, study.title, _printed(rows, paper))
     if table.rows:
         table.notes.append("–: not reached within the budget.")
     return table
@@ -121,6 +133,7 @@ def _table_3(studies: list[Study], out: Path) -> Table:
             for strategy, theirs in DFAL_TABLE_3.items():
                 values: Any = rows[rows.strategy == strategy].query_time
                 table.rows.append(Cell.of(strategy, "seconds", values, theirs))
+            table.notes += variants(study, study.title, _printed(rows, DFAL_TABLE_3))
     if not table.rows:
         table.notes.append(f"Not run. `python -m skactive study {_RUNTIME} --out {out}`")
     return table
@@ -141,4 +154,6 @@ def _table_4(studies: list[Study]) -> Table:
                 values = percent(mine.get(f"transfer_{network}", []))
                 row = f"{study.name}: {study.settings['network']} → {network}"
                 table.rows.append(Cell.of(row, strategy, values, paper.get(strategy)))
+            title = f"{study.title} → {network}"
+            table.notes += variants(study, title, _printed(rows, paper))
     return table

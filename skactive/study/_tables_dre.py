@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..retraining import RetrainingReport
 from ..retraining._report import BASELINE
+from ..utils.checksums import DamagedFileError, checksum_path
 from ._components import FULL
+from ._errors import StudyError
 from ._frames import ATTACK_TITLES, Study, strongest
 from ._paper import (
     DRE_COLUMNS,
@@ -21,6 +23,7 @@ from ._paper import (
 from ._presets import DRE_STRATEGIES
 from ._protocol import make_protocol
 from ._tables import Cell, Table, percent
+from ._variants import unsaid_variants, variants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +88,7 @@ def _pair(
     under = ATTACK_TITLES.get(str(found), str(found))
     if found is not None:
         table.notes.append(f"{title}: {_measured(study, found)}.")
-    table.notes += _variants(study, title, rows.strategy.unique())
+    table.notes += variants(study, title, set(rows.strategy) & set(paper))
     for strategy in _ordered(rows.strategy.unique()):
         mine = rows[rows.strategy == strategy]
         acc, rob = paper.get(strategy, (None, None))
@@ -93,27 +96,6 @@ def _pair(
         if found is not None:
             values = percent(mine[f"robust_{found}"])
             table.rows.append(Cell.of(strategy, f"{title}: robustness ({under})", values, rob))
-
-
-# What the paper's released code computes, and the default here.
-_VARIANTS = {
-    "egl": ("wrt", "input", "parameters"),
-    "coreset": ("embedding", "proba", "penultimate"),
-    "dre": ("allocation", "ceil_tail", "proportional"),
-}
-
-
-def _variants(study: Study, title: str, strategies: Any) -> list[str]:
-    """Functions that are not those of the paper's released code, whose numbers stand beside."""
-    notes = []
-    for name, (setting, released, default) in _VARIANTS.items():
-        ran = study.settings["strategy_params"].get(name, {}).get(setting, default)
-        if name in strategies and ran != released:
-            notes.append(
-                f"{title}: {name} is ours with {setting}={ran!r}; the paper's number beside it is "
-                f"of the released code, with {setting}={released!r}."
-            )
-    return notes
 
 
 def _measured(study: Study, attack: str) -> str:
@@ -212,9 +194,13 @@ def _table_6(out: Path, attack: str | None) -> Table:
         column = tuple(path.stem.removeprefix("retraining_").rsplit("_", 1))
         try:
             rows = _frame_of(RetrainingReport.from_csv(path))
-        except (ValueError, TypeError, KeyError) as error:
+        except DamagedFileError as error:
+            raise StudyError(str(error)) from error
+        except (ValueError, KeyError) as error:
             table.notes.append(f"{path} is no file of RetrainingReport.to_csv ({error}).")
             continue
+        if not checksum_path(path).exists():
+            table.notes.append(f"{path} has no checksum beside it: its numbers are as found.")
         _retrained(table, rows, column, attack)
     return table
 
@@ -241,6 +227,7 @@ def _retrained(table: Table, rows: pd.DataFrame, column: Any, attack: str | None
     metrics = ["accuracy", *([] if under is None else [f"robust_{under}"])]
     names = {"accuracy": "accuracy", f"robust_{under}": ATTACK_TITLES.get(str(under), under)}
     before = rows[rows.strategy == BASELINE]
+    table.notes += unsaid_variants(", ".join(column), set(rows.strategy) & set(paper))
     for budget in sorted(set(rows.budget) - {0.0}):
         at = {0.01: 0, 0.04: 1}.get(round(budget, 4), -1)
         for number, metric in enumerate(metrics):
