@@ -585,3 +585,41 @@ def test_a_small_file_does_not_unpack_to_gigabytes(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("load", [load_quickdraw, load_cifar10, load_svhn])
+def test_small_archives_do_not_unpack_to_gigabytes(load, tmp_path, monkeypatch):
+    import tracemalloc
+
+    from skactive.datasets import _source
+
+    {load_quickdraw: write_quickdraw, load_cifar10: write_cifar_jpegs, load_svhn: write_svhn}[load](
+        tmp_path
+    )
+    load(root=tmp_path)
+    monkeypatch.setattr(_source, "MOST_BYTES", 500_000)
+    load(root=tmp_path)  # what is no bomb is read
+    zeros = np.zeros(60_000_000, np.uint8)
+    if load is load_svhn:
+        savemat(tmp_path / "train_32x32.mat", {"X": zeros, "y": [[1]]}, do_compression=True)
+    else:
+        (path,) = tmp_path.rglob("*.npz")
+        np.savez_compressed(path, **{**dict(np.load(path)), "more": zeros})
+    del zeros
+    tracemalloc.start()
+    with pytest.raises(OSError, match="is damaged .*unpacks to more than 500,000 bytes"):
+        load(root=tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_jpegs_of_another_size_are_refused_before_they_are_decoded(tmp_path):
+    from PIL import Image
+
+    from skactive.datasets._cifar10 import _decode_jpegs
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 32)).save(buffer, "JPEG")
+    with pytest.raises(ValueError, match="image 0 is of 64 by 32 pixels"):
+        _decode_jpegs([buffer.getvalue()], 1)

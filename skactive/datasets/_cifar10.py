@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._source import Part, Source, find, reading
+from ._source import Part, Source, find, open_npz, reading
 
 _CLASS_NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -59,7 +59,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def _read_packed_jpegs(path: Path, split: str) -> Part:
     """JPEG files that share one header, stored once, and lack the end marker FF D9."""
-    with reading(path), path.open("rb") as file, np.load(file) as archive:
+    with reading(path), path.open("rb") as file, open_npz(file) as archive:
         header = archive["jpeg_header"].tobytes()
         scan, offsets = archive[f"{split}_scan"], archive[f"{split}_offsets"]
         labels = archive[f"{split}_labels"].astype(np.int64)
@@ -83,5 +83,8 @@ def _decode_jpegs(files: Iterable[bytes], n: int) -> NDArray:
 
     images = np.empty((n, 32, 32, 3), np.uint8)
     for i, content in enumerate(files):
-        images[i] = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+        image = Image.open(io.BytesIO(content))
+        if image.size != (32, 32):  # before it is decoded
+            raise ValueError(f"image {i} is of {image.width} by {image.height} pixels")
+        images[i] = np.asarray(image.convert("RGB"))
     return images.transpose(0, 3, 1, 2)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ._source import Part, Source, find, reading
+from ._source import Part, Source, find, open_npz, reading
 
 
 def read_quickdraw(root: Path) -> Source:
     """Drawings of ``quickdraw/quickdraw4.npz``; a fixed fifth of each class is the test data."""
     path = find("Quick, Draw!", root, ("quickdraw", "quickdraw4.npz"), downloadable=False)
-    with reading(path), path.open("rb") as file, np.load(file) as archive:
+    with reading(path), path.open("rb") as file, open_npz(file) as archive:
         whole = Part.of(archive["images"][:, None], archive["labels"])
         class_names = tuple(str(name) for name in archive["class_names"])
     # Fixed: the test data must not depend on the caller's seed.

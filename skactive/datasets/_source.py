@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_BYTES = 2**30  # that a file may unpack to: four times the largest of these data sets
+
 
 @dataclass(frozen=True)
 class Part:
@@ -102,6 +104,31 @@ def reading(path: Path) -> Iterator[None]:
         raise OSError(
             f"{path} is damaged or not what it should be ({error}). Delete it and get it again."
         ) from error
+
+
+def check_unpacked(n_bytes: int) -> None:
+    """Refuse a small file that unpacks to gigabytes.
+
+    Raises
+    ------
+    ValueError
+        If it is more than `MOST_BYTES`.
+    """
+    if n_bytes > MOST_BYTES:
+        raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
+
+
+def open_npz(file: Any) -> Any:
+    """``np.load`` of an archive that does not unpack to gigabytes.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    archive = np.load(file)
+    check_unpacked(sum(member.file_size for member in archive.zip.infolist()))
+    return archive
 
 
 def download(dataset: str, root: Path) -> None:
