@@ -11,19 +11,20 @@ from sklearn.utils import column_or_1d
 from ..utils.indexing import Rows
 from ..utils.optional import axes_for
 from ..utils.statistics import mean_height
+from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ._evaluation import Evaluation
 
 
 def robustness_curve(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: Estimator,
+    X: Pool,
+    y: ArrayLike,
     eps: ArrayLike,
-    attack: Any = "pgd",
+    attack: AttackLike = "pgd",
     *,
     bounds: tuple[float, float] | None = None,
     batch_size: int = 256,
-    random_state: Any = 0,
+    random_state: RandomState = 0,
     progress: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Robust accuracy at each of several radii.
@@ -69,8 +70,8 @@ def robustness_curve(
     radii = np.sort(np.atleast_1d(np.asarray(eps, dtype=float)))
     if radii.ndim != 1 or len(radii) == 0 or not np.isfinite(radii).all() or radii[0] < 0:
         raise ValueError(f"eps must be one or more finite radii >= 0, got {eps!r}.")
-    rows, y = Rows.of(X), column_or_1d(y, warn=True)
-    left = np.arange(len(y))
+    rows, truth = Rows.of(X), column_or_1d(y, warn=True)
+    left = np.arange(len(truth))
     accuracy = np.zeros(len(radii))
     for i, radius in enumerate(radii):
         if len(left) == 0 and i > 0:
@@ -78,7 +79,7 @@ def robustness_curve(
         evaluation = Evaluation(
             estimator,
             rows.subset(left) if i else rows,
-            y[left],
+            truth[left],
             attack,
             eps=float(radius) if radius > 0 else None,
             bounds=bounds,
@@ -87,7 +88,7 @@ def robustness_curve(
         )
         correct = evaluation.clean() if radius == 0 else evaluation.run(progress=progress).correct
         left = left[correct]
-        accuracy[i] = len(left) / len(y)
+        accuracy[i] = len(left) / len(truth)
     return radii, accuracy
 
 
@@ -124,11 +125,11 @@ class RobustnessCurveDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
+        estimator: Estimator,
+        X: Pool,
+        y: ArrayLike,
         eps: ArrayLike,
-        attack: Any = "pgd",
+        attack: AttackLike = "pgd",
         *,
         name: str | None = None,
         ax: Any = None,

@@ -22,6 +22,7 @@ from ..utils.indexing import Rows
 from ..utils.labels import encode_labels, unknown_labels
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed, torch_generator
+from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ._black_box import BlackBoxTarget, NetTarget
 from ._checkpoint import load, save
 from ._masking import warn_if_masked, without_gradient
@@ -35,15 +36,15 @@ class Evaluation:
 
     def __init__(
         self,
-        estimator: Any,
-        X: Any,
+        estimator: Estimator,
+        X: Pool,
         y: Any,
-        attack: Any,
+        attack: AttackLike,
         *,
         eps: float | None = None,
         bounds: tuple[float, float] | None = None,
         batch_size: int = 256,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         check_scalar(batch_size, "batch_size", Integral, min_val=1)
         self.rows, y = Rows.of(X), column_or_1d(y, warn=True)

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
 from ..attacks import resolve_attack
+from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ._evaluation import Evaluation
 from ._report import RobustnessReport
 
 
 def robust_correct(
-    estimator: Any, X: Any, y: Any, attack: Any = "pgd", *, progress: bool = False, **params: Any
+    estimator: Estimator,
+    X: Any,
+    y: Any,
+    attack: Any = "pgd",
+    *,
+    progress: bool = False,
+    **params: Any,
 ) -> NDArray[np.bool_]:
     """Tell for each sample whether it is classified correctly and stays so under attack.
 
@@ -30,15 +37,15 @@ def robust_correct(
 
 
 def robustness_report(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    attack: Any = "autoattack",
+    estimator: Estimator,
+    X: Pool,
+    y: ArrayLike,
+    attack: AttackLike = "autoattack",
     *,
     eps: float | None = None,
     bounds: tuple[float, float] | None = None,
     batch_size: int = 256,
-    random_state: Any = 0,
+    random_state: RandomState = 0,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> RobustnessReport:
@@ -103,15 +110,15 @@ def robustness_report(
 
 
 def robust_accuracy_score(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    attack: Any = "pgd",
+    estimator: Estimator,
+    X: Pool,
+    y: ArrayLike,
+    attack: AttackLike = "pgd",
     *,
     eps: float | None = None,
     bounds: tuple[float, float] | None = None,
     batch_size: int = 256,
-    random_state: Any = 0,
+    random_state: RandomState = 0,
     progress: bool = False,
 ) -> float:
     """Accuracy on adversarial examples: the share of samples that no attack turns.
@@ -189,11 +196,11 @@ def robust_accuracy_score(
 class RobustScorer:
     """What `make_robust_scorer` returns: ``scorer(estimator, X, y) -> float``."""
 
-    def __init__(self, attack: Any, params: dict[str, Any]) -> None:
+    def __init__(self, attack: AttackLike, params: dict[str, Any]) -> None:
         self.attack = attack
         self.params = params
 
-    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+    def __call__(self, estimator: Estimator, X: Pool, y: ArrayLike) -> float:
         """Robust accuracy of a fitted estimator."""
         return robust_accuracy_score(estimator, X, y, self.attack, **self.params)
 
@@ -202,7 +209,7 @@ class RobustScorer:
         return f"make_robust_scorer({self.attack!r}{params})"
 
 
-def make_robust_scorer(attack: Any = "pgd", **params: Any) -> RobustScorer:
+def make_robust_scorer(attack: AttackLike = "pgd", **params: Any) -> RobustScorer:
     """Robust accuracy as a scorer, for ``scoring=`` anywhere in scikit-learn.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
 
 from ..exceptions import DataLeakageError
@@ -13,6 +13,7 @@ from ..utils.indexing import n_rows, take_rows
 from ..utils.labels import refuse_missing_labels, unknown_labels
 from ..utils.random_state import numpy_generator
 from ..utils.row_keys import row_keys
+from ..utils.typing import Pool, RandomState
 
 
 class EvaluationSplit:
@@ -71,12 +72,12 @@ class EvaluationSplit:
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
+        X: Pool,
+        y: ArrayLike,
         *,
         share: float = 0.5,
-        exclude: Any = None,
-        random_state: Any = None,
+        exclude: Pool | None = None,
+        random_state: RandomState = None,
     ) -> None:
         y = np.asarray(y)
         if y.ndim != 1 or n_rows(X) != len(y):
@@ -121,7 +122,7 @@ class EvaluationSplit:
         """How many labels of candidates were given out."""
         return int(self._given.sum())
 
-    def label(self, indices: Any) -> tuple[Any, NDArray]:
+    def label(self, indices: ArrayLike) -> tuple[Any, NDArray]:
         """Candidates and their labels: the oracle.
 
         Parameters

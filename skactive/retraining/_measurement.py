@@ -9,28 +9,31 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from ..attacks import resolve_attack
+from ..learners import ActiveLearner
 from ..learners._training import final_step
 from ..metrics import robust_accuracy_score
 from ..strategies import resolve_strategy
 from ..utils.budget import budget_to_count
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
+from ..utils.typing import AttackLike, Pool, StrategyLike
 from ._evaluation_split import EvaluationSplit
 from ._report import BASELINE, RetrainingReport
 
 
 def retraining_report(
-    learners: Any,
-    X_test: Any,
-    y_test: Any,
+    learners: ActiveLearner | Sequence[ActiveLearner],
+    X_test: Pool,
+    y_test: ArrayLike,
     *,
-    strategies: Sequence[Any] = ("random", "dre"),
+    strategies: Sequence[StrategyLike] = ("random", "dre"),
     budgets: Sequence[float] = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1),
-    attacks: Mapping[str, Any] | Sequence[str] = ("pgd",),
-    attack: Any = None,
+    attacks: Mapping[str, AttackLike] | Sequence[str] = ("pgd",),
+    attack: AttackLike | None = None,
     eps: float | None = None,
     mix: str = "adversarial",
     epochs: int | None = None,
@@ -102,7 +105,7 @@ def retraining_report(
     >>> print(report.table.splitlines()[0])
     | strategy | accuracy, 10 % | pgd, 10 % |
     """
-    learners = list(learners) if isinstance(learners, (list, tuple)) else [learners]
+    learners = list(learners) if isinstance(learners, Sequence) else [learners]
     named = attacks if isinstance(attacks, Mapping) else {name: name for name in attacks}
     chosen = {_name(strategy): resolve_strategy(strategy) for strategy in strategies}
     how = {"mix": mix, "epochs": epochs, "warm_start": warm_start}

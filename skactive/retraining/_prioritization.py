@@ -15,6 +15,7 @@ from ..utils.budget import as_text, budget_to_count
 from ..utils.indexing import n_rows
 from ..utils.labels import encode_labels
 from ..utils.reports import Report
+from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 
 
 def apfd_score(is_fault: ArrayLike, order: ArrayLike) -> float:
@@ -86,12 +87,12 @@ def fault_detection_rate(
 
 
 def prioritize(
-    estimator: Any,
-    X: Any,
-    strategy: Any = "gini",
+    estimator: Estimator,
+    X: Pool,
+    strategy: StrategyLike = "gini",
     *,
-    X_labeled: Any = None,
-    random_state: Any = None,
+    X_labeled: Pool | None = None,
+    random_state: RandomState = None,
 ) -> NDArray[np.intp]:
     """All tests in the order a strategy would ask for them.
 
@@ -165,14 +166,14 @@ class PrioritizationReport(Report):
 
 
 def prioritization_report(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: Estimator,
+    X: Pool,
+    y: ArrayLike,
     *,
-    strategies: Sequence[Any] = ("random", "gini", "dre"),
+    strategies: Sequence[StrategyLike] = ("random", "gini", "dre"),
     budgets: Sequence[float] = (0.01, 0.04, 0.1),
-    X_labeled: Any = None,
-    random_state: Any = 0,
+    X_labeled: Pool | None = None,
+    random_state: RandomState = 0,
 ) -> PrioritizationReport:
     """Compare strategies by how early they find what a model gets wrong.
 
@@ -216,12 +217,13 @@ def prioritization_report(
     >>> print(report.table.splitlines()[0])
     | strategy | apfd | found at 1 % | found at 4 % | found at 10 % | seconds |
     """
-    truth = encode_labels(y, estimator.classes_)
+    classes: Any = estimator.classes_  # type: ignore[attr-defined]  # regressors have none
+    truth = encode_labels(y, classes)
     if len(truth) != n_rows(X):
         raise ValueError(
             f"X and y must have the same number of samples: X has {n_rows(X)}, y has {len(truth)}."
         )
-    is_fault = encode_labels(estimator.predict(X), estimator.classes_) != truth
+    is_fault = encode_labels(estimator.predict(X), classes) != truth
     rows = []
     for strategy in strategies:
         started = time.perf_counter()
