@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..utils.indexing import Rows
-from .folding import optimized_for_inference
 from .modules import untouched
 from .precision import in_float32
+from .shortcuts.pooling import optimized_for_inference
 
 _MANY_ROWS = 1024  # from here on a faster twin pays for itself
 _EXAMPLES = 8

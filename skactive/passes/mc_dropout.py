@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..utils.indexing import Rows
-from .folding import optimize_copy, same_outputs
 from .inference import NoSuchLayer, check_not_diverged
 from .modules import untouched
 from .precision import in_float32
 from .private_copy import private_copy
-from .replay import Replay
+from .shortcuts.pooling import optimize_copy, same_outputs
+from .shortcuts.replay import Replay
 
 _PER_CHANNEL = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
 _ALPHA = (nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -168,7 +168,7 @@ class _Sampler:
         self._number = None
 
     def sped_up(self, example: Tensor) -> _Sampler:
-        """Fold layers; compute what precedes the first dropout once per batch."""
+        """Replace layers; compute what precedes the first dropout once per batch."""
         optimize_copy(self.net, example)
         self._replay = Replay(self.net, example, self._points)
         self.net(example)

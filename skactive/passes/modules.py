@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ..utils.alone import ALONE
-from .input_gradient import quick_input_gradients, take_shortcuts
 from .private_copy import private_copy
+from .shortcuts.convolution import quick_input_gradients, take_shortcuts
 
 
 def untouched(

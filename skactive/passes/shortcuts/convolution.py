@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..utils.compat import is_transformed
+from ...utils.compat import is_compiled, is_transformed
 
 # First layers of small nets: beyond this, torch's own backward pass is as fast.
 _MOST_INPUTS, _MOST_OUTPUTS = 3, 16
@@ -19,7 +19,7 @@ _MOST_INPUTS, _MOST_OUTPUTS = 3, 16
 
 @contextlib.contextmanager
 def quick_input_gradients(module: nn.Module) -> Iterator[None]:
-    """Let some layers of `module` use faster backward passes inside the block.
+    """Let first convolutions of `module` use faster backward passes inside the block.
 
     Parameters
     ----------
@@ -29,18 +29,17 @@ def quick_input_gradients(module: nn.Module) -> Iterator[None]:
 
     Notes
     -----
-    Two layers dominate the attacks on small nets. A convolution of one to three channels is
-    slow to differentiate in its input: with one output channel at a time, vector units idle.
-    Here several neighbouring positions of the input's gradient are the channels of one strided
-    convolution. 2×2 max-pooling of maps with few channels is not vectorised: here it is the
-    maximum of strided slices, and the gradient goes to the first of equal maxima, as in torch.
+    A convolution of one to three channels dominates the attacks on small nets. It is slow to
+    differentiate in its input: with one output channel at a time, vector units idle. Here
+    several neighbouring positions of the input's gradient are the channels of one strided
+    convolution.
 
     Examples
     --------
     >>> import torch
     >>> from torch import nn
-    >>> from skactive.passes.input_gradient import quick_input_gradients
-    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)).requires_grad_(False)
+    >>> from skactive.passes.shortcuts.convolution import quick_input_gradients
+    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).requires_grad_(False)
     >>> x = torch.rand(1, 1, 6, 6, requires_grad=True)
     >>> (plain,) = torch.autograd.grad(module(x).sum(), x)
     >>> with quick_input_gradients(module):
@@ -59,22 +58,13 @@ def quick_input_gradients(module: nn.Module) -> Iterator[None]:
 
 def take_shortcuts(module: nn.Module, replaced: list[nn.Module] | None = None) -> None:
     """Let layers of `module` use faster backward passes, for good; note which, if asked."""
-    if any(type(sub).__name__ == "OptimizedModule" for sub in module.modules()):
+    if any(map(is_compiled, module.modules())):
         return
     for sub in module.modules():
-        forward = _quick_forward(sub)
-        if forward is not None and "forward" not in sub.__dict__:
+        if type(sub) is nn.Conv2d and _fits(sub) and "forward" not in sub.__dict__:
             if replaced is not None:
                 replaced.append(sub)  # first: an interrupt may come in between
-            sub.__dict__["forward"] = forward
-
-
-def _quick_forward(sub: nn.Module) -> Any:
-    if type(sub) is nn.Conv2d and _fits(sub):
-        return partial(_convolve, sub)
-    if type(sub) is nn.MaxPool2d and is_sliceable(sub):
-        return partial(_pool, sub)
-    return None
+            sub.__dict__["forward"] = partial(_convolve, sub)
 
 
 def _fits(conv: nn.Conv2d) -> bool:
@@ -86,19 +76,6 @@ def _fits(conv: nn.Conv2d) -> bool:
         and conv.padding_mode == "zeros"
         and not isinstance(conv.padding, str)
         and all(p < k for p, k in zip(conv.padding, conv.kernel_size, strict=True))
-    )
-
-
-def is_sliceable(sub: Any) -> bool:
-    """Whether a layer is plain 2×2 max-pooling with stride 2."""
-    return (
-        type(sub) is nn.MaxPool2d
-        and sub.kernel_size in (2, (2, 2))
-        and sub.stride in (2, (2, 2))
-        and sub.padding in (0, (0, 0))
-        and sub.dilation in (1, (1, 1))
-        and not sub.ceil_mode
-        and not sub.return_indices
     )
 
 
@@ -158,42 +135,3 @@ def _phases(weight: Tensor, side: int) -> Tensor:
         F.pad(turned, (b, side - 1 - b, a, side - 1 - a)) for a in range(side) for b in range(side)
     ]
     return torch.cat(shifted)
-
-
-def _pool(pool: nn.MaxPool2d, x: Tensor) -> Tensor:
-    return _Pooling.apply(x) if _plain(x) else nn.MaxPool2d.forward(pool, x)
-
-
-class _Pooling(torch.autograd.Function):
-    """2×2 max-pooling by strided slices."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        first, *others = _quarters(x)
-        pooled = torch.maximum(first, others[0])
-        for other in others[1:]:
-            pooled = torch.maximum(pooled, other)
-        ctx.save_for_backward(x, pooled)
-        return pooled
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (left,) = gradients
-        x, pooled = ctx.saved_tensors
-        if torch.is_grad_enabled():  # a second derivative is wanted
-            return torch.autograd.grad(F.max_pool2d(x, 2), x, left, create_graph=True)[0]
-        whole = x.shape[2] % 2 == x.shape[3] % 2 == 0
-        gradient = torch.empty_like(x) if whole else torch.zeros_like(x)
-        *parts, last = _quarters(gradient)
-        for part, values in zip(parts, _quarters(x), strict=False):
-            share = left * (values == pooled)
-            part.copy_(share)
-            left = left - share
-        last.copy_(left)
-        return gradient
-
-
-def _quarters(x: Tensor) -> list[Tensor]:
-    """The four slices that pooling compares, in its order; a last odd row or column left out."""
-    height, width = x.shape[2] // 2 * 2, x.shape[3] // 2 * 2
-    return [x[:, :, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]

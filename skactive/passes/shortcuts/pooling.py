@@ -1,4 +1,4 @@
-"""A faster twin of a module for passes without gradients: folded BatchNorm, sliced max-pooling."""
+"""A faster twin of a module for passes without gradients: max-pooling by strided slices."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from ..utils.compat import is_hooked
-from .input_gradient import is_sliceable
-from .modules import module_device
-from .private_copy import private_copy
-
-_FUSE: dict[tuple[type, type], Callable[..., nn.Module]] = {
-    (nn.Conv1d, nn.BatchNorm1d): fuse_conv_bn_eval,
-    (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,
-    (nn.Conv3d, nn.BatchNorm3d): fuse_conv_bn_eval,
-    (nn.Linear, nn.BatchNorm1d): fuse_linear_bn_eval,
-}
+from ...utils.compat import is_hooked
+from ..private_copy import private_copy
 
 
 def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
@@ -42,19 +32,18 @@ def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
 
     Notes
     -----
-    BatchNorm that reads the output of a convolution or linear layer becomes part of its weights.
     On a CPU, 2×2 max-pooling is the maximum of strided slices, which torch vectorises as it does
-    not its own max-pooling; a ReLU before it moves behind it. Where values tie, the gradient
-    would be another one: hence the restriction to passes without gradients. Which layer reads
-    which is seen in one run, without tracing, so this works on any module; what one run may miss
-    (another reader of the same output) is caught by the comparison.
+    not its own max-pooling; a ReLU before it moves behind it, a quarter of the work. Where values
+    tie, the gradient would be another one: hence the restriction to passes without gradients.
+    Which layer reads which is seen in one run, without tracing, so this works on any module; what
+    one run may miss (another reader of the same output) is caught by the comparison.
 
     Examples
     --------
     >>> import torch
     >>> from torch import nn
-    >>> from skactive.passes.folding import optimized_for_inference
-    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.MaxPool2d(2)).eval()
+    >>> from skactive.passes.shortcuts.pooling import optimized_for_inference
+    >>> module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2)).eval()
     >>> X = torch.rand(4, 1, 8, 8)
     >>> twin = optimized_for_inference(module, X)
     >>> [type(layer).__name__ for layer in twin]
@@ -63,7 +52,7 @@ def optimized_for_inference(module: nn.Module, example: Tensor) -> nn.Module:
     ...     torch.allclose(twin(X), module(X), atol=1e-5)
     True
     """
-    twin = private_copy(module) if _gains(module) else None
+    twin = private_copy(module) if any(map(is_sliceable, module.modules())) else None
     if twin is None:
         return module
     with torch.no_grad():
@@ -85,6 +74,19 @@ def _close(found: Tensor, expected: Tensor) -> bool:
         return False  # infinite or NaN: nothing to compare
     return found.shape == expected.shape and torch.allclose(
         found, expected, rtol=1e-5, atol=1e-5 * max(largest, 1e-3)
+    )
+
+
+def is_sliceable(sub: Any) -> bool:
+    """Whether a layer is plain 2×2 max-pooling with stride 2."""
+    return (
+        type(sub) is nn.MaxPool2d
+        and sub.kernel_size in (2, (2, 2))
+        and sub.stride in (2, (2, 2))
+        and sub.padding in (0, (0, 0))
+        and sub.dilation in (1, (1, 1))
+        and not sub.ceil_mode
+        and not sub.return_indices
     )
 
 
@@ -129,19 +131,15 @@ def optimize_copy(twin: nn.Module, example: Tensor) -> bool:
 
 def _replacements(twin: nn.Module, example: Tensor) -> list[dict[nn.Module, nn.Module]]:
     """Groups of layers and what replaces them, the larger ones first."""
+    if example.device.type != "cpu":
+        return []  # a GPU has nothing against pooling
     calls, pairs = _calls_and_pairs(twin, example)
-    # A GPU has nothing against pooling.
-    pools = [sub for sub in calls if is_sliceable(sub) and module_device(twin).type == "cpu"]
-    groups: list[dict[nn.Module, nn.Module]] = []
-    for first, second in pairs:
-        fuse = _FUSE.get((type(first), type(second)))
-        if not calls[first] == calls[second] == 1:
-            continue
-        if fuse is not None and second.running_mean is not None:
-            groups.append({first: fuse(first, second), second: nn.Identity()})
-        if isinstance(first, nn.ReLU) and second in pools:  # a quarter of the work
-            groups.append({first: nn.Identity(), second: SliceMax(relu=True)})
-    return groups + [{sub: SliceMax()} for sub in pools]
+    groups: list[dict[nn.Module, nn.Module]] = [
+        {relu: nn.Identity(), pool: SliceMax(relu=True)}
+        for relu, pool in pairs
+        if calls[relu] == calls[pool] == 1
+    ]
+    return groups + [{sub: SliceMax()} for sub in calls if is_sliceable(sub)]
 
 
 def _swap(twin: nn.Module, replacements: dict[nn.Module, nn.Module]) -> None:
@@ -150,29 +148,23 @@ def _swap(twin: nn.Module, replacements: dict[nn.Module, nn.Module]) -> None:
             twin.set_submodule(name, replacements[sub])
 
 
-_KINDS = (nn.ReLU, nn.MaxPool2d, *{kind for pair in _FUSE for kind in pair})
-
-
-def _gains(module: nn.Module) -> bool:
-    norms = tuple(norm for _, norm in _FUSE)
-    return any(is_sliceable(sub) or isinstance(sub, norms) for sub in module.modules())
-
-
 def _calls_and_pairs(
     twin: nn.Module, example: Tensor
 ) -> tuple[Counter[nn.Module], list[tuple[Any, Any]]]:
-    """How often layers are executed, and which reads another's output."""
+    """How often ReLUs and pools are executed, and which pool reads which ReLU's output."""
     calls: Counter[nn.Module] = Counter()
     made_by: dict[int, tuple[Any, Any]] = {}  # the tensors too: else another may get their id
     pairs: list[tuple[Any, Any]] = []
 
     def note(sub: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         calls[sub] += 1
-        if id(inputs[0]) in made_by:
+        if id(inputs[0]) in made_by and not isinstance(sub, nn.ReLU):
             pairs.append((made_by[id(inputs[0])][0], sub))
-        made_by[id(output)] = (sub, output)
+        if isinstance(sub, nn.ReLU):
+            made_by[id(output)] = (sub, output)
 
-    tracked = [sub for sub in twin.modules() if type(sub) in _KINDS and not is_hooked(sub)]
+    kinds = [sub for sub in twin.modules() if type(sub) is nn.ReLU or is_sliceable(sub)]
+    tracked = [sub for sub in kinds if not is_hooked(sub)]
     handles = [sub.register_forward_hook(note) for sub in tracked]
     try:
         twin(example)
