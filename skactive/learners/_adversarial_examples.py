@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from ..attacks import Attack, resolve_attack
@@ -16,18 +16,19 @@ from ..model_view import ModelView, NetView
 from ..utils.indexing import Rows
 from ..utils.labels import unknown_labels
 from ..utils.random_state import derive_seed, torch_generator
+from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 
 
 def adversarial_examples(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    attack: Any = None,
+    estimator: Estimator,
+    X: Pool,
+    y: ArrayLike,
+    attack: AttackLike | None = None,
     *,
     eps: float | None = None,
     bounds: tuple[float, float] | None = None,
     batch_size: int = 256,
-    random_state: Any = 0,
+    random_state: RandomState = 0,
 ) -> NDArray:
     """Attack every sample and return what it becomes.
 

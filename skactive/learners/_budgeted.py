@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 
@@ -15,6 +15,7 @@ from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import take_rows
 from ..utils.labels import as_labels
 from ..utils.random_state import derive_seed, undrawn_on_error
+from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import HasMethods, check_params
 from ._delegation import DelegatedPrediction
 from ._learner import ActiveLearner
@@ -98,17 +99,17 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
 
     def __init__(
         self,
-        estimator: Any,
-        query_strategy: Any = "entropy",
+        estimator: Estimator,
+        query_strategy: StrategyLike = "entropy",
         n_initial: int | float = 10,
         n_per_query: int | float = 10,
         budget: int | float = 100,
         *,
-        initial_strategy: Any = "random",
+        initial_strategy: StrategyLike = "random",
         warm_start: bool = False,
         use_pool: bool = False,
         stopping: StoppingCriterion | list[StoppingCriterion] | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.estimator = estimator
         self.query_strategy = query_strategy
@@ -121,7 +122,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
         self.stopping = stopping
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> BudgetedLearner:
+    def fit(self, X: Pool, y: ArrayLike) -> BudgetedLearner:
         """Spend the budget on labels of `X` and learn from them.
 
         Parameters

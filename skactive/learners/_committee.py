@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +17,7 @@ from ..model_view import ModelView, capabilities_of
 from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, numpy_generator
+from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import Interval
 from ._learner import ActiveLearner
 from ._training import TrainingData, seeded_clone
@@ -43,10 +45,10 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimators: Any,
+        estimators: Sequence[Estimator],
         bootstrap: bool = False,
-        classes: Any = None,
-        random_state: Any = None,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
     ) -> None:
         self.estimators = estimators
         self.bootstrap = bootstrap
@@ -63,9 +65,9 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
 
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: Pool,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         as_is: Any = None,
         **fit_params: Any,
     ) -> MemberEnsemble:
@@ -111,7 +113,7 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         """Number of features the members were fitted on."""
         return self.members_[0].n_features_in_
 
-    def vote_proba(self, X: Any) -> NDArray:
+    def vote_proba(self, X: Pool) -> NDArray:
         """Probabilities of each member, shape (n_members, n, n_classes), 0 for unseen classes."""
         rows = Rows.of(X)
         votes = np.empty((len(self.members_), len(rows), len(self.classes_)))
@@ -121,15 +123,15 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
             into[:] = aligned_proba(view.predict_proba(rows), view.classes_, self.classes_)
         return votes
 
-    def vote(self, X: Any) -> NDArray:
+    def vote(self, X: Pool) -> NDArray:
         """Label each member predicts, shape (n, n_members)."""
         return np.stack([member.predict(X) for member in self.members_], axis=1)
 
-    def predict_proba(self, X: Any) -> NDArray:
+    def predict_proba(self, X: Pool) -> NDArray:
         """Mean of the members' probabilities, shape (n, n_classes)."""
         return self.vote_proba(X).mean(axis=0)
 
-    def predict(self, X: Any) -> NDArray:
+    def predict(self, X: Pool) -> NDArray:
         """Most likely label, shape (n,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
@@ -189,13 +191,13 @@ class Committee(ActiveLearner):
 
     def __init__(
         self,
-        estimators: Any,
-        query_strategy: Any = "vote_entropy",
+        estimators: Estimator | Sequence[Estimator],
+        query_strategy: StrategyLike = "vote_entropy",
         *,
         n_members: int = 5,
         bootstrap: bool = False,
-        classes: Any = None,
-        random_state: Any = None,
+        classes: ArrayLike | None = None,
+        random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
         self.estimators = estimators
@@ -210,7 +212,12 @@ class Committee(ActiveLearner):
 
     @classmethod
     def from_fitted(
-        cls, estimator: Any, X: Any, y: Any, query_strategy: Any = "vote_entropy", **params: Any
+        cls,
+        estimator: Estimator,
+        X: Pool,
+        y: ArrayLike,
+        query_strategy: StrategyLike = "vote_entropy",
+        **params: Any,
     ) -> Committee:
         """Make a committee of members that are trained already.
 
@@ -295,10 +302,10 @@ class Committee(ActiveLearner):
         """Fitted members."""
         return self.estimator_.members_
 
-    def vote(self, X: Any) -> NDArray:
+    def vote(self, X: Pool) -> NDArray:
         """Label each member predicts, shape (n_samples, n_members)."""
         return self.estimator_.vote(X)
 
-    def vote_proba(self, X: Any) -> NDArray:
+    def vote_proba(self, X: Pool) -> NDArray:
         """Probabilities of each member, shape (n_members, n_samples, n_classes)."""
         return self.estimator_.vote_proba(X)

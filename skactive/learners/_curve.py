@@ -6,22 +6,23 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 
 from ..utils.indexing import n_rows, take_rows
 from ..utils.random_state import derive_seed
+from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ._budgeted import BudgetedLearner
 
 
 def active_learning_curve(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: Estimator,
+    X: Pool,
+    y: ArrayLike,
     *,
-    query_strategy: Any = "entropy",
+    query_strategy: StrategyLike = "entropy",
     n_initial: int | float = 10,
     n_per_query: int | float = 10,
     budget: int | float = 100,
@@ -29,7 +30,7 @@ def active_learning_curve(
     scoring: Any = None,
     n_repeats: int = 1,
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     **params: Any,
 ) -> tuple[NDArray, Any, Any]:
     """Scores against the number of labels, like scikit-learn's ``learning_curve``.

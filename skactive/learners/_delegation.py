@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..utils.typing import Pool
+
 
 def _inside_has(method: str) -> Any:
     def check(meta: Any) -> bool:
@@ -26,17 +28,17 @@ class DelegatedPrediction:
         check_is_fitted(self)
         return getattr(self, self._predictor)
 
-    def predict(self, X: Any) -> NDArray:
+    def predict(self, X: Pool) -> NDArray:
         """Predicted labels, shape (n_samples,)."""
         return self._inside().predict(X)
 
     @available_if(_inside_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray:
+    def predict_proba(self, X: Pool) -> NDArray:
         """Class probabilities, shape (n_samples, n_classes), columns as in ``classes_``."""
         return self._aligned(self._inside().predict_proba(X))
 
     @available_if(_inside_has("decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
+    def decision_function(self, X: Pool) -> NDArray:
         """Decision function of the estimator."""
         return self._inside().decision_function(X)
 

@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -24,6 +24,7 @@ from ..strategies._registry import check_cold_start
 from ..utils.indexing import n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, undrawn_on_error
+from ..utils.typing import AttackLike, Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import HasMethods, check_params
 from ._adversarial_examples import adversarial_examples
 from ._delegation import DelegatedPrediction
@@ -137,6 +138,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     _predictor = "estimator_"
     use_pool = False  # for learners that have no such parameter
+    estimator: Any  # of a Committee a property
     labeled_: LabeledSet
     history_: list[dict[str, Any]]
     _pending: PendingExtras
@@ -152,13 +154,13 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     def __init__(
         self,
-        estimator: Any,
-        query_strategy: Any = "entropy",
+        estimator: Estimator,
+        query_strategy: StrategyLike = "entropy",
         *,
         warm_start: bool = False,
-        classes: Any = None,
+        classes: ArrayLike | None = None,
         use_pool: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
         self.estimator = estimator
@@ -171,7 +173,9 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     # -- learning -----------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> ActiveLearner:
+    def fit(
+        self, X: Pool, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> ActiveLearner:
         """Forget everything and learn from a first labelled set.
 
         Parameters
@@ -205,12 +209,12 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     def teach(
         self,
-        X: Any,
-        y: Any,
+        X: Pool,
+        y: ArrayLike,
         *,
         only_new: bool = False,
         bootstrap: bool = False,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         **fit_params: Any,
     ) -> ActiveLearner:
         """Add labelled samples and train again.
@@ -265,10 +269,10 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     def query(
         self,
-        X_pool: Any,
+        X_pool: Pool,
         n: int | None = None,
         *,
-        candidates: Any = None,
+        candidates: ArrayLike | None = None,
         exclude_labeled: bool = True,
         return_scores: bool = False,
         n_instances: int | None = None,
@@ -350,7 +354,12 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     @classmethod
     def from_fitted(
-        cls, estimator: Any, X: Any, y: Any, query_strategy: Any = "entropy", **params: Any
+        cls,
+        estimator: Estimator,
+        X: Pool,
+        y: ArrayLike,
+        query_strategy: StrategyLike = "entropy",
+        **params: Any,
     ) -> ActiveLearner:
         """Make a learner around an estimator that is trained already.
 
@@ -393,7 +402,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         check_is_fitted(estimator)
         return cls(clone(estimator), query_strategy, **params)._given(estimator, X, y)
 
-    def select_tests(self, X_test: Any, budget: float = 0.04) -> NDArray:
+    def select_tests(self, X_test: Pool, budget: float = 0.04) -> NDArray:
         """Select test samples once, to be labelled and used for `retrain`.
 
         Parameters
@@ -424,14 +433,14 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
 
     def retrain(
         self,
-        X: Any,
-        y: Any,
-        attack: Any = None,
+        X: Pool,
+        y: ArrayLike,
+        attack: AttackLike | None = None,
         *,
         mix: str = "adversarial",
         epochs: int | None = None,
         warm_start: bool | str = "auto",
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         **fit_params: Any,
     ) -> ActiveLearner:
         """Train again on the labelled set and adversarial examples of selected samples.
