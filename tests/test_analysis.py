@@ -234,9 +234,9 @@ def test_pairs_that_are_equal_show_nothing():
         "7 pairs, 5 of which differ, cannot show p < 0.05 after correction for 1 tests: the "
         "smallest possible is 0.062"
     )
-    with pytest.raises(ValueError, match="alternative must be one of"):
+    with pytest.raises(ValueError, match="'alternative' parameter of .* must be a str among"):
         compare_strategies({"random": [1.0], "dre": [2.0]}, alternative="both")
-    with pytest.raises(ValueError, match="tolerance must be >= 0"):
+    with pytest.raises(ValueError, match="'tolerance' parameter of .* must be a number >= 0"):
         compare_strategies({"random": [1.0], "dre": [2.0]}, tolerance=-1)
 
 

@@ -11,8 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
+from ..utils.validation import Number, StrOptions, check_constraints
 from ._rounding import as_floats, is_constant, noise
 from ._signed_rank import SIDES, holm, rank_biserial, signed_rank
+
+_CONSTRAINTS = {
+    "alternative": [StrOptions(set(SIDES))],
+    "tolerance": [Number("a number >= 0", 0, closed="left"), None],
+}
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,8 @@ def compare_strategies(
     """
     if baseline not in scores:
         raise ValueError(f"baseline {baseline!r} has no scores; there are {', '.join(scores)}.")
-    _check_options(alternative, tolerance)
+    given = {"alternative": alternative, "tolerance": tolerance}
+    check_constraints(_CONSTRAINTS, given, "compare_strategies")
     arrays = {name: as_floats(values) for name, values in scores.items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or arrays[baseline].ndim != 1:
@@ -185,13 +192,6 @@ def compare_strategies(
         for row, p, note in zip(found, corrected, reach, strict=True)
     ]
     return ComparisonReport(rows, baseline)
-
-
-def _check_options(alternative: str, tolerance: float | None) -> None:
-    if alternative not in SIDES:
-        raise ValueError(f"alternative must be one of {list(SIDES)}, got {alternative!r}.")
-    if tolerance is not None and not tolerance >= 0:
-        raise ValueError(f"tolerance must be >= 0 or None, got {tolerance!r}.")
 
 
 def _settled(differences: NDArray, tolerance: float) -> NDArray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+from ..utils.typing import AttackLike
 from ..utils.validation import COUNT, check_params
 from ._scores import robust_accuracy_score
 
@@ -65,7 +66,7 @@ class RobustScoring(Callback):
 
     def __init__(
         self,
-        attack: Any = "pgd",
+        attack: AttackLike = "pgd",
         data: tuple | None = None,
         eps: float | None = None,
         every: int = 1,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_scalar, column_or_1d
+from sklearn.utils import column_or_1d
 
 from ..attacks import Attack, resolve_attack
 from ..attacks._in_turn import attack_in_turn
@@ -23,12 +22,16 @@ from ..utils.labels import encode_labels, unknown_labels
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed, torch_generator
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
+from ..utils.validation import COUNT, check_constraints
 from ._black_box import BlackBoxTarget, NetTarget
 from ._checkpoint import load, save
 from ._masking import warn_if_masked, without_gradient
 from ._report import RobustnessReport
 
 _ZERO = "zero_gradient"  # kept beside the survivors while the run lasts
+
+
+CONSTRAINTS = {"batch_size": [COUNT]}
 
 
 class Evaluation:
@@ -46,7 +49,7 @@ class Evaluation:
         batch_size: int = 256,
         random_state: RandomState = 0,
     ) -> None:
-        check_scalar(batch_size, "batch_size", Integral, min_val=1)
+        check_constraints(CONSTRAINTS, {"batch_size": batch_size}, "robust_accuracy_score")
         self.rows, y = Rows.of(X), column_or_1d(y, warn=True)
         if len(self.rows) != len(y) or len(y) == 0:
             raise ValueError(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_scalar
 
 from ..attacks import resolve_attack
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
-from ._evaluation import Evaluation
+from ..utils.validation import check_constraints
+from ._evaluation import CONSTRAINTS, Evaluation
 from ._report import RobustnessReport
 
 
@@ -245,7 +244,6 @@ def make_robust_scorer(attack: AttackLike = "pgd", **params: Any) -> RobustScore
             f"{', '.join(sorted(allowed))}. Settings of the attack go into an attack object, "
             "such as PGD(eps=0.3, steps=50)."
         )
-    if "batch_size" in params:
-        check_scalar(params["batch_size"], "batch_size", Integral, min_val=1)
+    check_constraints(CONSTRAINTS, params, "make_robust_scorer")
     resolve_attack(attack, eps=params.get("eps"))  # fails now rather than inside a search
     return RobustScorer(attack, params)

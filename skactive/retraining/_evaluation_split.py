@@ -14,6 +14,9 @@ from ..utils.labels import refuse_missing_labels, unknown_labels
 from ..utils.random_state import numpy_generator
 from ..utils.row_keys import row_keys
 from ..utils.typing import Pool, RandomState
+from ..utils.validation import Number, check_constraints
+
+_CONSTRAINTS = {"share": [Number("a share in (0, 1)", 0, 1)]}
 
 
 class EvaluationSplit:
@@ -86,8 +89,7 @@ class EvaluationSplit:
                 f"{y.shape}."
             )
         refuse_missing_labels(y)
-        if not 0 < share < 1:
-            raise ValueError(f"share must be between 0 and 1, got {share}.")
+        check_constraints(_CONSTRAINTS, {"share": share}, type(self).__name__)
         self._X, self._y = X, y
         self._keys = list(row_keys(X))
         trained_on = set() if exclude is None else set(row_keys(exclude))
