@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from skorch.callbacks import Callback, PrintLog
+
 from ..utils.names import no_such
 from .recipes import OverfittingGuard, Recipe
 
@@ -15,98 +17,82 @@ class NamedCallbacks:
     """Mixin of a skorch net: recipes are named after their class and belong to one net alone."""
 
     callbacks: Any
-    callbacks_: list[tuple[str, Any]]
     initialized_: bool
 
     def get_default_callbacks(self) -> list[tuple[str, Any]]:
-        """Those of skorch and the guard, but for those whose name a given one has."""
-        given = {item[0] for item in self._given() if isinstance(item, tuple)}
-        defaults = [*super().get_default_callbacks(),  # type: ignore[misc]
-                    ("overfitting_guard", OverfittingGuard())]  # fmt: skip
-        # skorch's valid_acc compares predicted labels with encoded ones.
-        return [item for item in defaults if item[0] not in {*given, "valid_acc"}]
-
-    def _given(self) -> list[Any]:
-        given = self.callbacks if isinstance(self.callbacks, (list, tuple)) else []
-        return [_named(callback) for callback in given]
+        """Those of skorch, less valid_acc, which compares labels with encoded ones; the guard."""
+        defaults = super().get_default_callbacks()  # type: ignore[misc]
+        kept = [(name, callback) for name, callback in defaults if name != "valid_acc"]
+        return [*kept, ("overfitting_guard", OverfittingGuard())]
 
     def initialize_callbacks(self) -> Any:
-        """Set ``callbacks_``; recipes in it are copies.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is meant for a callback that there is not.
-        """
-        if self.callbacks == "disable":
-            self.callbacks_ = []
-            return self
-        mine = vars(self)
-        as_set = {name: mine[name] for name in mine if name.startswith(_PREFIX)}
-        before = {**as_set, "callbacks": self.callbacks}
-        mine.update({name: _own(value) for name, value in as_set.items()})
-        mine["callbacks"] = self._given()
-        try:
-            super().initialize_callbacks()  # type: ignore[misc]
-        finally:
-            mine.update(before)
-        known = [name for name, _ in self.callbacks_]
-        for name, value in as_set.items():
-            callback = name.split("__")[1]
-            if value is not None and callback not in known:
-                raise ValueError(no_such("callback", callback, known))
+        """Set ``callbacks_``; recipes in it are copies."""
+        named = self._named_callbacks()
+        for callback in named.values():
+            callback.initialize()
+        self.callbacks_ = list(named.items())
         return self
+
+    def _named_callbacks(self) -> dict[str, Any]:
+        """Callbacks by name, as they are set; a given one takes the place of a default."""
+        if not isinstance(self.callbacks, (list, tuple, type(None))):  # "disable"
+            return {}
+        named = {**dict(self.get_default_callbacks()), **_given(self.callbacks or ())}
+        for name in self._set_by_name():
+            if name.split("__")[1] not in named:
+                raise ValueError(no_such("callback", name.split("__")[1], named))
+        found = {}
+        for name, callback in named.items():
+            callback = vars(self).get(_PREFIX + name, callback)
+            params = self.get_params_for(_PREFIX + name)  # type: ignore[attr-defined]
+            if isinstance(callback, type):
+                found[name] = callback(**params)
+            elif callback is not None:
+                found[name] = copy.copy(callback) if isinstance(callback, Recipe) else callback
+                if params:
+                    found[name].set_params(**params)
+        return dict(sorted(found.items(), key=lambda item: isinstance(item[1], PrintLog)))
+
+    def _set_by_name(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name.startswith(_PREFIX)}
 
     def _set_callbacks(self, params: dict[str, Any]) -> None:
         """Take ``callbacks``, ``callbacks__name`` and ``callbacks__name__param`` as set."""
-        mine, before = vars(self), dict(vars(self))
+        before = dict(vars(self))
+        # A callback that is replaced takes along what was set of it before.
+        defaults = dict(self.get_default_callbacks())
+        for name in self._set_by_name():
+            gone = "callbacks" in params and name.split("__")[1] not in defaults
+            if gone or any(name.startswith(f"{owner}__") for owner in params if "__" in owner):
+                del vars(self)[name]
+        vars(self).update(params)
         try:
-            if "callbacks" in params:
-                mine["callbacks"] = params.pop("callbacks")
-                kept = {name for name, _ in self.get_default_callbacks()}
-                self._forget(lambda name: name.split("__")[1] not in kept)
-            for name, value in sorted(params.items()):
-                self._forget(lambda old, new=name: old.startswith(f"{new}__"))
-                mine[name] = value
-            if params or self.initialized_:
+            if self.initialized_ or set(params) != {"callbacks"}:
                 self.initialize_callbacks()
         except BaseException:
             object.__setattr__(self, "__dict__", before)
             raise
 
-    def _forget(self, which: Any) -> None:
-        for name in [n for n in vars(self) if n.startswith(_PREFIX) and which(n)]:
-            del vars(self)[name]
-
     def _callback_params(self) -> dict[str, Any]:
-        """Callbacks and their parameters by name, as they are set; nothing that they learned.
-
-        Of callbacks without a name that are no recipes skorch makes one up in the first fit.
-        """
-        named = [item for item in self._given() if isinstance(item, tuple)]
-        pairs = {**dict(getattr(self, "callbacks_", ())), **dict(self.get_default_callbacks())}
         found: dict[str, Any] = {}
-        for name, callback in {**pairs, **dict(named)}.items():
-            callback = _own(vars(self).get(f"{_PREFIX}{name}", callback))
-            params = self.get_params_for(f"{_PREFIX}{name}")  # type: ignore[attr-defined]
-            if isinstance(callback, Recipe):
-                callback.set_params(**params)
-            found[f"{_PREFIX}{name}"] = callback
-            if callback is not None and not isinstance(callback, type):
-                params = {**callback.get_params(), **params}
-            found |= {f"{_PREFIX}{name}__{param}": value for param, value in params.items()}
-        return found
+        for name, callback in self._named_callbacks().items():
+            nested = callback.get_params() if isinstance(callback, Callback) else {}
+            found[_PREFIX + name] = callback
+            found |= {f"{_PREFIX}{name}__{param}": value for param, value in nested.items()}
+        return {**self._set_by_name(), **found}
 
 
-def _named(item: Any) -> Any:
-    """A recipe as its name and a copy; any other callback as it was given."""
-    pair = isinstance(item, (tuple, list))
-    callback = item[1] if pair else item
+def _given(callbacks: Any) -> dict[str, Any]:
+    """Callbacks by their names, or those of their classes; several numbered, as in skorch."""
+    pairs = [cb if isinstance(cb, (tuple, list)) else (_class_name(cb), cb) for cb in callbacks]
+    names = [name for name, _ in pairs]
+    numbered = [f"{name}_{names[:i].count(name) + 1}" for i, name in enumerate(names)]
+    return {
+        many if names.count(name) > 1 else name: callback
+        for many, (name, callback) in zip(numbered, pairs, strict=True)
+    }
+
+
+def _class_name(callback: Any) -> str:
     kind = callback if isinstance(callback, type) else type(callback)
-    if issubclass(kind, Recipe):
-        return (item[0] if pair else kind.default_name()), _own(callback)
-    return tuple(item) if pair else item
-
-
-def _own(value: Any) -> Any:
-    return copy.copy(value) if isinstance(value, Recipe) else value
+    return kind.default_name() if issubclass(kind, Recipe) else kind.__name__

@@ -33,9 +33,7 @@ class AWP(Recipe):
     equations 8-10, with one step.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "gamma": [Interval(Real, 0, None, closed="left")]
-    }
+    _parameter_constraints: ClassVar = {"gamma": [Interval(Real, 0, None, closed="left")]}
 
     def __init__(self, gamma: float = 0.005) -> None:
         self.gamma = gamma

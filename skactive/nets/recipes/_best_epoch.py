@@ -39,7 +39,7 @@ class BestEpoch(Recipe):
     Rice et al., "Overfitting in adversarially robust deep learning", ICML 2020.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
+    _parameter_constraints: ClassVar = {
         "monitor": [StrOptions({"clean", "robust"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "data": [tuple, list, None],

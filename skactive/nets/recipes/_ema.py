@@ -26,9 +26,7 @@ class EMA(Averaging):
     robustness", arXiv 2103.01946.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "decay": [Interval(Real, 0, 1, closed="left")]
-    }
+    _parameter_constraints: ClassVar = {"decay": [Interval(Real, 0, 1, closed="left")]}
 
     def __init__(self, decay: float = 0.99) -> None:
         self.decay = decay

@@ -30,9 +30,7 @@ class EpsWarmup(Recipe):
     0.4
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "share": [Interval(Real, 0, 1, closed="both")]
-    }
+    _parameter_constraints: ClassVar = {"share": [Interval(Real, 0, 1, closed="both")]}
 
     def __init__(self, share: float = 0.3) -> None:
         self.share = share

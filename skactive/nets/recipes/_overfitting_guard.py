@@ -39,9 +39,7 @@ class OverfittingGuard(Recipe):
     Wong et al., "Fast is better than free", ICLR 2020, section 5.4.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "action": [StrOptions({"warn", "restore"})]
-    }
+    _parameter_constraints: ClassVar = {"action": [StrOptions({"warn", "restore"})]}
 
     def __init__(self, action: str = "warn") -> None:
         self.action = action

@@ -26,9 +26,7 @@ class SWA(Averaging):
     2018.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "start": [Interval(Real, 0, 1, closed="left")]
-    }
+    _parameter_constraints: ClassVar = {"start": [Interval(Real, 0, 1, closed="left")]}
 
     def __init__(self, start: float = 0.75) -> None:
         self.start = start
