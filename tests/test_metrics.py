@@ -141,7 +141,7 @@ LABELS_THAT_CANNOT_BE_RIGHT = [
     (lambda y: y + 6, r"does not know: \[6, 7\]"),
     (lambda y: np.where(np.arange(len(y)) == 3, 9, y), r"does not know: \[9\]"),
     (lambda y: np.where(np.arange(len(y)) < 2, np.nan, y), "NaN for 2 of 400"),
-    (lambda y: np.where(np.arange(len(y)) < 1, None, y), "None or NaN for 1 of 400"),
+    (lambda y: np.where(np.arange(len(y)) < 1, None, y), "None for 1 of 400"),
     (lambda y: np.where(np.arange(len(y)) < 1, "0", y.astype(object)), r"\['0'\]"),
     (lambda y: np.eye(2)[y], "1d array"),
     (lambda y: None, "1d array"),
