@@ -95,7 +95,7 @@ def test_masks_positions_and_own_functions():
     [
         (([], None), "picked is empty"),
         (([0, 0], None), "distinct"),
-        (([400], None), "distinct positions in \\[0, 400"),
+        (([400], None), "lie in \\[0, 400"),
         ((np.ones(3, bool), None), "mask"),
         (([0], [1, 2]), "y must have shape"),
     ],

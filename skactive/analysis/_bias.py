@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import jensenshannon
 
 from ..kernels.uncertainty import CHARACTERISTICS
+from ..utils.indexing import distinct_positions
 from ..utils.names import no_such
 from ._rounding import as_floats, is_constant
 
@@ -73,7 +74,9 @@ def selection_bias(
     precision, proba = proba.dtype, proba.astype(float)
     if proba.ndim != 2 or len(proba) == 0:
         raise ValueError(f"proba must have shape (n_pool, n_classes), got {proba.shape}.")
-    rows = _positions(picked, len(proba))
+    rows = distinct_positions(picked, len(proba), "picked")
+    if rows.size == 0:
+        raise ValueError("picked is empty: a selection of nothing has no distribution.")
     if characteristics is None:
         characteristics = [*CHARACTERISTICS, *([_CLASS] if y is not None else [])]
     bias = {}
@@ -88,20 +91,6 @@ def selection_bias(
         settled = is_constant(values.astype(precision))
         bias[name] = 0.0 if settled else _histogram_bias(values, rows, n_bins)
     return bias
-
-
-def _positions(picked: ArrayLike, n_pool: int) -> NDArray[np.intp]:
-    rows = np.asarray(picked)
-    if rows.dtype == bool:
-        if rows.shape != (n_pool,):
-            raise ValueError(f"The mask picked must have shape ({n_pool},), got {rows.shape}.")
-        rows = np.flatnonzero(rows)
-    if rows.size == 0:
-        raise ValueError("picked is empty: a selection of nothing has no distribution.")
-    rows = rows.astype(np.intp)
-    if rows.min() < 0 or rows.max() >= n_pool or len(np.unique(rows)) != len(rows):
-        raise ValueError(f"picked must hold distinct positions in [0, {n_pool}).")
-    return rows
 
 
 def _known(name: str) -> Callable[[NDArray], NDArray]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
 
 from ..exceptions import DataLeakageError
-from ..utils.indexing import n_rows, take_rows
+from ..utils.indexing import distinct_positions, n_rows, take_rows
 from ..utils.labels import refuse_missing_labels, unknown_labels
 from ..utils.random_state import numpy_generator
 from ..utils.row_keys import row_keys
@@ -129,8 +129,8 @@ class EvaluationSplit:
 
         Parameters
         ----------
-        indices : array-like of int
-            Distinct positions in ``X_candidates``.
+        indices : array-like of int or bool
+            Distinct positions in ``X_candidates``, or a mask.
 
         Returns
         -------
@@ -143,20 +143,7 @@ class EvaluationSplit:
             If they are no distinct positions in ``X_candidates``: those of another test set, or
             of the whole one.
         """
-        indices = np.asarray(indices)
-        n = len(self.candidates)
-        if indices.ndim != 1 or indices.dtype.kind not in "iu":
-            raise ValueError(
-                f"indices must be a 1-d array of integers, got shape {indices.shape} and dtype "
-                f"{indices.dtype}."
-            )
-        if len(indices) and (indices.min() < 0 or indices.max() >= n):
-            raise ValueError(
-                f"indices must be positions in X_candidates, [0, {n}), got values in "
-                f"[{indices.min()}, {indices.max()}]. Were they selected from another test set?"
-            )
-        if len(np.unique(indices)) != len(indices):
-            raise ValueError("indices must be distinct.")
+        indices = distinct_positions(indices, len(self.candidates), "indices")
         self._given[indices] = True
         return take_rows(self._X, self.candidates[indices]), self._y[self.candidates[indices]]
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from ..kernels.selection import top_k
 from ..model_view import ModelView, require_of
 from ..utils.budget import budget_to_count
-from ..utils.indexing import Rows, n_rows
+from ..utils.indexing import Rows, distinct_positions, n_rows
 from ..utils.random_state import numpy_generator
 from ..utils.typing import Estimator, Pool, RandomState
 from ..utils.validation import check_params
@@ -441,30 +441,5 @@ def _check_n(n: Any, n_available: int) -> int:
 
 
 def candidate_positions(candidates: Any, n_pool: int) -> NDArray | None:
-    """Positions that a query may pick, from integers or a mask; None for all of the pool."""
-    if candidates is None:
-        return None
-    positions = np.asarray(candidates)
-    if positions.dtype == bool:
-        if positions.shape != (n_pool,):
-            raise ValueError(
-                f"candidates as a mask must have one entry per pool row, shape ({n_pool},), got "
-                f"{positions.shape}."
-            )
-        return np.flatnonzero(positions)
-    if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
-        raise ValueError(
-            "candidates must be a 1-D array of integer positions or a boolean mask, got shape "
-            f"{positions.shape} and dtype {positions.dtype}."
-        )
-    positions = positions.astype(np.intp)
-    if positions.size and (positions.min() < 0 or positions.max() >= n_pool):
-        raise ValueError(
-            f"candidates must lie in [0, {n_pool}), got values in [{positions.min()}, "
-            f"{positions.max()}]."
-        )
-    taken = np.zeros(n_pool, dtype=bool)
-    taken[positions] = True
-    if np.count_nonzero(taken) != len(positions):
-        raise ValueError("candidates must be distinct positions; some occur more than once.")
-    return positions
+    """Positions that a query may pick; None for all of the pool."""
+    return None if candidates is None else distinct_positions(candidates, n_pool, "candidates")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from .inputs import is_dataset
@@ -32,6 +33,43 @@ def n_rows(X: Any) -> int:
         f"A pool needs a length and integer indexing; got {type(X).__name__}. Pass an array, a "
         "sparse matrix, a DataFrame, a tensor, a list or a torch Dataset."
     )
+
+
+def distinct_positions(given: Any, n: int, name: str) -> NDArray[np.intp]:
+    """Positions of rows from integers or a mask; raise unless they are distinct and in [0, n).
+
+    Parameters
+    ----------
+    given : array-like of int or bool
+    n : int
+        Number of rows.
+    name : str
+        What to call them in a message.
+    """
+    positions = np.asarray(given)
+    if positions.dtype == bool:
+        if positions.shape != (n,):
+            raise ValueError(
+                f"{name} as a mask must have one entry per row, shape ({n},), got "
+                f"{positions.shape}."
+            )
+        return np.flatnonzero(positions)
+    if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
+        raise ValueError(
+            f"{name} must be a 1-d array of positions, which are integers, or a boolean mask, got "
+            f"shape {positions.shape} and dtype {positions.dtype}."
+        )
+    positions = positions.astype(np.intp)
+    if positions.size and (positions.min() < 0 or positions.max() >= n):
+        raise ValueError(
+            f"{name} must lie in [0, {n}), got values in [{positions.min()}, {positions.max()}]. "
+            "Are they positions in another set, such as another test set?"
+        )
+    taken = np.zeros(n, dtype=bool)
+    taken[positions] = True
+    if np.count_nonzero(taken) != len(positions):
+        raise ValueError(f"{name} must be distinct positions; some occur more than once.")
+    return positions
 
 
 def take_rows(X: Any, indices: Any) -> Any:
