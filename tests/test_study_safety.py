@@ -10,7 +10,7 @@ import pytest
 
 import skactive.study as study_module
 from skactive.datasets import load_digits
-from skactive.study import StudyError, _provenance, _store, load_results, write_report
+from skactive.study import StudyError, _components, _provenance, _store, load_results, write_report
 from skactive.study._cli import main
 from skactive.study._components import make_strategy, strategy_spec
 from skactive.study._config import _toml
@@ -20,9 +20,9 @@ from skactive.study._state import pack, unpack
 from skactive.study._store import About
 
 from . import own_things
+from . import test_datasets as files
 from .study_helpers import QUIET, results, run, tiny
 from .test_study_runner import same
-from .torture_files import flip_trials
 
 OWN = "tests.own_things"
 
@@ -291,10 +291,38 @@ def test_the_folder_belongs_to_the_last_run(tmp_path):
         )
 
 
-def test_flipped_bytes_are_never_silent(tmp_path):
-    seen = flip_trials(160, seed=1, rerun_every=24, folder=tmp_path)
-    assert sum(seen.values()) == 160
-    assert {name.split()[0] for name in seen} == {"study", "checkpoint", "idx", "npz"}
+DATA = {
+    "idx": ("mnist_scaled", lambda at: files.write_idx(at, packed=False), "train-images*"),
+    "gz": ("mnist_scaled", files.write_idx, "train-images*.gz"),
+    "npz": ("quickdraw_scaled", files.write_quickdraw, "*.npz"),
+    "jpeg": ("cifar10_scaled", files.write_cifar_jpegs, "*.npz"),
+}
+DAMAGE = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "flipped": lambda content: bytes([content[0] ^ 1]) + content[1:],
+    "empty": lambda content: b"",
+    "missing": None,
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_data_are_one_line_at_the_command_line(kind, damage, tmp_path, monkeypatch, capsys):
+    name, write, pattern = DATA[kind]
+    write(tmp_path)
+    (path,) = tmp_path.rglob(pattern)
+    if DAMAGE[damage] is None:
+        path.unlink()
+    else:
+        path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    monkeypatch.setenv("SKACTIVE_DATA", str(tmp_path))
+    _components._load.cache_clear()
+    assert main(["study", name, "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert path.name.split(".")[0] in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_papers_columns_run_the_released_functions_or_say_so():

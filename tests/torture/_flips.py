@@ -19,8 +19,10 @@ import numpy as np
 from skactive import AdversarialNetClassifier
 from skactive.datasets import load_cifar10, load_mnist, load_quickdraw, load_svhn
 from skactive.metrics import robustness_report
+from skactive.retraining import RetrainingReport
 from skactive.study import StudyError, _store
 from skactive.study._provenance import _digest  # by which a study knows its data
+from skactive.utils.checksums import checksum_path
 from tests import test_datasets as files
 from tests.models import SmallMLP
 from tests.study_helpers import results, run, tiny
@@ -34,7 +36,7 @@ def flips(effort: Effort) -> Iterator[Tally]:
     """A tally for each kind of file."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for number, kind in enumerate((_data_files, _checkpoint, _study, _states)):
+        for number, kind in enumerate((_data_files, _tables, _checkpoint, _study, _states)):
             yield from kind(root, effort, np.random.default_rng([effort.seed, number]))
 
 
@@ -112,6 +114,19 @@ def _data_files(root: Path, effort: Effort, rng: np.random.Generator) -> Iterato
                 told=lambda found, plain=plain: plain,
             )
         yield tally
+
+
+def _tables(root: Path, effort: Effort, rng: np.random.Generator) -> Iterator[Tally]:
+    """The table that a retraining report leaves, and its checksum."""
+    path = root / "retraining_mnist_lenet5.csv"
+    row = {"strategy": "dre", "budget": 0.01, "seed": 0, "n_selected": 4, "accuracy": 0.98}
+    RetrainingReport([{**row, "seed": seed} for seed in range(20)]).to_csv(path)
+    wanted = RetrainingReport.from_csv(path).rows
+    tally = Tally("flips, retraining table")
+    for i in effort.times(200):
+        flipped = path if i % 2 == 0 else checksum_path(path)
+        _flip(tally, flipped, lambda: RetrainingReport.from_csv(path).rows, rng, wanted=wanted)
+    yield tally
 
 
 # -- a report's checkpoint -----------------------------------------------------------------------

@@ -24,6 +24,7 @@ from ._tally import Effort, Tally
 
 _TABLE = ("random", "entropy", "coreset", "dre", "ceal", "badge", "typiclust")
 _NET = ("entropy", "bald", "egl", "dfal", "coreset", "adversarial_dre")
+_NAMES = [f"table, {name}" for name in _TABLE] + [f"net, {name}" for name in _NET]
 
 
 OPERATIONS = ("query", "teach", "fit", "retrain")
@@ -35,15 +36,16 @@ def interrupts(effort: Effort) -> Iterator[Tally]:
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None  # Ctrl-C in a __del__
     try:
-        learners = _learners()
+        made: dict[str, ActiveLearner] = {}
         for operation in OPERATIONS:
             tally = Tally(f"interrupts of {operation}")
             blows: dict[str, _Blow] = {}
-            names = rng.permutation(list(learners))
+            names = rng.permutation(_NAMES)
             for i in effort.times(250):
                 name = names[i % len(names)]
                 if name not in blows:
-                    blows[name] = _Blow(name, learners[name], operation)
+                    made[name] = made.get(name) or _learner(name)
+                    blows[name] = _Blow(name, made[name], operation)
                 blows[name].strike(tally, rng, only_lines=effort.repeatable)
             yield tally
     finally:
@@ -51,25 +53,24 @@ def interrupts(effort: Effort) -> Iterator[Tally]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _learners() -> dict[str, ActiveLearner]:
-    """Fitted learners that were asked once, over a table and over images."""
+def _learner(name: str) -> ActiveLearner:
+    """A fitted learner that was asked once, over a table or over images."""
     X, y = images()
-    table = X.reshape(len(X), -1)
-    net = AdversarialNetClassifier(
-        SmallCNN, attack=FGSM(eps=0.1), max_epochs=1, lr=0.05, batch_size=20, random_state=0
+    kind, strategy = name.split(", ")
+    estimator = LogisticRegression(max_iter=1000)
+    if kind == "net":
+        estimator = AdversarialNetClassifier(
+            SmallCNN, attack=FGSM(eps=0.1), max_epochs=1, lr=0.05, batch_size=20, random_state=0
+        )
+    learner = ActiveLearner(
+        estimator,
+        DFAL(adversarial_twins=True) if strategy == "dfal" else strategy,
+        warm_start=kind == "net" and strategy in ("egl", "dfal"),
+        random_state=0,
     )
-    made = {
-        f"table, {name}": ActiveLearner(LogisticRegression(max_iter=1000), name, random_state=0)
-        for name in _TABLE
-    }
-    for name in _NET:
-        strategy = DFAL(adversarial_twins=True) if name == "dfal" else name
-        warm = name in ("egl", "dfal")
-        made[f"net, {name}"] = ActiveLearner(net, strategy, warm_start=warm, random_state=0)
-    for name, learner in made.items():
-        data = table if name.startswith("table") else X
-        learner.fit(data[:40], y[:40]).query(data[100:160], 5)
-    return made
+    data = X if kind == "net" else X.reshape(len(X), -1)
+    learner.fit(data[:40], y[:40]).query(data[100:160], 5)
+    return learner
 
 
 class _Blow:

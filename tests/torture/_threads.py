@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from skactive import ActiveLearner, AdversarialNetClassifier, Committee
@@ -33,12 +34,13 @@ def threads(effort: Effort) -> Iterator[Tally]:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        for _ in effort.times(5):
-            for name in all_strategies():
-                learner = fitted[name in _COMMITTEE].set_params(query_strategy=name)
-                pools = [X[200:260], X[260:330]]
-                pools = [_flat(pool) for pool in pools] if name in _COMMITTEE else pools
-                _both(tally, name, learner, pools)
+        names = np.random.default_rng([effort.seed, 30]).permutation(list(all_strategies()))
+        for i in effort.times(5 * len(names)):
+            name = str(names[i % len(names)])
+            learner = fitted[name in _COMMITTEE].set_params(query_strategy=name)
+            pools = [X[200:260], X[260:330]]
+            pools = [_flat(pool) for pool in pools] if name in _COMMITTEE else pools
+            _both(tally, name, learner, pools)
     finally:
         sys.setswitchinterval(interval)
     yield tally
