@@ -52,6 +52,17 @@ def test_labels_and_rounds_are_counted():
     assert rounds_until(MaxRounds(3), Scripted(labels=[10] * 9)) == 3
 
 
+def test_labels_are_counted_as_a_share_of_all_samples():
+    learner = Scripted(labels=[10, 25])
+    watch = MaxLabels(0.25).start()
+    learner.next_round()
+    assert not watch(learner, np.zeros((100, 1)), candidates=np.arange(90))
+    with pytest.raises(ValueError, match="Pass the pool"):
+        watch(learner)
+    learner.next_round()
+    assert watch(learner, np.zeros((100, 1)), candidates=np.arange(75))
+
+
 def test_a_plateau_is_waited_for():
     scores = [0.1, 0.5, 0.5, 0.6, 0.6, 0.6, 0.9]
     assert rounds_until(Plateau([], [], patience=2), Scripted(scores=scores)) == 5

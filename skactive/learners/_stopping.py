@@ -13,6 +13,7 @@ from sklearn.metrics import check_scoring, cohen_kappa_score
 
 from ..kernels.uncertainty import entropy
 from ..model_view import ModelView
+from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import Rows, n_rows
 from ..utils.validation import Interval, check_params
 
@@ -156,16 +157,26 @@ class MaxLabels(StoppingCriterion):
 
     Parameters
     ----------
-    n : int
+    n : int or float
+        How many (int), or which share of all samples, labelled or in the pool (float in (0, 1]).
     """
 
-    _parameter_constraints: ClassVar[dict] = {"n": _COUNT}
+    _parameter_constraints: ClassVar[dict] = {"n": COUNT_OR_SHARE}
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int | float) -> None:
         self.n = n
 
     def _start(self) -> Callable[[Any, Rows | None], bool]:
-        return lambda learner, pool: learner.history_[-1]["n_labels"] >= self.n
+        def wants_to_stop(learner: Any, pool: Rows | None) -> bool:
+            n_labels = learner.history_[-1]["n_labels"]
+            if pool is None and not isinstance(self.n, Integral):
+                raise ValueError(
+                    f"MaxLabels({self.n}) is a share of the samples there are. Pass the pool, "
+                    "watch(learner, X_pool), or a count."
+                )
+            return n_labels >= as_count(self.n, n_labels + (0 if pool is None else len(pool)))
+
+        return wants_to_stop
 
 
 class MaxRounds(StoppingCriterion):
