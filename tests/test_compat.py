@@ -139,6 +139,14 @@ def test_compiled_modules_would_be_copied_and_run_without_hooks():
     assert not compat.is_compiled(plain)
 
 
+def test_a_private_copy_would_not_share_its_weights():
+    layer = nn.BatchNorm1d(2)
+    parameters, buffers = compat.tensors_of(layer)
+    assert list(parameters) == list(layer.parameters())
+    assert list(buffers) == list(layer.buffers())
+    assert list(compat.tensors_of(nn.Linear(2, 2, bias=False))[0])[1] is None
+
+
 def test_layers_with_hooks_would_be_folded():
     layer = nn.Linear(2, 2)
     assert not compat.is_hooked(layer)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from ..utils.names import no_such
+from ..utils.names import by_name
 from ..utils.typing import AttackLike
 from ._autoattack import AutoAttack
 from ._base import Attack
@@ -87,10 +87,7 @@ def resolve_attack(
 
 def _lookup(attack: Any) -> Attack:
     if isinstance(attack, str):
-        known = {**_NAMES, **PRESETS}
-        if attack in known:
-            return known[attack]()
-        raise ValueError(no_such("attack", attack, known))
+        return by_name("attack", attack, {**_NAMES, **PRESETS})()
     if isinstance(attack, Attack):
         return clone(attack)
     if inspect.isclass(attack) and not issubclass(attack, Attack):

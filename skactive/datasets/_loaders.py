@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from ..utils.names import no_such, plain
+from ..utils.names import by_name
 from ._assemble import assemble
 from ._cifar10 import read_cifar10
 from ._digits import read_digits
@@ -118,10 +118,7 @@ def load_dataset(name: str, **options: Unpack[LoadOptions]) -> ImageDataset:
 
 def _canonical(name: str) -> str:
     """Name as in `_NAMES`, whatever its case and punctuation."""
-    for known in _NAMES:
-        if plain(known) == plain(name):
-            return known
-    raise ValueError(no_such("data set", name, _NAMES))
+    return by_name("data set", name, {known: known for known in _NAMES})
 
 
 def load_digits(*, test_size: float = 0.25, **options: Unpack[LoadOptions]) -> ImageDataset:

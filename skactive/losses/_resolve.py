@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..utils.names import no_such
+from ..utils.names import by_name
 from ._adversarial import Adversarial
 from ._base import Loss
 from ._mart import MART
@@ -43,9 +43,7 @@ def resolve_pool_loss(unlabeled: Any) -> Any:
 
 def _resolve(what: str, given: Any, names: dict[str, Any], kinds: Any, example: str) -> Any:
     if isinstance(given, str):
-        if given not in names:
-            raise ValueError(no_such(what, given, names))
-        return names[given]()
+        return by_name(what, given, names)()
     if not isinstance(given, kinds):
         raise TypeError(
             f"{what} must be one of {', '.join(map(repr, names))}, or an object such as {example}, "

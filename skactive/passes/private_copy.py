@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..utils.compat import is_compiled
+from ..utils.compat import is_compiled, tensors_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), torch.dtype, torch.device})
 _CONTAINERS = frozenset({list, tuple, dict, set, OrderedDict})
@@ -51,9 +51,10 @@ def _shared(subs: list[nn.Module], freeze: bool) -> dict[int, Any]:
     """What is not copied: the memo of a deep copy."""
     memo: dict[int, Any] = {}
     for sub in subs:
-        memo.update({id(buffer): buffer for buffer in sub.buffers(recurse=False)})
-        for parameter in sub.parameters(recurse=False):
-            if id(parameter) in memo:
+        parameters, buffers = tensors_of(sub)
+        memo.update({id(buffer): buffer for buffer in buffers})
+        for parameter in parameters:
+            if parameter is None or id(parameter) in memo:
                 continue
             frozen = freeze and parameter.requires_grad
             memo[id(parameter)] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn.exceptions import NotFittedError
 
-from ..utils.names import no_such, plain
+from ..utils.names import by_name, plain
 from ..utils.typing import StrategyLike
 from ._base import FunctionStrategy, QueryStrategy
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
@@ -61,9 +61,6 @@ _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "adversarial_dre": AdversarialDRE,
     "diverse_dre": DiverseDRE,
 }
-_SPELLINGS = {
-    plain(word): cls for name, cls in _STRATEGIES.items() for word in (name, cls.__name__)
-}
 
 
 def all_strategies() -> dict[str, type[QueryStrategy]]:
@@ -115,9 +112,8 @@ def resolve_strategy(strategy: StrategyLike) -> QueryStrategy:
     if isinstance(strategy, QueryStrategy):
         return strategy
     if isinstance(strategy, str):
-        if plain(strategy) in _SPELLINGS:
-            return _SPELLINGS[plain(strategy)]()
-        raise ValueError(no_such("query_strategy", strategy, _STRATEGIES))
+        asked = [cls for cls in _STRATEGIES.values() if plain(cls.__name__) == plain(strategy)]
+        return asked[0]() if asked else by_name("query_strategy", strategy, _STRATEGIES)()
     if isinstance(strategy, type):
         raise TypeError(
             f"query_strategy must be an object, got the class {strategy.__name__}. Pass "

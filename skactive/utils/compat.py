@@ -7,7 +7,7 @@ name of another library but `validation`, and the overrides that `PRIVATE_OVERRI
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -79,9 +79,15 @@ def is_compiled(module: nn.Module) -> bool:
     """Whether a module is one that ``torch.compile`` or `nn.Module.compile` made."""
     return (
         isinstance(module, torch.jit.ScriptModule)
-        or hasattr(module, "_orig_mod")
+        or "_orig_mod" in module._modules
+        or hasattr(type(module), "_orig_mod")
         or vars(module).get("_compiled_call_impl") is not None
     )
+
+
+def tensors_of(module: nn.Module) -> tuple[Iterable[Any], Iterable[Any]]:
+    """A layer's own parameters and buffers, None for what it lacks: the public way is slow."""
+    return module._parameters.values(), module._buffers.values()
 
 
 def is_hooked(module: nn.Module) -> bool:

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def plain(name: Any) -> str:
     """A name without case and punctuation."""
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def by_name(what: str, name: str, known: Mapping[str, T]) -> T:
+    """What has that name, whatever its case and punctuation; the nearest one is proposed.
+
+    Raises
+    ------
+    ValueError
+        If nothing has it.
+
+    Examples
+    --------
+    >>> by_name("letter", "ALPHA-1", {"alpha_1": "a", "beta": "b"})
+    'a'
+    """
+    for other, found in known.items():
+        if name == other or plain(name) == plain(other):
+            return found
+    raise ValueError(no_such(what, name, known))
 
 
 def did_you_mean(name: Any, names: Iterable[str]) -> str:
