@@ -148,7 +148,7 @@ def test_batches_hold_each_pool_point_once_before_any_again(table):
     assert batches.labelled_share(40, 60) == 10
     labelled = [[torch.from_numpy(X[:10]), torch.from_numpy(y[:10])]] * 18
     seen = []
-    for inputs, targets, weight, n_pool in batches.join(labelled):
+    for inputs, targets, weight, n_pool in batches.beside(labelled):
         assert n_pool == 30
         assert_array_equal(weight, [1.0] * 10 + [0.5] * 30)
         rows = [int(np.flatnonzero((pool == row.numpy()).all(axis=1))[0]) for row in inputs[10:]]
@@ -247,7 +247,7 @@ def bad(**params):
     ("run", "message"),
     [
         (bad(), "unlabeled is None"),
-        (bad(unlabeled="magic"), "no unlabeled 'magic'"),
+        (bad(unlabeled="magic"), "no unlabeled loss 'magic'"),
         (bad(unlabeled="rst", unlabeled_fraction=1.0), "unlabeled_fraction"),
         (bad(unlabeled="rst", unlabeled_weight=0), "unlabeled_weight"),
         (bad(unlabeled="uat-kl", attack=None), "needs an attack"),

@@ -38,7 +38,7 @@ def resolve_pool_loss(unlabeled: Any) -> Any:
     """The loss of unlabelled samples from ``"rst"``, ``"uat-ft"``, …, or itself; None stays."""
     if unlabeled is None:
         return None
-    return _resolve("unlabeled", unlabeled, _POOL_LOSSES, (RST, PoolLoss), "UATKL(beta=6)")
+    return _resolve("unlabeled loss", unlabeled, _POOL_LOSSES, (RST, PoolLoss), "UATKL(beta=6)")
 
 
 def _resolve(what: str, given: Any, names: dict[str, Any], kinds: Any, example: str) -> Any:

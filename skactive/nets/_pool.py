@@ -149,10 +149,18 @@ class PoolBatches:
         size = n_labelled if batch_size == -1 else batch_size
         return max(1, round(size * (1 - self.net.unlabeled_fraction)))
 
-    def join(self, batches: Any) -> Iterator[list]:
+    def beside(self, labelled: Any) -> PoolBatches:
+        """Come with the batches of `labelled`, an iterator with a length, from now on."""
+        self._labelled = labelled
+        return self
+
+    def __len__(self) -> int:
+        return len(self._labelled)
+
+    def __iter__(self) -> Iterator[list]:
         """Batches as ``[X, y, weights(, as_is), how many at the end are from the pool]``."""
         fraction = float(self.net.unlabeled_fraction)
-        for X, y, *more in batches:
+        for X, y, *more in self._labelled:
             picked = self._next(max(1, round(len(X) * fraction / (1 - fraction))))
             X_pool = self.net.as_inputs(self.rows.take(picked))
             weight = more[0] if more else torch.ones(len(X))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -185,7 +185,7 @@ class TrainingRun:
     def batches(self, iterator: Any) -> Any:
         """Batches of labelled data, with points of the pool if there is one."""
         self.updates_per_epoch = len(iterator)
-        return iterator if self.pool is None else _Joined(self.pool, iterator)
+        return iterator if self.pool is None else self.pool.beside(iterator)
 
     # -- a batch -------------------------------------------------------------------------
 
@@ -222,20 +222,6 @@ class TrainingRun:
             logits, loss = evaluate()
             loss.backward()
         return {"loss": loss, "y_pred": logits}
-
-
-class _Joined:
-    """An iterator of labelled batches with the pool's points added; has a length as before."""
-
-    def __init__(self, pool: PoolBatches, iterator: Any) -> None:
-        self.pool = pool
-        self.iterator = iterator
-
-    def __len__(self) -> int:
-        return len(self.iterator)
-
-    def __iter__(self) -> Iterator[list]:
-        return self.pool.join(self.iterator)
 
 
 def _mean(losses: Tensor, weights: Tensor | None) -> Tensor:

@@ -44,7 +44,12 @@ class Samples(NamedTuple):
         if made is None or made.all():
             made = np.zeros(len(self.y), dtype=bool)
         own = np.flatnonzero(~made)
-        rows, held_out = split_off(own, self.y[own], fraction, seed)
+        counts, n_val = np.bincount(self.y[own]), max(1, round(fraction * len(own)))
+        present = counts[counts > 0]  # stratified where every class has samples for both
+        stratified = present.min() >= 2 and len(present) <= n_val <= len(own) - len(present)
+        rows, held_out = train_test_split(
+            own, test_size=n_val, random_state=seed, stratify=self.y[own] if stratified else None
+        )
         return self.take(np.concatenate([rows, np.flatnonzero(made)])), self.take(held_out)
 
     def dataset(self) -> ArrayDataset:
@@ -54,15 +59,3 @@ class Samples(NamedTuple):
             return ArrayDataset(X, y) if weights is None else ArrayDataset(X, y, weights)
         weights = np.ones(len(y), dtype=np.float32) if weights is None else weights
         return ArrayDataset(X, y, weights, as_is)
-
-
-def split_off(rows: NDArray, y: NDArray, fraction: float, seed: int) -> tuple[NDArray, NDArray]:
-    """Rows in two parts; stratified where every class has samples for both."""
-    counts = np.bincount(y)
-    n_val = max(1, round(fraction * len(y)))
-    n_classes = int((counts > 0).sum())
-    stratified = counts[counts > 0].min() >= 2 and n_classes <= n_val <= len(y) - n_classes
-    rest, held_out = train_test_split(
-        rows, test_size=n_val, random_state=seed, stratify=y if stratified else None
-    )
-    return rest, held_out
