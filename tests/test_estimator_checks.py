@@ -5,83 +5,40 @@ import inspect
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 
 import skactive
-from skactive import AdversarialNetClassifier, Committee
-from skactive.strategies import (
-    ClassBalanced,
-    Combine,
-    QueryStrategy,
-    ScoringStrategy,
-    Selection,
-    Subsample,
-    all_strategies,
-)
+from skactive.strategies import QueryStrategy, ScoringStrategy, Selection, all_strategies
 from skactive.utils.estimator_checks import check_query_strategy, parametrize_with_strategy_checks
-from tests.models import SmallMLP
+from tests import test_classifier, test_committee, test_learner, test_simulation
+from tests.test_strategies_common import ESTIMATORS, PAIRS, WRAPPERS
 
-_X = np.random.default_rng(0).random((90, 64)).astype(np.float32)
-_Y = _X[:, :3].argmax(axis=1)
-
-
-def served_by(capability):
-    return [cls() for cls in all_strategies().values() if capability(set(cls()._capabilities()))]
-
-
-PLAIN = served_by(lambda needs: needs <= {"predict_proba", "embed"})
-NETS = served_by(lambda needs: needs & {"dropout", "gradients", "boundary"})
-VOTES = served_by(lambda needs: "votes" in needs)
-WRAPPERS = [Combine(["margin", "entropy"]), ClassBalanced("mcp"), Subsample("badge", size=30)]
+PLAIN = [
+    cls()
+    for cls in all_strategies().values()
+    if set(cls()._capabilities()) <= {"predict_proba", "embed"}
+]
 
 
-def net():
-    made = AdversarialNetClassifier(SmallMLP, attack=None, max_epochs=5, lr=0.01, random_state=0)
-    return made.fit(_X[60:], _Y[60:])
-
-
-@parametrize_with_strategy_checks([*PLAIN, *WRAPPERS])
-def test_plain_strategies(check):
+@parametrize_with_strategy_checks(PLAIN)
+def test_strategies_on_the_default_estimator(check):
     check()
 
 
-@parametrize_with_strategy_checks(NETS, net(), _X[:60])
-def test_net_strategies(check):
-    check()
-
-
-def committee():
-    return Committee(LogisticRegression(), bootstrap=True, random_state=0).fit(_X[60:], _Y[60:])
-
-
-@parametrize_with_strategy_checks(VOTES, committee(), _X[:60])
-def test_committee_strategies(check):
-    check()
-
-
-def test_no_strategy_is_forgotten():
-    checked = {type(strategy) for strategy in (*PLAIN, *NETS, *VOTES)}
-    assert checked == set(all_strategies().values())
+def test_no_strategy_is_forgotten_where_the_checks_run_over_estimators():
+    assert {name for name, _ in PAIRS} == {*all_strategies(), *WRAPPERS}
+    assert {estimator for _, estimator in PAIRS} == {*ESTIMATORS, "committee"}
 
 
 def test_every_public_estimator_runs_scikit_learns_checks():
     public = {
-        name
-        for name, cls in inspect.getmembers(skactive, inspect.isclass)
+        cls
+        for _, cls in inspect.getmembers(skactive, inspect.isclass)
         if issubclass(cls, BaseEstimator)
     }
-    # each has a parametrize_with_checks test in the file named here
-    files = {
-        "ActiveLearner": "test_learner",
-        "AdversarialNetClassifier": "test_classifier",
-        "BudgetedLearner": "test_simulation",
-        "Committee": "test_committee",
-    }
-    assert public == set(files)
-    for name, file in files.items():
-        module = __import__(f"tests.{file}", fromlist=["test_sklearn_checks"])
-        source = inspect.getsource(module)
-        assert "parametrize_with_checks" in source, name
+    files = (test_learner, test_classifier, test_simulation, test_committee)
+    (marks,) = zip(*(file.test_sklearn_checks.pytestmark for file in files), strict=True)
+    checked = {type(getattr(case, "values", case)[0]) for mark in marks for case in mark.args[1]}
+    assert checked == public
 
 
 class Twice(QueryStrategy):
@@ -112,7 +69,40 @@ class GlobalDraw(ScoringStrategy):
         return np.random.random(len(X))
 
 
-@pytest.mark.parametrize("broken", [Twice(), Unseeded(), Scribbler(), Hoarder(), GlobalDraw()])
-def test_broken_strategies_are_caught(broken):
-    with pytest.raises((AssertionError, ValueError)):
+class Trainer(ScoringStrategy):
+    def _score(self, model, X, rng):
+        model.estimator.coef_ *= 1.01
+        return model.predict_proba(X)[:, 0]
+
+
+class Short(ScoringStrategy):
+    def _score(self, model, X, rng):
+        return np.full(len(X), np.nan)
+
+
+class Keeper(QueryStrategy):
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+        self.extra = 1
+
+    def _select(self, query):
+        return Selection(np.arange(query.n))
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (Twice(), "must return distinct indices"),
+        (Unseeded(), "two queries with one seed differ"),
+        (Scribbler(), "read-only"),
+        (Hoarder(), "a query left state behind"),
+        (GlobalDraw(), "NumPy's global generator moved"),
+        (Trainer(), "two queries with one seed differ|the estimator was changed"),
+        (Short(), "Short scored .* NaN"),
+        (Keeper(), "should not set any attribute apart from parameters"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, QueryStrategy) else "",
+)
+def test_broken_strategies_are_caught(broken, words):
+    with pytest.raises((AssertionError, ValueError), match=words):
         check_query_strategy(broken)
