@@ -4,6 +4,7 @@ import contextlib
 import copy
 import pickle
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD, AutoAttack, TorchAttack
 from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup, OverfittingGuard, Recipe
-from skactive.losses import divergence, trades_loss
+from skactive.losses import MART, TRADES, Loss, divergence, trades_loss
 from skactive.nets._samples import Samples
 from skactive.nets.recipes._awp import perturbed_weights
 from tests.models import SmallCNN
@@ -377,3 +378,59 @@ def test_bad_settings_are_refused_before_training(images, params, message):
     with pytest.raises(ValueError, match=message):
         net.fit(*images)
     assert not net.__sklearn_is_fitted__()
+
+
+# -- losses as objects ---------------------------------------------------------------------
+
+
+class Fading(Loss):
+    """From the clean loss to the attacked one, with a penalty on the module's weights."""
+
+    reads_clean = True
+    seen: ClassVar[list] = []
+
+    def __init__(self, decay=0.0):
+        self.decay = decay
+
+    def __call__(self, batch):
+        self.seen.append(batch.progress)
+        clean = batch.criterion(batch.logits, batch.y)
+        attacked = batch.criterion(batch.logits_adv, batch.y)
+        penalty = sum(weight.square().sum() for weight in batch.module.parameters())
+        mixed = (1 - batch.progress) * clean + batch.progress * attacked
+        return mixed + self.decay * penalty
+
+
+def test_a_loss_of_ones_own_sees_the_module_and_how_far_it_is(images):
+    X, y = images
+    Fading.seen.clear()
+    net = cnn(loss=Fading()).fit(X, y)
+    np.testing.assert_allclose(Fading.seen, np.arange(9) / 9)
+    assert not same(net, cnn(loss=Fading(decay=0.1)).fit(X, y))
+    pooled = cnn(loss=Fading(), unlabeled="rst", max_epochs=1).fit(X, y, X_unlabeled=X)
+    assert torch.isfinite(weights(pooled.module_)).all()
+    assert pooled.teacher_.loss == "adversarial"
+
+
+def test_losses_are_searched_by_object_and_by_name(images):
+    for loss in ("trades", TRADES(beta=6.0)):
+        search = GridSearchCV(cnn(loss=loss, max_epochs=1), {"loss__beta": [0.5, 5.0]}, cv=2)
+        search.fit(*images)
+        assert search.best_estimator_.loss.beta in (0.5, 5.0)
+    assert loss.beta == 6.0  # the user's own object
+    assert clone(search.best_estimator_).get_params()["loss__beta"] in (0.5, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"loss": TRADES(beta=-1)}, ValueError, "'beta' parameter of TRADES"),
+        ({"loss": 6.0}, TypeError, "or an object such as"),
+        ({"loss": TRADES}, TypeError, "or an object such as"),
+        ({"loss": MART(), "attack": None}, ValueError, "needs an attack"),
+        ({"loss__beta": 2.0}, ValueError, "loss__beta is no constructor argument"),
+    ],
+)
+def test_losses_that_cannot_be_are_refused(images, params, error, message):
+    with pytest.raises(error, match=message):
+        cnn(**params).fit(*images)
