@@ -126,7 +126,7 @@ def test_a_forest_asked_to_go_on_is_refused_in_words(estimator, shifted):
     with pytest.raises(TypeError, match=r"trains it afresh"):
         learner.set_params(warm_start=True).teach(*new)
     assert len(learner.history_) == 1
-    with pytest.raises(ValueError, match="warm_start must be 'auto', True or False, got 'always'"):
+    with pytest.raises(ValueError, match="'warm_start' parameter .*'auto'.*'always'"):
         learner.retrain(*new, mix="clean", warm_start="always")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, numpy_generator
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
-from ..utils.validation import Interval
+from ..utils.validation import COUNT
 from ._learner import ActiveLearner
 from ._training import TrainingData, seeded_clone
 
@@ -185,7 +184,7 @@ class Committee(ActiveLearner):
     _parameter_constraints: ClassVar[dict] = {
         **{k: v for k, v in ActiveLearner._parameter_constraints.items() if k != "estimator"},
         "estimators": "no_validation",
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "n_members": [COUNT],
         "bootstrap": ["boolean"],
     }
 

@@ -25,7 +25,7 @@ from ..utils.indexing import n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, undrawn_on_error
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState, StrategyLike
-from ..utils.validation import HasMethods, check_params
+from ..utils.validation import HasMethods, StrOptions, check_constraints, check_params
 from ._adversarial_examples import adversarial_examples
 from ._delegation import DelegatedPrediction
 from ._labeled_set import LabeledSet
@@ -42,7 +42,10 @@ from ._training import (
 )
 from ._warm_start import changed_params, check_warm_startable, continue_training, trains_warm
 
-MIXES = ("adversarial", "both", "clean")
+_RETRAINING = {
+    "mix": [StrOptions({"adversarial", "both", "clean"})],
+    "warm_start": ["boolean", StrOptions({"auto"})],
+}
 # Which stream of random numbers a seed is for.
 _MODEL, _QUERY, _SELECT, _BOOTSTRAP, _ATTACK = 0, 1, 1, 2, 3
 
@@ -527,10 +530,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         return self
 
     def _check_retraining(self, mix: str, epochs: int | None, warm_start: bool | str) -> None:
-        if mix not in MIXES:
-            raise ValueError(f"mix must be one of {list(MIXES)}, got {mix!r}.")
-        if not (isinstance(warm_start, (bool, np.bool_)) or warm_start == "auto"):
-            raise ValueError(f"warm_start must be 'auto', True or False, got {warm_start!r}.")
+        given = {"mix": mix, "warm_start": warm_start}
+        check_constraints(_RETRAINING, given, f"{type(self).__name__}.retrain")
         if warm_start != "auto" and warm_start:
             check_warm_startable(self.estimator)
         check_epochs(self.estimator_, epochs)

@@ -15,11 +15,9 @@ from ..kernels.uncertainty import entropy
 from ..model_view import ModelView
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import Rows, n_rows
-from ..utils.validation import Interval, check_params
+from ..utils.validation import COUNT, Interval, check_params
 
 Watch = Callable[..., bool]
-
-_COUNT = [Interval(Integral, 1, None, closed="left")]
 
 
 class StoppingCriterion(BaseEstimator):
@@ -187,7 +185,7 @@ class MaxRounds(StoppingCriterion):
     n : int
     """
 
-    _parameter_constraints: ClassVar[dict] = {"n": _COUNT}
+    _parameter_constraints: ClassVar[dict] = {"n": [COUNT]}
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -219,7 +217,7 @@ class Plateau(StoppingCriterion):
         "X": "no_validation",
         "y": "no_validation",
         "scoring": [str, callable, None],
-        "patience": _COUNT,
+        "patience": [COUNT],
         "min_delta": [Interval(Real, 0, None, closed="left")],
         "key": [str, None],
     }
@@ -296,7 +294,7 @@ class PredictionStability(StoppingCriterion):
     _parameter_constraints: ClassVar[dict] = {
         "X": "no_validation",
         "threshold": [Interval(Real, -1, 1, closed="both")],
-        "patience": _COUNT,
+        "patience": [COUNT],
     }
 
     def __init__(self, X: Any = None, threshold: float = 0.99, patience: int = 3) -> None:
