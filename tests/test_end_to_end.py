@@ -102,10 +102,16 @@ def test_a_net_in_a_pipeline_is_seen_through(digits):
     learner.fit(flat[:100], y[:100])
     idx, rows = learner.query(flat[100:300], n=10)
     learner.teach(rows, y[100:300][idx])
-    assert 0 <= robust_accuracy_score(learner, flat[300:350], y[300:350], eps=0.05) <= 1
-    plain = ActiveLearner(cnn(attack=PGD(eps=0.05, steps=1)), "egl", random_state=0)
-    plain.fit(X[:100], y[:100])
-    assert_array_equal(idx, plain.query(X[100:300], n=10)[0])
+    plain = ActiveLearner(
+        cnn(attack=PGD(eps=0.05, steps=1)), "egl", warm_start=True, random_state=0
+    ).fit(X[:100], y[:100])
+    found, rows = plain.query(X[100:300], n=10)
+    assert_array_equal(idx, found)
+    plain.teach(rows, y[100:300][idx])
+    attack = PGD(eps=0.05, steps=5, random_start=False)
+    robust = robust_accuracy_score(learner, flat[300:350], y[300:350], attack)
+    assert robust == robust_accuracy_score(plain, X[300:350], y[300:350], attack)
+    assert robust < learner.score(flat[300:350], y[300:350])
 
 
 def test_mnist_robust_beats_standard(data_root):

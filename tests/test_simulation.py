@@ -112,7 +112,10 @@ def test_searches_compare_strategies_at_equal_cost(data):
     )
     assert serial.best_estimator_.n_labels_ == 25
     names = {"query_strategy": ["random", "margin", "entropy"]}
-    assert RandomizedSearchCV(model, names, n_iter=2, cv=2, random_state=0).fit(X, y)
+    some = RandomizedSearchCV(model, names, n_iter=2, cv=2, random_state=0).fit(X, y)
+    assert some.best_estimator_.n_labels_ == 25
+    assert len(set(some.cv_results_["param_query_strategy"])) == 2
+    assert some.best_estimator_.query_strategy == some.best_params_["query_strategy"]
     halving = HalvingGridSearchCV(model, names, cv=2, min_resources=60, random_state=0)
     assert halving.fit(X, y).best_estimator_.n_labels_ == 25
 
