@@ -419,7 +419,7 @@ def test_an_unfitted_learner_asks_without_a_model_or_says_why(data):
         ({"n": 1, "candidates": [0, 0]}, ValueError, "distinct"),
         ({"n": 1, "candidates": [0, 200]}, ValueError, r"lie in \[0, 150\)"),
         ({"n": 1, "candidates": []}, ValueError, "empty"),
-        ({"n": 1, "candidates": np.ones(3, dtype=bool)}, ValueError, "one entry per pool row"),
+        ({"n": 1, "candidates": np.ones(3, dtype=bool)}, ValueError, "one entry per row"),
     ],
 )
 def test_bad_queries_say_what_was_wrong(data, arguments, error, message):
