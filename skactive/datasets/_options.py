@@ -41,14 +41,13 @@ class Options:
     validation: bool = False
     dtype: str = "float32"
 
-    _parameter_constraints: ClassVar[dict[str, list | str]] = {
+    _parameter_constraints: ClassVar[dict[str, list]] = {
         "root": [str, os.PathLike, None],
         "download": ["boolean"],
         "size": _COUNT,
         "n_train": _COUNT,
         "n_test": _COUNT,
         "stratify": ["boolean"],
-        "random_state": "no_validation",  # derive_seed does
         "validation": ["boolean"],
         "dtype": [StrOptions({"float32", "uint8"})],
     }

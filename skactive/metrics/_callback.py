@@ -54,14 +54,11 @@ class RobustScoring(Callback):
     3
     """
 
-    _parameter_constraints: ClassVar[dict[str, list | str]] = {
-        "attack": "no_validation",  # resolve_attack does
+    _parameter_constraints: ClassVar[dict[str, list]] = {
         "data": [tuple, list, None],
-        "eps": "no_validation",  # the attack does
         "every": [COUNT],
         "n_samples": [COUNT, None],
         "name": [str],
-        "random_state": "no_validation",  # derive_seed does
     }
 
     def __init__(

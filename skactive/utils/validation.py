@@ -16,7 +16,6 @@ from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     InvalidParameterError,
-    Options,
     StrOptions,
     validate_parameter_constraints,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "HasMethods",
     "Interval",
     "Number",
-    "Options",
     "StrOptions",
     "check_constraints",
     "check_params",
