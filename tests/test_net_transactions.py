@@ -15,6 +15,7 @@ from skactive import AdversarialNetClassifier
 from skactive.attacks import FGSM
 from skactive.callbacks import EMA, BestEpoch
 from skactive.utils.alone import ALONE
+from skactive.utils.random_state import other_states, torch_states
 from tests.models import SmallCNN, SmallMLP
 from tests.test_interrupts import interrupted_at, sampled_lines
 
@@ -247,6 +248,7 @@ def test_ctrl_c_anywhere_in_a_training_leaves_a_usable_net(digits, method):
     fitted = cnn(**settings).fit(X, y)
     old = fitted.predict_proba(X)
     lines = sampled_lines(lambda: getattr(copy.deepcopy(fitted), method)(X, y), 60)
+    drawn = repr((torch_states(), other_states()))
     for line in lines:
         net = copy.deepcopy(fitted)
         interrupted_at(line, lambda net=net: getattr(net, method)(X, y))
@@ -256,5 +258,6 @@ def test_ctrl_c_anywhere_in_a_training_leaves_a_usable_net(digits, method):
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, line
         assert not ALONE._is_owned(), line
         assert torch.is_grad_enabled(), line
+        assert repr((torch_states(), other_states())) == drawn, line
         if net.n_fits_ == fitted.n_fits_ and method == "partial_fit":
             assert_array_equal(net.predict_proba(X), old)

@@ -1,5 +1,6 @@
 """Rows of any pool, random states, and modules left as they were."""
 
+import ast
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -103,15 +104,15 @@ def test_seeds_repeat_differ_by_path_and_leave_the_globals_alone():
 
 def test_what_seeds_the_process_takes_its_lock():
     """In C, at the head of the block: nothing can come between taking and giving back."""
-    package = Path(skactive.__file__).parent
-    seeding = [
-        line
-        for path in package.rglob("*.py")
-        for line in path.read_text().splitlines()
-        if "with" in line and "seeded_" in line and "``" not in line
+    blocks = [
+        [ast.unparse(item.context_expr) for item in node.items]
+        for path in Path(skactive.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.With)
     ]
+    seeding = [block for block in blocks if any("seeded_" in item for item in block)]
     assert len(seeding) >= 5
-    assert all("with ALONE, " in line for line in seeding), seeding
+    assert all(block[:2] == ["ALONE", "guarded_draws()"] for block in seeding), seeding
 
 
 def test_seeded_torch_restores_the_generator():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..utils.alone import ALONE
 from ..utils.names import did_you_mean
-from ..utils.random_state import seeded_elsewhere, seeded_torch
+from ..utils.random_state import guarded_draws, seeded_elsewhere, seeded_torch
 from ..utils.typing import RandomState
 from ..utils.validation import Number, check_constraints
 from ._base import Attack, Loss, check_range
@@ -199,7 +199,13 @@ class TorchAttack(Attack):
         images = ((X - low) / (high - low)).clamp(0, 1)
         images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
         _check_channels(self._class().__name__, images.shape[1])
-        with ALONE, seeded_torch(seed), seeded_elsewhere(seed), _quiet():
+        with (
+            ALONE,
+            guarded_draws(),
+            seeded_torch(seed),
+            seeded_elsewhere(seed),
+            _quiet(),
+        ):
             attack = self._build(wrapped, wrapped.n_classes, seed, X.device)
             attacked = attack(images, y).detach()
         unchanged = attacked == images

@@ -17,7 +17,7 @@ from ..passes.modules import untouched
 from ..utils.alone import ALONE
 from ..utils.indexing import n_rows
 from ..utils.inputs import as_batch
-from ..utils.random_state import derive_seed, seeded_torch
+from ..utils.random_state import derive_seed, guarded_draws, seeded_torch
 from ._errors import InvalidValue
 from .utils.data import is_dict, retrieve_rows
 from .utils.selection import pick
@@ -237,7 +237,8 @@ def get_predictions(
         if random_state is None
         else seeded_torch(derive_seed(random_state))
     )
-    with ALONE, untouched(net.module_, freeze=False) as module, torch.no_grad(), masks:
+    drawn = guarded_draws()
+    with ALONE, drawn, untouched(net.module_, freeze=False) as module, torch.no_grad(), masks:
         set_dropout_mode(module, dropout_layer_indexes, train_mode=True)
         sampled = _with_module(net, module)
         return [

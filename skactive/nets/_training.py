@@ -17,7 +17,12 @@ from torch import Tensor
 from ..attacks import Attack, resolve_attack
 from ..passes.precision import float32_door
 from ..utils.alone import ALONE
-from ..utils.random_state import derive_seed, seeded_elsewhere, seeded_torch
+from ..utils.random_state import (
+    derive_seed,
+    guarded_draws,
+    seeded_elsewhere,
+    seeded_torch,
+)
 from ._batches import ArrayDataset
 from ._checks import (
     check_inputs,
@@ -58,7 +63,12 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         with self._as_before_if_it_fails(fresh):
             check_settings(self)
             attack = self._resolved_attack()
-            with ALONE, seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+            with (
+                ALONE,
+                guarded_draws(),
+                seeded_torch(0),
+                seeded_elsewhere(0),
+            ):  # a Dataset that is read may draw
                 X, y = with_labels(X, y)
                 as_is = of_labelled(self, y, check_mask(as_is, X), classes)
                 X, y, sample_weight, unlabeled = split_unlabeled(
@@ -72,7 +82,12 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
             self.n_fits_ += 1
             encoded = np.searchsorted(self.classes_, y).astype(np.int64)
-            with ALONE, seeded_torch(seed), self._seeded_elsewhere(X, seed):
+            with (
+                ALONE,
+                guarded_draws(),
+                seeded_torch(seed),
+                self._seeded_elsewhere(X, seed),
+            ):
                 samples = Samples(X, encoded, weights, as_is).with_weight()
                 self._run = TrainingRun(self, samples, seed)
                 self._run.train(unlabeled, method, fit_params)
@@ -115,9 +130,14 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.n_fits_ = 0
         if str(self.device).startswith("cuda"):
             torch.cuda.init()  # so that its generator is restored, too
-        with ALONE, seeded_torch(derive_seed(self.seed_, _INIT)):
+        with ALONE, guarded_draws(), seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
-        with ALONE, seeded_torch(0), seeded_elsewhere(0):  # a Dataset that is read may draw
+        with (
+            ALONE,
+            guarded_draws(),
+            seeded_torch(0),
+            seeded_elsewhere(0),
+        ):  # a Dataset that is read may draw
             check_output(self, X)
 
     def _adopt(self, classes: NDArray, X: Any) -> None:
@@ -128,7 +148,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.seed_, self.n_fits_ = derive_seed(self.random_state), 0
         self.n_validation_labels_ = self.n_pseudo_labels_ = 0
         self.teacher_ = None
-        with ALONE, seeded_torch(derive_seed(self.seed_, _INIT)):
+        with ALONE, guarded_draws(), seeded_torch(derive_seed(self.seed_, _INIT)):
             self.initialize()
         self.module_.eval()
         if X is not None:

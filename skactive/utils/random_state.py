@@ -84,33 +84,17 @@ def torch_generator(
     return torch.Generator(device=device).manual_seed(derive_seed(random_state, *path))
 
 
-class seeded_torch:
-    """Seed torch's global generators inside the block and restore them afterwards.
+class _Restored:
+    """A block after which generators of the process are as before it.
 
-    For the places where torch takes no generator: weight initialisation, dropout
-    layers, third-party attacks. These generators are the whole process's, so that the block is
-    ``with ALONE, seeded_torch(seed):``, and threads take turns: trainings side by side are those
-    of one after the other.
-
-    Parameters
-    ----------
-    seed : int
-
-    Notes
-    -----
     A class, not a generator: one that an interrupt leaves suspended would put the generators back
     whenever it is collected.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
     def __enter__(self) -> None:
-        on_gpu = torch.cuda.is_initialized()
-        self._gpus = torch.cuda.get_rng_state_all() if on_gpu else None
-        self._cpu = torch.random.get_rng_state()
+        self._before = self._states()
         try:
-            torch.manual_seed(self.seed)
+            self._change()
         except BaseException:
             self._restore()
             raise
@@ -118,13 +102,37 @@ class seeded_torch:
     def __exit__(self, *_: object) -> None:
         self._restore()
 
+    def _states(self) -> tuple:
+        return torch_states()
+
+    def _change(self) -> None:
+        """Nothing to change."""
+
     def _restore(self) -> None:
-        torch.random.set_rng_state(self._cpu)
-        if self._gpus is not None:
-            torch.cuda.set_rng_state_all(self._gpus)
+        restore_torch(*self._before)
 
 
-class seeded_elsewhere:
+class seeded_torch(_Restored):
+    """Seed torch's global generators inside the block and restore them afterwards.
+
+    For the places where torch takes no generator: weight initialisation, dropout
+    layers, third-party attacks. These generators are the whole process's, so that the block is
+    ``with ALONE, guarded_draws(), seeded_torch(seed):``, and threads take turns:
+    trainings side by side are those of one after the other.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def _change(self) -> None:
+        torch.manual_seed(self.seed)
+
+
+class seeded_elsewhere(_Restored):
     """Seed NumPy's and Python's global generators inside the block and restore them afterwards.
 
     For others' code that draws from them: transforms of a Dataset, third-party attacks. Under
@@ -138,18 +146,55 @@ class seeded_elsewhere:
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def __enter__(self) -> None:
-        self._before = np.random.get_state(), random.getstate()  # noqa: NPY002
-        try:
-            np.random.seed(self.seed)  # noqa: NPY002
-            random.seed(self.seed)
-        except BaseException:
-            self._restore()
-            raise
+    def _states(self) -> tuple:
+        return other_states()
 
-    def __exit__(self, *_: object) -> None:
-        self._restore()
+    def _change(self) -> None:
+        np.random.seed(self.seed)  # noqa: NPY002
+        random.seed(self.seed)
 
     def _restore(self) -> None:
-        np.random.set_state(self._before[0])  # noqa: NPY002
-        random.setstate(self._before[1])
+        restore_others(*self._before)
+
+
+class guarded_draws(_Restored):
+    """Where the block fails, put all generators of the process back to where they were.
+
+    Around `seeded_torch`, for the one line where a Ctrl-C keeps that from doing it: the first of
+    its own end. One interrupt does not meet both ends.
+    """
+
+    def _states(self) -> tuple:
+        return torch_states(), other_states()
+
+    def __exit__(self, *raised: object) -> None:
+        if raised[0] is not None:
+            self._restore()
+
+    def _restore(self) -> None:
+        restore_torch(*self._before[0])
+        restore_others(*self._before[1])
+
+
+def torch_states() -> tuple:
+    """States of torch's global generators: the CPU's, and the GPUs' if there are any in use."""
+    on_gpu = torch.cuda.is_initialized()
+    return torch.random.get_rng_state(), torch.cuda.get_rng_state_all() if on_gpu else None
+
+
+def restore_torch(cpu: torch.Tensor, gpus: list | None) -> None:
+    """Put torch's global generators back."""
+    torch.random.set_rng_state(cpu)
+    if gpus is not None:
+        torch.cuda.set_rng_state_all(gpus)
+
+
+def other_states() -> tuple:
+    """States of NumPy's and Python's global generators."""
+    return np.random.get_state(), random.getstate()  # noqa: NPY002
+
+
+def restore_others(numpy_state: Any, python_state: Any) -> None:
+    """Put NumPy's and Python's global generators back."""
+    np.random.set_state(numpy_state)  # noqa: NPY002
+    random.setstate(python_state)
