@@ -26,7 +26,8 @@ def test_no_module_imports_an_optional_package():
     run = [sys.executable, "-c", EVERY_MODULE]
     loaded = set(subprocess.run(run, capture_output=True, text=True, check=True).stdout.split())
     assert "skactive" in loaded
-    assert loaded <= {"skactive", "numpy", "scipy", "sklearn", "skorch", "torch", "joblib"}
+    core = {"skactive", "numpy", "scipy", "sklearn", "skorch", "torch", "joblib"}
+    assert loaded <= core | {"_loss"}  # a compiled part of scikit-learn 1.6 that lies at the top
 
 
 def test_all_is_every_extra_of_run_time():

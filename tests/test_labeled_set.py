@@ -187,11 +187,11 @@ def test_images_and_items_of_datasets_join_arrays(digits):
 )
 def test_the_callers_arrays_may_change_afterwards(table, wrap):
     X, y = table
-    given_X, given_y, weights = wrap(X[:40]), y[:40].copy(), np.ones(40)
+    given_X, given_y, weights = wrap(X[:40].copy()), y[:40].copy(), np.ones(40)
     learner = ActiveLearner(logistic(), "random", random_state=0)
     learner.fit(given_X, given_y, sample_weight=weights)
     other = clone(learner).fit(wrap(X[:40]), y[:40], sample_weight=np.ones(40))
-    new = wrap(X[40:50])
+    new = wrap(X[40:50].copy())
     learner.teach(new, y[40:50])
     for rows in (given_X, new):
         if isinstance(rows, list):
