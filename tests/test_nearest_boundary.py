@@ -88,7 +88,10 @@ def plain_deepfool(module, x, steps=50, overshoot=0.02, tol=1e-3):
         others = [c for c in range(len(logits)) if c != label]
         w = slopes[others] - slopes[label]
         gap = (logits[label] - logits[others]).abs()
-        nearest = (gap / w.flatten(1).norm(dim=1)).argmin()
+        slope = w.flatten(1).norm(dim=1)
+        if not slope.any():  # flat in all directions: no boundary is seen from here
+            return float("inf")
+        nearest = torch.where(slope > 0, gap / slope, torch.inf).argmin()
         step = gap[nearest] / w[nearest].square().sum() * w[nearest]
         if step.norm() <= tol * (now - x).norm():
             return float((now - x).norm())
