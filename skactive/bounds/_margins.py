@@ -94,6 +94,20 @@ def certified_margins(
     ------
     UnsupportedOperationError
         If the module does something to its input that there is no bound for.
+
+    References
+    ----------
+    Gowal et al., arXiv 1810.12715 (intervals); Zhang et al., arXiv 1906.06316 (CROWN-IBP).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.bounds import certified_margins
+    >>> module = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = module.weight.data.copy_(torch.eye(2))
+    >>> X, y = torch.tensor([[0.9, 0.1], [0.6, 0.4]]), torch.tensor([0, 0])
+    >>> (certified_margins(module, X, y, eps=0.2) > 0).tolist()  # 0.8 - 0.4, 0.2 - 0.4
+    [True, False]
     """
     exact = copy.deepcopy(module).double().eval()
     with torch.no_grad():
