@@ -15,7 +15,7 @@ from torch import nn
 import skactive
 from skactive.passes.modules import module_device, untouched
 from skactive.utils.alone import ALONE
-from skactive.utils.indexing import Rows, n_rows, take_rows
+from skactive.utils.indexing import AllBut, Rows, n_rows, take_rows
 from skactive.utils.random_state import derive_seed, numpy_generator, seeded_torch, torch_generator
 from skactive.utils.stacking import stack_rows
 
@@ -223,3 +223,28 @@ def test_estimators_of_all_kinds_are_of_the_type():
     for estimator in (LogisticRegression(), ActiveLearner(LogisticRegression())):
         assert isinstance(estimator, Estimator)
     assert not isinstance(object(), Estimator)
+
+
+@pytest.mark.parametrize("excluded", [[], [0], [4], [9], [0, 1, 2], [3, 5, 9], list(range(9))])
+def test_all_but_a_few_positions_are_an_array_that_nobody_holds(excluded):
+    expected = np.setdiff1d(np.arange(10), excluded)
+    found, pool = AllBut(10, np.array(excluded, dtype=np.intp)), np.arange(10) * 10
+    assert len(found) == len(expected)
+    assert_array_equal(np.asarray(found), expected)
+    at = np.arange(len(expected))[::-1]
+    assert_array_equal(found[at], expected[at])
+    assert_array_equal(found[at % 2 == 0], expected[at % 2 == 0])
+    for start in range(len(expected)):
+        for stop in range(start, len(expected) + 2):
+            window = slice(start, stop)
+            assert_array_equal(pool[found[window]], pool[expected[window]])
+    rows = Rows(pool, found)
+    assert_array_equal(rows.materialise(), pool[expected])
+    assert_array_equal(rows.subset(at).materialise(), pool[expected[at]])
+
+
+def test_where_nothing_is_left_out_in_between_a_slice_of_the_pool_is_read():
+    found = AllBut(100, np.array([10, 11, 50]))
+    assert found[0:10] == slice(0, 10)
+    assert found[10:20] == slice(12, 22)
+    assert isinstance(found[40:60], np.ndarray)

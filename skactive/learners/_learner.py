@@ -21,7 +21,7 @@ from ..model_view import column_labels
 from ..strategies import QueryStrategy, resolve_strategy
 from ..strategies._base import candidate_positions
 from ..strategies._registry import check_cold_start
-from ..utils.indexing import n_rows, take_rows
+from ..utils.indexing import AllBut, n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, undrawn_on_error
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState, StrategyLike
@@ -651,8 +651,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         seed = derive_seed(self.seed_, _BOOTSTRAP, len(self.history_))
         return np.random.default_rng(seed).integers(n, size=n)
 
-    def _without_labeled(self, X_pool: Any, n: Any) -> tuple[NDArray, NDArray | None]:
-        """Positions of a pool that are labelled, and a mask of the others if there are some."""
+    def _without_labeled(self, X_pool: Any, n: Any) -> tuple[NDArray, AllBut | None]:
+        """Positions of a pool that are labelled, and all others if there are such."""
         labeled = self.labeled_.found_in(X_pool)
         excluded = np.flatnonzero(labeled)
         n_left = len(labeled) - len(excluded)
@@ -662,7 +662,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
                 f"{n}: of its {len(labeled)} rows, {len(excluded)} are labelled already and left "
                 "out. Ask for fewer, pass a larger pool, or exclude_labeled=False."
             )
-        return excluded, ~labeled if len(excluded) else None
+        return excluded, AllBut(len(labeled), excluded) if len(excluded) else None
 
     def _enter(self, fitted: Any, training: str, fit_time: float = 0.0, n_pseudo: int = 0) -> None:
         """Write a round into the ledger."""

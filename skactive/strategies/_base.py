@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from ..kernels.selection import top_k
 from ..model_view import ModelView, require_of
 from ..utils.budget import budget_to_count
-from ..utils.indexing import Rows, distinct_positions, n_rows
+from ..utils.indexing import AllBut, Rows, distinct_positions, n_rows
 from ..utils.random_state import numpy_generator
 from ..utils.typing import Estimator, Pool, RandomState
 from ..utils.validation import check_params
@@ -440,6 +440,8 @@ def _check_n(n: Any, n_available: int) -> int:
     return int(n)
 
 
-def candidate_positions(candidates: Any, n_pool: int) -> NDArray | None:
+def candidate_positions(candidates: Any, n_pool: int) -> Any:
     """Positions that a query may pick; None for all of the pool."""
-    return None if candidates is None else distinct_positions(candidates, n_pool, "candidates")
+    if candidates is None or isinstance(candidates, AllBut):
+        return candidates
+    return distinct_positions(candidates, n_pool, "candidates")

@@ -89,6 +89,44 @@ def take_rows(X: Any, indices: Any) -> Any:
     return _safe_indexing(X, indices)
 
 
+class AllBut:
+    """All positions of a pool but a few, indexed like an array that nobody has to hold.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows of the pool.
+    excluded : ndarray of int, ascending
+        Positions left out.
+    """
+
+    def __init__(self, n: int, excluded: np.ndarray) -> None:
+        self.n = n
+        # Where in what is left each excluded row would come.
+        self._gaps = excluded - np.arange(len(excluded))
+
+    def __len__(self) -> int:
+        return self.n - len(self._gaps)
+
+    def __getitem__(self, at: Any) -> Any:
+        """Positions in the pool; a slice of it where nothing is left out in between."""
+        if not isinstance(at, slice):
+            at = np.asarray(at)
+            return self._of(np.flatnonzero(at) if at.dtype == bool else at)
+        start, stop, step = at.indices(len(self))
+        if step == 1 and start < stop:
+            first, last = (int(self._of(np.intp(end))) for end in (start, stop - 1))
+            if last - first == stop - 1 - start:
+                return slice(first, last + 1)
+        return self._of(np.arange(start, stop, step))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self._of(np.arange(len(self))).astype(dtype or np.intp, copy=False)
+
+    def _of(self, at: Any) -> Any:
+        return at + np.searchsorted(self._gaps, at, side="right")
+
+
 class Rows:
     """A pool restricted to some of its rows, without copying it.
 
@@ -96,16 +134,16 @@ class Rows:
     ----------
     X : array-like, sparse matrix, DataFrame, tensor, Dataset or list
         The whole pool.
-    indices : ndarray of int or None, default=None
+    indices : ndarray of int, AllBut or None, default=None
         Rows to keep, ``None`` for all.
 
     Attributes
     ----------
     X : the whole pool, as given
-    indices : ndarray of int or None
+    indices : ndarray of int, AllBut or None
     """
 
-    def __init__(self, X: Any, indices: np.ndarray | None = None) -> None:
+    def __init__(self, X: Any, indices: np.ndarray | AllBut | None = None) -> None:
         self.X = X
         self.indices = indices
 
@@ -133,7 +171,7 @@ class Rows:
 
     def materialise(self) -> Any:
         """All rows, in the pool's own type; the pool itself when nothing is left out."""
-        return self.X if self.indices is None else take_rows(self.X, self.indices)
+        return self.X if self.indices is None else take_rows(self.X, np.asarray(self.indices))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.materialise(), dtype=dtype)
