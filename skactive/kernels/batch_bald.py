@@ -247,7 +247,7 @@ def gumbel_top_k(
         rank[order] = np.arange(1, len(scores) + 1)
         logits = -coldness * np.log(rank)
     else:
-        logits = coldness * np.log(np.maximum(scores, np.finfo(float).tiny))
+        logits = coldness * np.log(np.maximum(scores.astype(float), np.finfo(float).tiny))
     keys = logits + rng.gumbel(size=len(scores))
     first = np.argpartition(-keys, k - 1)[:k]
     return first[np.argsort(-keys[first])]
