@@ -130,8 +130,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.n_fits_ = 0
         if str(self.device).startswith("cuda"):
             torch.cuda.init()  # so that its generator is restored, too
-        with ALONE, guarded_draws(), seeded_torch(derive_seed(self.seed_, _INIT)):
-            self.initialize()
+        self._initialize_seeded()
         with (
             ALONE,
             guarded_draws(),
@@ -139,6 +138,11 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             seeded_elsewhere(0),
         ):  # a Dataset that is read may draw
             check_output(self, X)
+
+    def _initialize_seeded(self) -> None:
+        """Make module and optimiser; what is drawn for them follows from the seed alone."""
+        with ALONE, guarded_draws(), seeded_torch(derive_seed(self.seed_, _INIT)):
+            self.initialize()
 
     def _adopt(self, classes: NDArray, X: Any) -> None:
         """Be fitted without training: `module` is trained already."""
@@ -148,8 +152,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self.seed_, self.n_fits_ = derive_seed(self.random_state), 0
         self.n_validation_labels_ = self.n_pseudo_labels_ = 0
         self.teacher_ = None
-        with ALONE, guarded_draws(), seeded_torch(derive_seed(self.seed_, _INIT)):
-            self.initialize()
+        self._initialize_seeded()
         self.module_.eval()
         if X is not None:
             bounds = None if self.attack_ is None else self.attack_.bounds
