@@ -7,11 +7,21 @@ import pytest
 import torch
 from torch import nn
 
-from skactive.networks import VGG8, VGG16, LeNet5, PreActResNet18, ResNet18
+from skactive import AdversarialNetClassifier
+from skactive.networks import (
+    VGG8,
+    VGG16,
+    ConvSmall,
+    LeNet5,
+    MadryMNIST,
+    PreActResNet18,
+    ResNet18,
+)
 from skactive.utils.random_state import seeded_torch
 
-NETWORKS = [LeNet5, VGG8, VGG16, ResNet18, PreActResNet18]
-IMAGES = {LeNet5: (1, 32, 32)}
+ONE_SIZE = [ConvSmall, MadryMNIST]
+NETWORKS = [LeNet5, VGG8, VGG16, ResNet18, PreActResNet18, *ONE_SIZE]
+IMAGES = {LeNet5: (1, 32, 32), ConvSmall: (1, 28, 28), MadryMNIST: (1, 28, 28)}
 
 
 def build(network, seed=0, **kwargs):
@@ -32,6 +42,8 @@ def images(network, n=2, shape=None):
         (VGG16, 14_728_266),
         (ResNet18, 11_173_962),
         (PreActResNet18, 11_171_146 + 2 * 512),  # published without the last BatchNorm
+        (ConvSmall, 166_406),
+        (MadryMNIST, 3_274_634),
     ],
 )
 def test_number_of_parameters_is_the_published_one(network, n_parameters):
@@ -66,7 +78,8 @@ def test_embedding_is_the_input_of_the_last_linear_layer(network):
 @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 32, 32), (3, 28, 28)])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_accepts_gray_and_color_at_both_sizes(network, shape):
-    module = build(network, in_channels=shape[0]).eval()
+    size = {"input_size": shape[1]} if network in ONE_SIZE else {}
+    module = build(network, in_channels=shape[0], **size).eval()
     assert module(images(network, shape=shape)).shape == (2, 10)
 
 
@@ -113,8 +126,8 @@ def test_every_relu_is_a_module_of_its_own_called_once(network):
     for relu in relus:
         relu.register_forward_hook(count)
     module(images(network))
-    n_relus = {LeNet5: 4, VGG8: 5, VGG16: 13, ResNet18: 17, PreActResNet18: 17}[network]
-    assert len(relus) == n_relus
+    n_relus = {LeNet5: 4, VGG8: 5, VGG16: 13, ResNet18: 17, PreActResNet18: 17}
+    assert len(relus) == n_relus.get(network, 3)
     assert calls == dict.fromkeys(relus, 1)
 
 
@@ -210,6 +223,24 @@ def test_lenet_names_the_sizes_it_takes(height, width):
 def test_wrong_parameters_are_refused(network, wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be at least"):
         network(**wrong)
+
+
+@pytest.mark.parametrize("network", ONE_SIZE)
+def test_networks_of_one_size_take_it_from_the_data_and_name_it(network, digits):
+    X, y = digits
+    net = AdversarialNetClassifier(network, attack=None, max_epochs=1).fit(X[:50], y[:50])
+    assert net.module_.input_size == 8
+    with pytest.raises(ValueError, match=r"h = w = 28 \(input_size\) for this"):
+        network()(images(network, shape=(1, 32, 32)))
+    with pytest.raises(ValueError, match="input_size must be at least 4, got 3"):
+        network(input_size=3)
+    assert network(input_size=5)(images(network, shape=(1, 5, 5))).shape == (2, 10)
+
+
+def test_conv_small_has_batchnorm_before_each_relu_if_asked():
+    layers = list(ConvSmall(batch_norm=True).features)
+    before = [layers[i - 1] for i, layer in enumerate(layers) if isinstance(layer, nn.ReLU)]
+    assert [type(layer) for layer in before] == [nn.BatchNorm2d, nn.BatchNorm2d, nn.BatchNorm1d]
 
 
 def test_lenet_learns_digits_in_seconds(digits):

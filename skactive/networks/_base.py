@@ -110,6 +110,30 @@ class Network(nn.Module):
             )
 
 
+class OneSizeNetwork(Network):
+    """Base of networks whose first linear layer fixes the size of the images.
+
+    Parameters
+    ----------
+    n_classes, in_channels : int
+        See `Network`.
+    input_size : int
+        Height and width of an image, at least 4.
+    """
+
+    def __init__(self, n_classes: int, in_channels: int, input_size: int) -> None:
+        if input_size < 4:
+            raise ValueError(f"input_size must be at least 4, got {input_size}.")
+        super().__init__(n_classes, in_channels, min_size=input_size)
+        self.input_size = input_size
+
+    def _accepted_sizes(self) -> str:
+        return f"h = w = {self.input_size} (input_size)"
+
+    def _accepts_size(self, height: int, width: int) -> bool:
+        return height == width == self.input_size
+
+
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
     """3×3 convolution that keeps the size (or divides it by `stride`), without a bias."""
     return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)

@@ -23,6 +23,8 @@ NETWORKS = {
     "vgg16": networks.VGG16,
     "resnet18": networks.ResNet18,
     "preactresnet18": networks.PreActResNet18,
+    "convsmall": networks.ConvSmall,
+    "madrymnist": networks.MadryMNIST,
 }
 OPTIMIZERS = ("adam", "sgd")
 _MOST = 2**31
