@@ -20,6 +20,7 @@ from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegr
 from torch import nn
 
 from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive.bounds import certified_margins
 from skactive.exceptions import CapabilityError
 from skactive.model_view import ModelView, _estimators, _view
 from skactive.retraining import adversarial_examples
@@ -42,7 +43,7 @@ def pool(digits):
 def test_a_net_tells_everything(net, pool):
     view = ModelView.of(net)
     known = {"predict_proba", "logits", "embed", "dropout", "gradients", "boundary"}
-    assert view.capabilities == known
+    assert view.capabilities == known | {"certificates"}
     assert_allclose(view.predict_proba(pool), net.predict_proba(pool), atol=1e-6)
     assert_allclose(softmax(view.logits(pool), axis=1), net.predict_proba(pool), atol=1e-6)
     with torch.no_grad():
@@ -66,6 +67,24 @@ def test_batching_and_views_of_rows_do_not_matter(net, pool, method):
     assert_allclose(whole, small, rtol=1e-3, atol=1e-5)
     some = np.array([5, 3, 40])
     assert_allclose(getattr(ModelView.of(net), method)(Rows(pool, some)), whole[some], rtol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["ibp", "crown"])
+def test_certified_margins_are_those_of_the_module_in_any_batches(net, pool, method):
+    inputs, y = torch.as_tensor(pool), net.predict(pool).astype(int)
+    expected = certified_margins(net.module_, inputs, torch.as_tensor(y), 0.02, method=method)
+    for view in (ModelView.of(net), ModelView.of(net, batch_size=7)):
+        assert_allclose(view.certified_margins(pool, 0.02, method), expected, atol=1e-9)
+        assert_allclose(view.certified_margins(pool, 0.02, method, y), expected, atol=1e-9)
+    others = ModelView.of(net).certified_margins(pool, 0.02, method, (y + 1) % 10)
+    assert (others < 0).all()
+    to_images = FunctionTransformer(lambda X: X.reshape(-1, 1, 8, 8))
+    flat = pool.reshape(60, -1)
+    found = ModelView.of(make_pipeline(to_images, net)).certified_margins(flat, 0.02, method)
+    assert_allclose(found, expected, atol=1e-9)
+    some = np.array([5, 3, 40])
+    found = ModelView.of(net).certified_margins(Rows(pool, some), 0.02, method)
+    assert_allclose(found, expected[some], atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["tensor", "list", "memmap", "bytes", "dataset"])
@@ -116,11 +135,12 @@ def test_plain_estimators_tell_probabilities_and_features(digits):
         ("gradient_norms", "gradients"),
         ("boundary_distances", "boundary"),
         ("adversarial_twins", "boundary"),
+        ("certified_margins", "certificates"),
     ):
         with pytest.raises(
             CapabilityError, match=f"Somebody needs '{capability}'.*Logistic.*skorch"
         ):
-            getattr(view, method)(flat)
+            getattr(view, method)(flat, *[0.1] * (method == "certified_margins"))
 
 
 def test_text_goes_through_its_pipeline():

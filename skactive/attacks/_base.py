@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
@@ -13,24 +12,13 @@ from torch import Tensor, nn
 from ..passes.modules import untouched
 from ..passes.precision import at_least_float32, in_float32
 from ..utils.random_state import torch_generator
+from ..utils.ranges import RADIUS, RANGE, check_bounds, check_width
 from ..utils.typing import RandomState
 from ..utils.validation import Number, StrOptions, check_constraints
 from ._heads import logits_head
 
 Loss = Callable[[Tensor], Tensor]
-_RADIUS = "a positive, finite radius in input units (8/255 for images in [0, 1])"
 STEP_SIZE = Number("a positive step size in input units", 0)
-
-
-class _Range(Number):
-    """A pair of numbers, the smaller one first."""
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        try:
-            low, high = val
-        except (TypeError, ValueError):
-            return False
-        return super().is_satisfied_by(low) and super().is_satisfied_by(high) and low < high
 
 
 class Attack(BaseEstimator):
@@ -59,8 +47,8 @@ class Attack(BaseEstimator):
     needs_gradients: bool = True
     single_step: bool = False
     _parameter_constraints: ClassVar[dict[str, list]] = {
-        "eps": [Number(_RADIUS, 0)],
-        "bounds": [_Range("a pair of numbers (low, high) with low < high")],
+        "eps": [RADIUS],
+        "bounds": [RANGE],
         "norm": [StrOptions({"Linf", "L2"})],
     }
 
@@ -186,55 +174,6 @@ class Attack(BaseEstimator):
                 f"{name} returned a perturbation of size {size.max():.6g} (eps={self.eps}) and "
                 f"values in [{attacked.min():.4g}, {attacked.max():.4g}] (bounds={self.bounds})."
             )
-
-
-def check_width(
-    name: str, size: float, bounds: tuple[float, float], norm: str = "Linf", n_inputs: int = 1
-) -> None:
-    """Raise if a radius or step is longer than the range of the inputs: its unit is another one."""
-    low, high = bounds
-    longest = float(high - low) * (n_inputs**0.5 if norm == "L2" else 1.0)
-    if float(size) > longest * (1 + 1e-6):
-        raise ValueError(
-            f"{name}={size:g} is longer than the range of the inputs, [{low:g}, {high:g}], allows "
-            f"({longest:g} in {norm}): every input would be in reach. Did you mean "
-            f"{name}={size:g}/255? For inputs in [0, 255] pass bounds=(0, 255)."
-        )
-
-
-def check_range(bounds: Any, caller: str = "the attack") -> None:
-    """Raise unless `bounds` is a pair low < high."""
-    check_constraints(Attack._parameter_constraints, {"bounds": bounds}, caller)
-
-
-def check_bounds(X: Any, bounds: tuple[float, float], name: str = "X") -> None:
-    """Raise unless all values of `X` are finite and within `bounds`.
-
-    Parameters
-    ----------
-    X : ndarray or Tensor
-    bounds : (float, float)
-    name : str, default="X"
-        What to call it in the message.
-
-    Raises
-    ------
-    ValueError
-        If there are NaN or infinite values, or values outside `bounds`.
-    """
-    check_range(bounds)
-    if 0 in X.shape:
-        return
-    low, high = float(X.min()), float(X.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"{name} holds NaN or infinite values. Remove or impute them first.")
-    slack = 1e-6 * max(1.0, abs(bounds[0]), abs(bounds[1]))
-    if low < bounds[0] - slack or high > bounds[1] + slack:
-        raise ValueError(
-            f"{name} has values in [{low:.4g}, {high:.4g}], but the attack works in "
-            f"[{bounds[0]:g}, {bounds[1]:g}]. Rescale the inputs, or pass bounds=(…); for "
-            "normalised images put the normalisation inside the module."
-        )
 
 
 def check_batch(X: Tensor, y: Tensor, bounds: tuple[float, float]) -> tuple[Tensor, Tensor]:

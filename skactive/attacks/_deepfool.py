@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..passes.modules import untouched
 from ..passes.precision import at_least_float32, in_float32
+from ..utils.ranges import RANGE, check_bounds
 from ..utils.validation import COUNT, Number, check_params
-from ._base import Attack, check_bounds
 from ._heads import logits_head
 from ._race import Race
 
@@ -89,7 +89,7 @@ class DeepFool(BaseEstimator):
         "steps": [COUNT],
         "overshoot": [_SHARE],
         "n_candidates": [COUNT, None],
-        "bounds": Attack._parameter_constraints["bounds"],
+        "bounds": [RANGE],
         "tol": [_SHARE],
         "exhaustive": ["boolean"],
         "batch_size": [COUNT],

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from ..utils.alone import ALONE
 from ..utils.names import did_you_mean
 from ..utils.random_state import guarded_draws, seeded_elsewhere, seeded_torch
+from ..utils.ranges import check_range
 from ..utils.typing import RandomState
 from ..utils.validation import Number, check_constraints
-from ._base import Attack, Loss, check_range
+from ._base import Attack, Loss
 from ._heads import are_log_probabilities
 
 _OWN = ("attack", "bounds", "random_state")

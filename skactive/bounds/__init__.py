@@ -2,6 +2,7 @@
 
 from . import _rules  # noqa: F401  registers the rules
 from ._box import Box
-from ._margins import certified_margins, margin_bounds
+from ._certifier import Certifier, certified_margins
+from ._margins import METHODS, margin_bounds
 
-__all__ = ["Box", "certified_margins", "margin_bounds"]
+__all__ = ["METHODS", "Box", "Certifier", "certified_margins", "margin_bounds"]

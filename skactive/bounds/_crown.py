@@ -41,7 +41,7 @@ def linear_lower_bound(output: Box, coefficients: Tensor) -> Tensor:
     pending: dict[int, Tensor] = {id(output): coefficients}
     total = torch.zeros(coefficients.shape[:2], dtype=coefficients.dtype)
     total = total.to(coefficients.device)
-    for box in _outputs_first(output):
+    for box in outputs_first(output):
         weights = pending.pop(id(box), None)
         if weights is None:
             continue
@@ -55,7 +55,7 @@ def linear_lower_bound(output: Box, coefficients: Tensor) -> Tensor:
     return total.T
 
 
-def _outputs_first(output: Box) -> list[Box]:
+def outputs_first(output: Box) -> list[Box]:
     """All boxes that `output` was made of, each before those it was made of."""
     order: list[Box] = []
     seen: set[int] = set()

@@ -12,7 +12,9 @@ from skorch import NeuralNet, NeuralNetClassifier
 from ..exceptions import CapabilityError
 from ..utils.compat import is_search
 
-OF_NETS = frozenset({"predict_proba", "logits", "embed", "dropout", "gradients", "boundary"})
+OF_NETS = frozenset(
+    {"predict_proba", "logits", "embed", "dropout", "gradients", "boundary", "certificates"}
+)
 _WHO_HAS = {
     "predict_proba": "A classifier with predict_proba",
     "logits": "A net, or a classifier with decision_function",
@@ -20,6 +22,7 @@ _WHO_HAS = {
     "dropout": "A skorch net such as AdversarialNetClassifier",
     "gradients": "A skorch net such as AdversarialNetClassifier",
     "boundary": "A skorch net such as AdversarialNetClassifier",
+    "certificates": "A skorch net such as AdversarialNetClassifier",
     "votes": "A Committee",
 }
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..attacks import DeepFool
 from ..attacks._nearest_boundary import nearest_boundaries
+from ..bounds import Certifier
 from ..exceptions import CapabilityError
 from ..nets._checks import check_shape
 from ..passes.gradient_norms import expected_gradient_length
@@ -177,11 +178,27 @@ class NetView(ModelView):
         moved, distance = self._by_batch(X, twins, 16 * self._batch_size)
         return moved, distance
 
+    def certified_margins(
+        self, X: Any, eps: float, method: str = "ibp", y: NDArray | None = None
+    ) -> NDArray:
+        certifier = Certifier(self._eager, eps, bounds=self.bounds, method=method)
+        rows = Rows.of(X)
+        margins = np.empty(len(rows))
+        for window, batch in rows.batches(self._batch_size):
+            inputs = self.net_inputs(batch)
+            of = None if y is None else torch.as_tensor(y[window], device=inputs.device)
+            margins[window] = certifier.margins(inputs, of).cpu().numpy()
+        check_not_diverged(margins)
+        return margins
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Range of the net's inputs."""
+        return getattr(self.estimator, "bounds_", (0, 1))
+
     def deepfool(self, deepfool: DeepFool | None = None) -> DeepFool:
         """The attack that is given, or the default one within the net's range of inputs."""
-        if deepfool is not None:
-            return deepfool
-        return DeepFool(bounds=getattr(self.estimator, "bounds_", (0, 1)))
+        return DeepFool(bounds=self.bounds) if deepfool is None else deepfool
 
     def per_sample(self, X: Any, compute: Callable[[nn.Module, Tensor], Tensor]) -> NDArray:
         """What ``compute(logits module, inputs)`` gives for each sample, batch by batch."""

@@ -34,7 +34,7 @@ class ModelView:
     classes_ : ndarray of shape (n_classes,)
     capabilities : frozenset of str
         Some of ``"predict_proba"``, ``"logits"``, ``"embed"``, ``"dropout"``,
-        ``"gradients"``, ``"boundary"``, ``"votes"``.
+        ``"gradients"``, ``"boundary"``, ``"certificates"``, ``"votes"``.
 
     Examples
     --------
@@ -171,14 +171,37 @@ class ModelView:
         >>> view.score_proba(X, lambda proba: 1 - proba.max(axis=1)).shape
         (150,)
         """
+        return self._score_in_parts(self.predict_proba, X, score)
+
+    def score_logits(self, X: Any, score: Callable[[NDArray], NDArray]) -> NDArray:
+        """Score logits without keeping those of all rows, as `score_proba` does probabilities.
+
+        Parameters
+        ----------
+        X : rows of any container, n of them
+        score : callable
+            Logits of shape (m, d) -> one number for each of the m rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n,)
+        """
+        return self._score_in_parts(self.logits, X, score)
+
+    def _score_in_parts(
+        self,
+        predict: Callable[[Any], NDArray],
+        X: Any,
+        score: Callable[[NDArray], NDArray],
+    ) -> NDArray:
         rows = Rows.of(X)
         step = max(MAX_ROWS, _MAX_PROBA // max(1, len(self.classes_)))
         if len(rows) <= step:
-            return np.asarray(score(self.predict_proba(rows)))
+            return np.asarray(score(predict(rows)))
         scores: NDArray | None = None
         for start in range(0, len(rows), step):
             positions = np.arange(start, min(start + step, len(rows)))
-            part = np.asarray(score(self.predict_proba(rows.subset(positions))))
+            part = np.asarray(score(predict(rows.subset(positions))))
             if scores is None:
                 scores = np.empty(len(rows), part.dtype)
             scores[positions[0] : positions[-1] + 1] = part
@@ -288,6 +311,30 @@ class ModelView:
         distances : ndarray of shape (n,)
         """
         raise self._lacks("boundary")
+
+    def certified_margins(
+        self, X: Any, eps: float, method: str = "ibp", y: NDArray | None = None
+    ) -> NDArray:
+        """Distance by which a class provably stays ahead within an L∞ ball.
+
+        Parameters
+        ----------
+        X : rows of any container, n of them
+        eps : float
+            Radius, in units of the net's own input: what the earlier steps of a Pipeline make.
+            The ball is cut to the net's range of inputs.
+        method : {"ibp", "crown"}, default="ibp"
+            See `skactive.bounds.margin_bounds`.
+        y : ndarray of shape (n,), int, or None, default=None
+            The class of each sample, as a column of `predict_proba`; ``None`` is the predicted one.
+
+        Returns
+        -------
+        margins : ndarray of shape (n,), float64
+            Positive: no perturbation changes the prediction (see
+            `skactive.bounds.certified_margins`).
+        """
+        raise self._lacks("certificates")
 
     def _lacks(self, capability: str) -> CapabilityError:
         try:

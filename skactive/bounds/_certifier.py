@@ -1,0 +1,215 @@
+"""Certified margins of many samples: one float64 copy of a module, batches that fit in memory."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from ..passes.logits import LogProbabilities
+from ..passes.precision import Float32Door, float32_door
+from ..utils.ranges import RADIUS, RANGE, check_bounds, check_width
+from ..utils.validation import StrOptions, check_constraints
+from ._box import Box
+from ._crown import outputs_first
+from ._margins import METHODS, margin_bounds
+
+# What float32 evaluation of a net may add to a margin, relative to its largest logit.
+ROUNDING = 1e-5
+_MOST = 1 << 25  # float64 numbers kept of one batch (256 MB)
+_CONSTRAINTS = {"eps": [RADIUS], "bounds": [RANGE], "method": [StrOptions(set(METHODS))]}
+
+
+class Certifier:
+    """Proves how far classes stay ahead within an L∞ ball, for samples that come in batches.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Returns logits, in float32 or float64. It is copied, and left as it is.
+    eps : float
+        Radius, in input units.
+    bounds : (float, float), default=(0, 1)
+        Range of the inputs; the ball is cut to it.
+    method : {"ibp", "crown"}, default="ibp"
+        See `margin_bounds`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, `eps` longer than `bounds` are wide, or the module is of
+        half precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.bounds import Certifier
+    >>> module = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = module.weight.data.copy_(torch.eye(2))
+    >>> certifier = Certifier(module, eps=0.2)
+    >>> (certifier.margins(torch.tensor([[0.1, 0.9], [0.6, 0.4]])) > 0).tolist()
+    [True, False]
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        eps: float,
+        *,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        method: str = "ibp",
+    ) -> None:
+        given = {"eps": eps, "bounds": bounds, "method": method}
+        check_constraints(_CONSTRAINTS, given, "A certificate")
+        check_width("eps", eps, bounds)
+        self.eps = float(eps)
+        self.bounds = bounds
+        self.method = method
+        # A step that an attack takes in float32 may end a rounding beyond the ball.
+        self._reach = self.eps + 2**-23 * max(self.eps, *map(abs, bounds))
+        self._exact = _in_float64(module)
+        self._n_rows = 1  # samples at once; known after the first one
+
+    def margins(self, X: Tensor, y: Tensor | None = None) -> Tensor:
+        """Certified margin of each sample.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, ...)
+            Inputs within `bounds`.
+        y : Tensor of shape (n,), int64, or None, default=None
+            Class that is to stay ahead; ``None`` is the one that the module predicts.
+
+        Returns
+        -------
+        margins : Tensor of shape (n,), float64
+            See `certified_margins`.
+
+        Raises
+        ------
+        ValueError
+            If `X` leaves `bounds`, or the module returns anything but logits.
+        UnsupportedOperationError
+            If the module does something to its input that there is no bound for.
+        """
+        check_bounds(X, self.bounds, caller="the certificate")
+        found = torch.empty(len(X), dtype=torch.float64, device=X.device)
+        start = 0
+        while start < len(X):
+            rows = slice(start, start + self._n_rows)
+            found[rows] = self._prove(X[rows], None if y is None else y[rows])
+            start = rows.stop
+        return found
+
+    def _prove(self, X: Tensor, y: Tensor | None) -> Tensor:
+        with torch.no_grad():
+            output = _checked(self._exact(Box.around(X.double(), self._reach, self.bounds)), len(X))
+            y = _classes(y, output)
+            margins = margin_bounds(output, y, self.method)
+        self._n_rows = self._rows_in_memory(output)
+        others = margins.scatter(1, y[:, None], torch.inf).amin(dim=1)
+        scale = torch.maximum(output.lower.abs(), output.upper.abs()).amax(dim=1)
+        return others - ROUNDING * (1 + scale)
+
+    def _rows_in_memory(self, output: Box) -> int:
+        """Samples whose boxes, and lines through the largest of them, fit in memory."""
+        sizes = [box.numel() // len(output) for box in outputs_first(output)]
+        values = 3 * sum(sizes)
+        if self.method == "crown":
+            values += 4 * output.shape[1] * max(sizes)
+        return max(1, _MOST // values)
+
+
+def certified_margins(
+    module: nn.Module,
+    X: Tensor,
+    y: Tensor | None,
+    eps: float,
+    *,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    method: str = "ibp",
+) -> Tensor:
+    """Distance by which the true class provably wins within an L∞ ball, for each sample.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Returns logits. It is copied, evaluated in float64 and eval mode, and left as it is.
+    X : Tensor of shape (n, ...)
+        Inputs within `bounds`.
+    y : Tensor of shape (n,), int64, or None
+        Class indices; ``None`` is what the module itself predicts.
+    eps : float
+        Radius, in input units.
+    bounds : (float, float), default=(0, 1)
+        Range of the inputs; the ball is cut to it.
+    method : {"ibp", "crown"}, default="ibp"
+        See `margin_bounds`.
+
+    Returns
+    -------
+    margins : Tensor of shape (n,), float64
+        Smallest lower bound of ``z_y - z_k`` over the other classes, less 1e-5 (1 + the largest
+        logit), which covers what rounding does to the net in float32; the ball is widened by the
+        rounding of a step in float32. Positive: no perturbation changes the prediction.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, `eps` longer than `bounds` are wide, `X` leaves `bounds`,
+        or the module returns anything but logits or is of half precision.
+    UnsupportedOperationError
+        If the module does something to its input that there is no bound for.
+
+    References
+    ----------
+    Gowal et al., arXiv 1810.12715 (intervals); Zhang et al., arXiv 1906.06316 (CROWN-IBP).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.bounds import certified_margins
+    >>> module = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = module.weight.data.copy_(torch.eye(2))
+    >>> X, y = torch.tensor([[0.9, 0.1], [0.6, 0.4]]), torch.tensor([0, 0])
+    >>> (certified_margins(module, X, y, eps=0.2) > 0).tolist()  # 0.8 - 0.4, 0.2 - 0.4
+    [True, False]
+    """
+    return Certifier(module, eps, bounds=bounds, method=method).margins(X, y)
+
+
+def _in_float64(module: nn.Module) -> nn.Module:
+    """A copy that computes logits, or the probabilities that they are the logarithms of."""
+    if any(isinstance(sub, Float32Door) for sub in float32_door(module).modules()):
+        raise ValueError(
+            "A certificate is about a module that runs in float32: in half precision rounding "
+            "alone can change a prediction. Certify module.float(), outside torch.autocast."
+        )
+    while isinstance(module, LogProbabilities):
+        module = module.module
+    return copy.deepcopy(module).double().eval()
+
+
+def _checked(output: object, n: int) -> Box:
+    """The output, if it is a box of one logit for each class."""
+    shape = tuple(getattr(output, "shape", ()))
+    if isinstance(output, Box) and len(shape) == 2 and shape[0] == n and shape[1] > 1:
+        return output
+    raise ValueError(
+        "A certificate needs a module that returns logits made of its input, shape (n, n_classes "
+        f">= 2); for {n} samples this one returned {shape or type(output).__name__}."
+    )
+
+
+def _classes(y: Tensor | None, output: Box) -> Tensor:
+    """Class indices of a batch, one for each row of the output."""
+    if y is None:
+        return output.nominal.argmax(dim=1)
+    n, n_classes = output.shape
+    if y.shape != (n,) or y.is_floating_point() or (n and not 0 <= y.min() <= y.max() < n_classes):
+        raise ValueError(
+            f"y must hold one class index per sample, 0 to {n_classes - 1}, got shape "
+            f"{tuple(y.shape)}, {y.dtype}."
+        )
+    return y.to(device=output.device, dtype=torch.int64)
