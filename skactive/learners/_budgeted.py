@@ -54,7 +54,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
     Attributes
     ----------
     learner_ : ActiveLearner
-        As it is after the last round.
+        As it is after the last round; its ``ids_`` are the rows of `X`, for corrections.
     classes_ : ndarray of shape (n_classes,)
         All labels in `y`. The *names* of the classes are known beforehand; which sample has
         which is not.
@@ -168,7 +168,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
             classes=self.classes_,
             random_state=None if self.random_state is None else derive_seed(seed, _LEARNER),
         )
-        self.learner_ = learner.fit(take_rows(X, first), y[first])
+        self.learner_ = learner.fit(take_rows(X, first), y[first], ids=first)
         bought = [first]
         wants_to_stop = resolve_stopping(self.stopping).start()
         while True:
@@ -180,7 +180,7 @@ class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, 
             idx, rows = learner.query(X, min(left, n_per_query), candidates=unlabeled)
             unlabeled[idx] = False
             bought.append(idx)
-            learner.teach(rows, y[idx])
+            learner.teach(rows, y[idx], ids=idx)
 
     def _note(self, bought: list[NDArray]) -> None:
         self.queried_indices_ = np.concatenate(bought)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from skorch.helper import SliceDataset
 from torch.utils.data import Dataset
 
-from ..utils.indexing import Rows, n_rows, take_rows
+from ..utils.ids import check_ids, joined_ids, positions_of_ids
+from ..utils.indexing import Rows, distinct_positions, n_rows, take_rows
 from ..utils.inputs import bytes_as_numbers, is_dataset
 from ..utils.labels import as_labels
 from ..utils.row_keys import row_keys, rows_among
@@ -36,6 +37,10 @@ class LabeledSet:
         ``None`` counts all samples alike.
     X_twins, y_twins : as `X` and `y`, or None
         Adversarial twins, each under a bought label.
+    twin_of : ndarray of int, shape (n_twins,), or None
+        The sample that each twin was made of.
+    ids : ndarray of shape (n_samples,) or None
+        What the user calls the samples; distinct.
     classes : ndarray of shape (n_classes,)
         All labels that may occur.
     pixels : bool
@@ -47,26 +52,37 @@ class LabeledSet:
     weights: NDArray | None = None
     X_twins: Any = None
     y_twins: NDArray | None = None
+    twin_of: NDArray | None = None
+    ids: NDArray | None = None
     classes: NDArray = field(default_factory=lambda: np.empty(0), kw_only=True)
     pixels: bool = field(default=False, kw_only=True)
 
     @classmethod
     def of(
-        cls, X: Any, y: Any, weights: Any = None, *, classes: Any = None, pixels: bool
+        cls,
+        X: Any,
+        y: Any,
+        weights: Any = None,
+        *,
+        ids: Any = None,
+        classes: Any = None,
+        pixels: bool,
     ) -> LabeledSet:
         """A copy of samples, labels and weights that were just passed.
 
         Raises
         ------
         ValueError
-            If `y` is no label for each row, of the `classes` if there are any.
+            If `y` is no label for each row, of the `classes` if there are any, or `ids` are not
+            a distinct one for each.
         """
         known = None if classes is None else np.unique(np.asarray(classes))
         y = as_labels(X, y, known)
         known = np.unique(y) if known is None else known
         checked = check_weights(weights, len(y))
         kept = None if checked is None else np.array(checked)
-        return cls(copied(X), np.array(y), kept, classes=known, pixels=pixels)
+        ids = check_ids(ids, len(y))
+        return cls(copied(X), np.array(y), kept, ids=ids, classes=known, pixels=pixels)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -77,7 +93,12 @@ class LabeledSet:
         return 0 if self.y_twins is None else len(self.y_twins)
 
     def joined(
-        self, X: Any, y: Any, weights: Any = None, twins: Mapping[bytes, NDArray] | None = None
+        self,
+        X: Any,
+        y: Any,
+        weights: Any = None,
+        twins: Mapping[bytes, NDArray] | None = None,
+        ids: Any = None,
     ) -> LabeledSet:
         """Join new samples to this set; where only some have weights, the others count 1.
 
@@ -86,7 +107,8 @@ class LabeledSet:
         Raises
         ------
         ValueError or TypeError
-            If the new samples are no rows of the same kind and range, or their labels unknown.
+            If the new samples are no rows of the same kind and range, their labels unknown, or
+            their ids not new.
         """
         y = as_labels(X, y, self.classes)
         new = check_weights(weights, len(y), "new sample")
@@ -95,30 +117,103 @@ class LabeledSet:
             new = np.concatenate([old, np.ones(len(y)) if new is None else new])
         above, below = bytes_as_numbers(self.X, X, pixels=self.pixels)
         rows, labels = stack_rows(above, below), np.concatenate([self.y, y])
-        joined = replace(self, X=rows, y=labels, weights=new)
+        named = joined_ids(self.ids, ids, len(self), len(y))
+        joined = replace(self, X=rows, y=labels, weights=new, ids=named)
         if not twins:
             return joined
         own = [(i, twins[key]) for i, key in enumerate(row_keys(X)) if key in twins]
-        found, moved = [i for i, _ in own], [twin for _, twin in own]
-        return joined.with_twins(np.stack(moved), y[found]) if own else joined
+        found, moved = np.array([i for i, _ in own], dtype=np.intp), [twin for _, twin in own]
+        return joined.with_twins(np.stack(moved), y[found], len(self) + found) if own else joined
 
-    def with_twins(self, X: Any, y: NDArray) -> LabeledSet:
-        """Join twins to this set."""
+    def with_twins(self, X: Any, y: NDArray, of: NDArray) -> LabeledSet:
+        """Join twins to this set, made of its samples at the positions `of`."""
         if self.X_twins is not None:
             X, y = stack_rows(self.X_twins, X), np.concatenate([self.y_twins, y])
-        return replace(self, X_twins=X, y_twins=y)
+            of = np.concatenate([self.twin_of, of])
+        return replace(self, X_twins=X, y_twins=y, twin_of=of)
+
+    def at(self, rows: Any, ids: Any) -> NDArray[np.intp]:
+        """Positions of samples that are named by position or by id.
+
+        Raises
+        ------
+        ValueError
+            If they are named by both, by neither, more than once, or not in this set.
+        """
+        if (rows is None) == (ids is None):
+            raise ValueError(
+                "Name the labelled samples by rows, their positions in X_labeled_, or by ids: "
+                "pass one of the two."
+            )
+        if rows is not None:
+            return distinct_positions(rows, len(self), "rows")
+        return positions_of_ids(self.ids, ids)
+
+    def relabeled(self, at: NDArray, y: Any) -> LabeledSet:
+        """Give samples other labels, and the twins made of them too.
+
+        Raises
+        ------
+        ValueError
+            If `y` is no known label for each.
+        """
+        if y is not None and n_rows(y) != len(at):
+            raise ValueError(
+                f"y must hold a label for each of the {len(at)} samples named, got {n_rows(y)}."
+            )
+        if not len(at):
+            return self
+        y = as_labels(at, y, self.classes)
+        labels = np.concatenate([self.y, y])  # of a dtype that holds both
+        labels[at] = labels[len(self) :]
+        labels = labels[: len(self)]
+        y_twins = None if self.twin_of is None else labels[self.twin_of]
+        return replace(self, y=labels, y_twins=y_twins)
+
+    def without(self, at: NDArray) -> LabeledSet:
+        """Leave samples out, and the twins made of them too.
+
+        Raises
+        ------
+        ValueError
+            If none would be left.
+        """
+        keep = np.ones(len(self), dtype=bool)
+        keep[at] = False
+        if not keep.any():
+            raise ValueError(
+                f"rows are all {len(self)} labelled samples: nothing would be left to learn from. "
+                "Call fit with other samples instead."
+            )
+        rows = np.flatnonzero(keep)
+        if self.twin_of is None:
+            return self._taken(rows, np.empty(0, dtype=np.intp))
+        twins = np.flatnonzero(keep[self.twin_of])
+        renumbered = (np.cumsum(keep) - 1)[self.twin_of[twins]]
+        return self._taken(rows, twins, renumbered)
+
+    def _taken(self, rows: NDArray, twins: NDArray, twin_of: NDArray | None = None) -> LabeledSet:
+        """Some samples and some twins, which are of the samples at `twin_of` then."""
+
+        def some(values: NDArray | None, at: NDArray) -> NDArray | None:
+            return None if values is None or not len(at) else values[at]
+
+        return replace(
+            self,
+            X=take_rows(self.X, rows),
+            y=self.y[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            ids=None if self.ids is None else self.ids[rows],
+            X_twins=take_rows(self.X_twins, twins) if len(twins) else None,
+            y_twins=some(self.y_twins, twins),
+            twin_of=twin_of if len(twins) else None,
+        )
 
     def since(self, before: LabeledSet) -> LabeledSet:
         """What was joined to `before`."""
         new, twins = np.arange(len(before), len(self)), np.arange(before.n_twins, self.n_twins)
-        return replace(
-            self,
-            X=take_rows(self.X, new),
-            y=self.y[new],
-            weights=None if self.weights is None else self.weights[new],
-            X_twins=take_rows(self.X_twins, twins) if len(twins) else None,
-            y_twins=self.y_twins[twins] if self.y_twins is not None and len(twins) else None,
-        )
+        of = None if self.twin_of is None else self.twin_of[twins] - len(before)
+        return self._taken(new, twins, of)
 
     def training_data(self, pseudo: tuple[Any, NDArray] | None = None) -> TrainingData:
         """Samples, twins, and for this once pseudo-labelled samples ``(X, y)``."""
@@ -135,8 +230,9 @@ class LabeledSet:
         """
         rows = Rows.of(pool)
         if is_dataset(rows.X):
+            at = _positions(self.X, rows.X)
             found = np.zeros(n_rows(rows.X), dtype=bool)
-            found[_positions(self.X, rows.X)] = True
+            found[at[at >= 0]] = True
             return found if rows.indices is None else found[rows.indices]
         return rows_among(rows, self.X, pixels=self.pixels)
 
@@ -170,15 +266,11 @@ class LabeledSet:
 
 
 def _positions(labeled: Any, pool: Any) -> NDArray[np.intp]:
-    """Positions in a Dataset of the parts of it that a labelled set was stacked of."""
+    """Positions in a Dataset of the items of a labelled set; -1 for those not taken from it."""
     if labeled is pool:
         return np.arange(n_rows(pool))
     if isinstance(labeled, torch.utils.data.ConcatDataset):
         return np.concatenate([_positions(part, pool) for part in labeled.datasets])
     if isinstance(labeled, torch.utils.data.Subset):
-        inner = _positions(labeled.dataset, pool)
-        if labeled.dataset is pool:
-            return np.asarray(labeled.indices, dtype=np.intp)
-        whole = len(inner) == n_rows(labeled.dataset)
-        return inner[np.asarray(labeled.indices)] if whole else np.empty(0, dtype=np.intp)
-    return np.empty(0, dtype=np.intp)
+        return _positions(labeled.dataset, pool)[np.asarray(labeled.indices, dtype=np.intp)]
+    return np.full(n_rows(labeled), -1)

@@ -27,6 +27,7 @@ from ..utils.random_state import derive_seed, undrawn_on_error
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import HasMethods, StrOptions, check_constraints, check_params
 from ._adversarial_examples import adversarial_examples
+from ._corrections import LabelCorrections
 from ._delegation import DelegatedPrediction
 from ._labeled_set import LabeledSet
 from ._pending import PendingExtras
@@ -50,7 +51,9 @@ _RETRAINING = {
 _MODEL, _QUERY, _SELECT, _BOOTSTRAP, _ATTACK = 0, 1, 1, 2, 3
 
 
-class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ActiveLearner(
+    LabelCorrections, DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """A classifier that chooses what it is taught.
 
     ``fit`` on a few labelled samples, ``query`` a pool for the samples whose labels are worth
@@ -94,18 +97,21 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         Labels, the columns of `predict_proba`.
     X_labeled_, y_labeled_ : the labelled set, a copy in the order it was taught
     sample_weight_ : its weights, or None
+    ids_ : what the samples are called, as passed by `ids`, or None
     X_twins_, y_twins_ : adversarial twins taught beside it (DFAL), or None
     excluded_ : ndarray of int
         Positions of the last pool queried as a whole that were not asked: labelled already.
     history_ : list of dict
         One row a round, the label ledger: ``round``; ``n_taught``, labels bought in this
-        round; running totals ``n_labels`` (labels bought), ``adversarial`` (twins taught under
-        a bought label); ``pseudo`` (pseudo-labels in use in this round only, those that the
-        estimator gave the pool included);
+        round; running totals ``n_labels`` (labels bought, less those forgotten), ``adversarial``
+        (twins taught under a bought label); ``pseudo`` (pseudo-labels in use in this round only,
+        those that the estimator gave the pool included);
         ``validation`` (labels the net used to choose its weights: part of ``n_labels`` if split
         off by `BestEpoch`, extra if given as its ``data``);
         ``query_strategy``; ``training``, ``"cold"``, ``"warm"`` or, for a model trained
-        elsewhere, ``"given"``; ``query_time`` and ``fit_time`` in seconds.
+        elsewhere, ``"given"``; ``query_time`` and ``fit_time`` in seconds. A correction
+        (`relabel`, `forget`, `add`) is a row too, in the round it comes after: ``training`` is
+        ``"none"``, ``relabeled`` and ``forgotten`` say how many labels it changed or took away.
     n_features_in_, feature_names_in_ : where the estimator has them
 
     See Also
@@ -177,7 +183,13 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
     # -- learning -----------------------------------------------------------------------
 
     def fit(
-        self, X: Pool, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+        self,
+        X: Pool,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        ids: ArrayLike | None = None,
+        **fit_params: Any,
     ) -> ActiveLearner:
         """Forget everything and learn from a first labelled set.
 
@@ -190,6 +202,9 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Kept beside the labelled set; the last step of a Pipeline gets it, or with
             metadata routing switched on, the steps that request it.
+        ids : array-like of int or str, shape (n_samples,), or None, default=None
+            Names of the samples, distinct, by which `relabel` and `forget` find them; for all
+            samples that are ever taught, or for none.
         **fit_params
             Passed to the estimator's ``fit``.
 
@@ -206,18 +221,19 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         """
         self._checked().check_estimator(self.estimator)
         with undrawn_on_error(self.random_state), self._round() as new:
-            new._begin_with(X, y, sample_weight, self.classes, reads_pixels(self.estimator))
+            new._begin_with(X, y, sample_weight, self.classes, reads_pixels(self.estimator), ids)
             new._learn(new.labeled_.training_data(), fit_params)
         return self
 
     def teach(
         self,
-        X: Pool,
-        y: ArrayLike,
+        X: Pool | None = None,
+        y: ArrayLike | None = None,
         *,
         only_new: bool = False,
         bootstrap: bool = False,
         sample_weight: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
         **fit_params: Any,
     ) -> ActiveLearner:
         """Add labelled samples and train again.
@@ -228,7 +244,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            Samples, usually what `query` returned; in any order, in part, or others.
+            Samples, usually what `query` returned; in any order, in part, or others. ``None``,
+            like `y`, trains again on what is labelled, as after a correction (`relabel`).
         y : array-like of shape (n_samples,)
             Their labels.
         only_new : bool, default=False
@@ -239,6 +256,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the new samples; where only some rounds give weights, the others count
             1, as twins and pseudo-labelled samples always do.
+        ids : array-like of int or str, shape (n_samples,), or None, default=None
+            Names of the new samples, if those taught before have some; see `fit`.
         **fit_params
             Passed to the estimator's ``fit`` or ``partial_fit``.
 
@@ -253,10 +272,11 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
             The learner is unchanged then.
         """
         if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, sample_weight, **fit_params)
+            labels: Any = y  # fit refuses None in words
+            return self.fit(X, labels, sample_weight, ids=ids, **fit_params)
         self._checked()
         with self._round() as new:
-            new.labeled_ = self.labeled_.joined(X, y, sample_weight, self._pending.twins)
+            new.labeled_ = self._joined(X, y, sample_weight, ids, only_new)
             taught = new.labeled_.since(self.labeled_) if only_new else new.labeled_
             data = taught.training_data(self._pending.pseudo_labelled())
             if bootstrap:
@@ -323,7 +343,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         n = n if n is not None else (1 if n_instances is None else n_instances)
         strategy = resolve_strategy(self.query_strategy)
         fitted = self.__sklearn_is_fitted__()
-        stage = len(self.history_) - 1 if fitted else 0
+        stage = self.history_[-1]["round"] if fitted else 0
         seed = self.seed_ if fitted else derive_seed(self.random_state)
         excluded = np.empty(0, dtype=np.intp)
         if fitted:
@@ -444,6 +464,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         epochs: int | None = None,
         warm_start: bool | str = "auto",
         sample_weight: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
         **fit_params: Any,
     ) -> ActiveLearner:
         """Train again on the labelled set and adversarial examples of selected samples.
@@ -472,6 +493,8 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
             ledger's ``training`` says which it was.
         sample_weight : array-like of shape (n_selected,) or None, default=None
             Weights of the selected samples themselves; adversarial examples count 1.
+        ids : array-like of int or str, shape (n_selected,), or None, default=None
+            Names of the selected samples, if those taught before have some; see `fit`.
         **fit_params
             Passed to the estimator's ``fit`` or ``partial_fit``.
 
@@ -518,13 +541,14 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         check_params(self)
         self._check_retraining(mix, epochs, warm_start)
         with self._round() as new:
-            new.labeled_ = trained_on = self.labeled_.joined(X, y, sample_weight)
+            new.labeled_ = trained_on = self.labeled_.joined(X, y, sample_weight, ids=ids)
             if mix != "clean":
-                labels = trained_on.y[len(self.labeled_) :]
+                added = np.arange(len(self.labeled_), len(trained_on))
+                labels = trained_on.y[added]
                 made = self._adversarial_examples(X, labels, attack)
-                new.labeled_ = trained_on = trained_on.with_twins(made, labels)
+                new.labeled_ = trained_on = trained_on.with_twins(made, labels, added)
             if mix == "adversarial":
-                trained_on = self.labeled_.with_twins(made, labels)
+                trained_on = self.labeled_.with_twins(made, labels, added)
             data = trained_on.training_data()
             new._learn(data, fit_params, self._trains_warm(warm_start, data.y), epochs)
         return self
@@ -537,7 +561,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         check_epochs(self.estimator_, epochs)
 
     def _adversarial_examples(self, X: Any, y: Any, attack: Any) -> NDArray:
-        seed = derive_seed(self.seed_, _ATTACK, len(self.history_))
+        seed = derive_seed(self.seed_, _ATTACK, self._next_round())
         try:
             return adversarial_examples(self.estimator_, X, y, attack, random_state=seed)
         except CapabilityError as error:
@@ -584,9 +608,11 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         new = {k: v for k, v in vars(draft).items() if k not in before or before[k] is not v}
         self.__dict__ = {**vars(self), **new}
 
-    def _begin_with(self, X: Any, y: Any, sample_weight: Any, classes: Any, pixels: bool) -> None:
+    def _begin_with(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, pixels: bool, ids: Any = None
+    ) -> None:
         """Forget everything but a first labelled set."""
-        self.labeled_ = LabeledSet.of(X, y, sample_weight, classes=classes, pixels=pixels)
+        self.labeled_ = LabeledSet.of(X, y, sample_weight, ids=ids, classes=classes, pixels=pixels)
         self.seed_ = derive_seed(self.random_state)
         self.history_, self._pending = [], PendingExtras()
 
@@ -601,6 +627,14 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
             new._trained_params = self.estimator.get_params(deep=True)
             new._enter(estimator, "given")
         return self
+
+    def _joined(self, X: Any, y: Any, weights: Any, ids: Any, only_new: bool) -> LabeledSet:
+        """The labelled set and what is taught, if anything is."""
+        if X is not None or y is not None:
+            return self.labeled_.joined(X, y, weights, self._pending.twins, ids)
+        if only_new:
+            raise ValueError("only_new=True trains on new samples: pass X and y.")
+        return self.labeled_
 
     def _trains_warm(self, warm_start: bool | str, y: NDArray, only_new: bool = False) -> bool:
         changed = self._changed_params()
@@ -648,7 +682,7 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
         return copied.set_params(**changed) if changed else copied
 
     def _bootstrap(self, n: int) -> NDArray:
-        seed = derive_seed(self.seed_, _BOOTSTRAP, len(self.history_))
+        seed = derive_seed(self.seed_, _BOOTSTRAP, self._next_round())
         return np.random.default_rng(seed).integers(n, size=n)
 
     def _without_labeled(self, X_pool: Any, n: Any) -> tuple[NDArray, AllBut | None]:
@@ -667,23 +701,34 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
     def _enter(self, fitted: Any, training: str, fit_time: float = 0.0, n_pseudo: int = 0) -> None:
         """Write a round into the ledger."""
         self.estimator_ = fitted
-        row = {
-            "round": len(self.history_),
-            "n_taught": len(self.labeled_)
-            - (self.history_[-1]["n_labels"] if self.history_ else 0),
-            "n_labels": len(self.labeled_),
-            "pseudo": n_pseudo,
-            "adversarial": self.labeled_.n_twins,
-            "validation": int(getattr(final_step(fitted), "n_validation_labels_", 0)),
-            "query_strategy": type(resolve_strategy(self.query_strategy)).__name__,
-            "training": training,
-            "query_time": self._pending.query_time,
-            "fit_time": fit_time,
-        }
-        self.history_ = [*self.history_, row]
+        spent = {"query_time": self._pending.query_time, "fit_time": fit_time}
+        self._note(training, round=self._next_round(), pseudo=n_pseudo, **spent)
         self._pending = self._pending.taught()
         if self.verbose:  # before the round is in force: it is not done twice for a lost terminal
-            _say(row)
+            _say(self.history_[-1])
+
+    def _note(self, training: str, **entries: Any) -> None:
+        """Write a row into the ledger: a round, or a correction."""
+        n_before = self.history_[-1]["n_labels"] if self.history_ else 0
+        row = {
+            "round": self._next_round() - 1,
+            "n_taught": len(self.labeled_) - n_before + entries.get("forgotten", 0),
+            "n_labels": len(self.labeled_),
+            "pseudo": 0,
+            "adversarial": self.labeled_.n_twins,
+            "validation": int(getattr(final_step(self.estimator_), "n_validation_labels_", 0)),
+            "query_strategy": type(resolve_strategy(self.query_strategy)).__name__,
+            "training": training,
+            "query_time": 0.0,
+            "fit_time": 0.0,
+            "relabeled": 0,
+            "forgotten": 0,
+        }
+        self.history_ = [*self.history_, {**row, **entries}]
+
+    def _next_round(self) -> int:
+        """Number of the round to come; corrections are none."""
+        return self.history_[-1]["round"] + 1 if self.history_ else 0
 
     # -- the labelled set -----------------------------------------------------------------
 
@@ -706,6 +751,11 @@ class ActiveLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, Ba
     def sample_weight_(self) -> NDArray | None:
         """Their weights, or None."""
         return self.labeled_.weights
+
+    @property
+    def ids_(self) -> NDArray | None:
+        """What they are called, or None."""
+        return self.labeled_.ids
 
     @property
     def X_twins_(self) -> Any:

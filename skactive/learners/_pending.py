@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..strategies import Selection
 from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.row_keys import row_keys
+from ._labeled_set import LabeledSet
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,17 @@ class PendingExtras:
     def taught(self) -> PendingExtras:
         """What is left of them after a round: the pool."""
         return PendingExtras(pool=self.pool, pool_lost=self.pool_lost)
+
+    def less(self, labeled: LabeledSet) -> PendingExtras:
+        """These without what belongs to samples that are labelled now."""
+        taken = set(row_keys(labeled.X)) if self.twins else set()
+        twins = {key: twin for key, twin in self.twins.items() if key not in taken}
+        pseudo = self.pseudo
+        if pseudo is not None and n_rows(pseudo[1]):
+            X_pool, indices, labels = pseudo
+            left = ~labeled.found_in(Rows(X_pool, np.asarray(indices)))
+            pseudo = (X_pool, np.asarray(indices)[left], np.asarray(labels)[left])
+        return replace(self, twins=twins, pseudo=pseudo)
 
     def pseudo_labelled(self) -> tuple[Any, NDArray] | None:
         """Rows of the pool taught under the model's own labels this round."""

@@ -191,7 +191,11 @@ class MaxRounds(StoppingCriterion):
         self.n = n
 
     def _start(self) -> Callable[[Any, Rows | None], bool]:
-        return lambda learner, pool: len(learner.history_) > self.n
+        def wants_to_stop(learner: Any, pool: Rows | None) -> bool:
+            rounds = [row for row in learner.history_ if row.get("training") != "none"]
+            return len(rounds) > self.n
+
+        return wants_to_stop
 
 
 class Plateau(StoppingCriterion):

@@ -23,6 +23,7 @@ from ._errors import StudyError
 
 # Parts of a net that are kept apart, or made when it is built.
 _PARTS = ("module_", "criterion_", "optimizer_", "callbacks_", "history_", "virtual_params_")
+_TWINS = ("X_twins", "y_twins", "twin_of")
 
 
 def check_installed() -> None:
@@ -42,7 +43,7 @@ def learned_state(learner: ActiveLearner) -> bytes:
     return pack(
         {
             "learner": _learned(learner, ("labeled_",)),
-            "twins": (learner.labeled_.X_twins, learner.labeled_.y_twins),
+            "twins": {name: getattr(learner.labeled_, name) for name in _TWINS},
             "net": _learned(net, _PARTS),
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
@@ -60,8 +61,7 @@ def put_state(learner: ActiveLearner, content: bytes) -> ActiveLearner:
     net.module_.load_state_dict(state["module"])
     net.optimizer_.load_state_dict(state["optimizer"])
     net.history_ = History(state["history"])
-    X_twins, y_twins = state["twins"]
-    learner.labeled_ = replace(learner.labeled_, X_twins=X_twins, y_twins=y_twins)
+    learner.labeled_ = replace(learner.labeled_, **state["twins"])
     return learner
 
 
