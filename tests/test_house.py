@@ -20,7 +20,7 @@ FLOORS = [
     {"learners"},
     {"metrics"},
     {"retraining", "analysis"},
-    {"modal", "study"},
+    {"labeling", "modal", "study"},
     {"__init__", "__main__"},
 ]
 # Short public paths: they hand names of a room on, and nothing inside imports them.
