@@ -3,12 +3,14 @@
 from ..passes.divergence import divergence
 from ._adversarial import Adversarial
 from ._base import Batch, Loss
+from ._certified import IBP, CertifiedLoss
 from ._mart import MART, mart_loss
 from ._pool import RST, UATFT, UATKL, PoolLoss, UATPlusPlus
 from ._resolve import resolve_loss, resolve_pool_loss
 from ._trades import TRADES, trades_loss
 
 __all__ = [
+    "IBP",
     "MART",
     "RST",
     "TRADES",
@@ -16,6 +18,7 @@ __all__ = [
     "UATKL",
     "Adversarial",
     "Batch",
+    "CertifiedLoss",
     "Loss",
     "PoolLoss",
     "UATPlusPlus",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
+from ..attacks import Attack
+from ..bounds import Box
 from ..utils.validation import Interval
 
 BETA: dict[str, list] = {"beta": [Interval(Real, 0, None, closed="left")]}
@@ -36,6 +38,9 @@ class Batch:
         Of the criterion.
     progress : float in [0, 1]
         Share of the training's updates that are done, for losses that change on the way.
+    output : Box of shape (n, n_classes) or None
+        Bounds of the logits over the loss's `box`; ``None`` unless the loss says ``reads_bounds``
+        and has a box by now.
     """
 
     X: Tensor
@@ -47,6 +52,7 @@ class Batch:
     criterion: Callable[[Tensor, Tensor], Tensor]
     label_smoothing: float
     progress: float
+    output: Box | None = None
 
 
 class Loss(BaseEstimator):
@@ -62,6 +68,11 @@ class Loss(BaseEstimator):
     reads_clean : bool, default=False
         Whether it reads the clean logits. A loss that does not is the criterion where a sample
         is not attacked; of one that does, such samples take the criterion instead.
+    reads_attacked : bool, default=True
+        Whether it reads attacked inputs; where it does not, none are made, and `X_adv` is `X`.
+    reads_bounds : bool, default=False
+        Whether it reads bounds of the logits over the box that its ``box`` returns; the clean
+        logits are then those inside of the box, and there are none of attacked inputs.
     needs_attack : bool, default=True
         Whether it is nothing without an attack.
 
@@ -80,9 +91,18 @@ class Loss(BaseEstimator):
 
     follows: ClassVar[str] = "label"
     reads_clean: ClassVar[bool] = False
+    reads_attacked: ClassVar[bool] = True
+    reads_bounds: ClassVar[bool] = False
     needs_attack: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list]] = {}
 
     def __call__(self, batch: Batch) -> Tensor:
         """Loss of each sample, shape (n,)."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__.")
+
+    def with_attack(self, attack: Attack | None) -> Any:
+        """The loss as it is where batches are attacked with `attack`: itself."""
+        return self
+
+    def check(self, bounds: tuple[float, float]) -> None:
+        """Raise, before any training, unless it fits inputs in `bounds`."""

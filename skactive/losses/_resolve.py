@@ -7,16 +7,17 @@ from typing import Any
 from ..utils.names import by_name
 from ._adversarial import Adversarial
 from ._base import Loss
+from ._certified import IBP
 from ._mart import MART
 from ._pool import RST, UATFT, UATKL, PoolLoss, UATPlusPlus
 from ._trades import TRADES
 
-_LOSSES = {"adversarial": Adversarial, "trades": TRADES, "mart": MART}
+_LOSSES = {"adversarial": Adversarial, "trades": TRADES, "mart": MART, "ibp": IBP}
 _POOL_LOSSES = {"rst": RST, "uat-ft": UATFT, "uat-kl": UATKL, "uat++": UATPlusPlus}
 
 
 def resolve_loss(loss: Any) -> Loss:
-    """A loss from its name (``"adversarial"``, ``"trades"``, ``"mart"``), or itself.
+    """A loss from its name (``"adversarial"``, ``"trades"``, ``"ibp"``, …), or itself.
 
     Raises
     ------

@@ -23,6 +23,7 @@ from ..utils.labels import unknown_labels
 from ..utils.validation import check_constraints, check_params
 from ..utils.weights import check_weights
 from ._batches import BatchIterator
+from ._certified import check_bounded, enforced_bounds
 from ._fresh_rows import FreshRows, labels_of_items
 
 _MAX_WEIGHT = 1e30
@@ -112,7 +113,7 @@ def check_training_data(
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Inputs as float32, labels as they are, and all labels there may be."""
     X, y = with_labels(X, y)
-    bounds = None if attack is None else attack.bounds
+    bounds = enforced_bounds(net, attack)
     read = _fresh_rows if is_dataset(X) else _arrays
     X, y = read(net, X, y, bounds, fresh)
     check_classification_targets(y)
@@ -214,6 +215,7 @@ def check_output(net: Any, X: Any) -> None:
     with torch.no_grad(), untouched(net.module_, freeze=False) as module:
         output = _output(float32_door(module), inputs)
     check_logits(net, output, len(inputs))
+    check_bounded(net, inputs)
 
 
 def check_logits(net: Any, output: Any, n: int) -> None:
@@ -239,10 +241,12 @@ def _output(module: Any, inputs: torch.Tensor) -> Any:
     """What the module returns; its own error with the shape, and the way out, before it."""
     try:
         return module(inputs)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:
         shape = tuple(inputs.shape[1:])
         last = len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] not in (1, 3, 4)
         hint = f" {_CHANNELS_FIRST}" if last else ""
+        if isinstance(error, TypeError):
+            hint = " Its forward must be a function of one input, a batch of samples."
         raise ValueError(
             f"The module cannot read samples of shape {shape}: {error}{hint}"
         ) from error

@@ -18,6 +18,7 @@ from ..utils.indexing import Rows
 from ..utils.inputs import as_batch, as_float_tensor
 from ..utils.validation import Interval, StrOptions
 from ._batches import BatchIterator
+from ._certified import enforced_bounds
 from ._checks import check_logits, check_shape, refuse_channels_last
 from ._pretrained import module_and_classes
 from ._training import TrainedNet
@@ -38,10 +39,11 @@ class AdversarialNetClassifier(TrainedNet):
         ``PGD(eps=0.3, alpha=0.01, steps=40)``, whose parameters can be set and searched as
         ``attack__eps``; a name (see `skactive.attacks.resolve_attack`);
         ``TorchAttack("FFGSM", …)``. ``None`` is standard training.
-    loss : {"adversarial", "trades", "mart"} or Loss, default="adversarial"
+    loss : {"adversarial", "trades", "mart", "ibp"} or Loss, default="adversarial"
         What labelled samples are trained on: a name, or an object of `skactive.losses` such as
         ``TRADES(beta=2)``, whose parameters can be set and searched as ``loss__beta``.
-        ``"adversarial"``: `criterion` on the attacked batch (Madry et al.).
+        ``"adversarial"``: `criterion` on the attacked batch (Madry et al.). ``"ibp"``:
+        certified training (`IBP`), which runs no attack.
     bounds : (float, float) or None, default=None
         Range of the inputs; ``None`` takes the attack's, (0, 1) by default. Put any
         normalisation inside the module.
@@ -392,8 +394,9 @@ class AdversarialNetClassifier(TrainedNet):
         refuse_channels_last(self, X)
         X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)
         check_shape(self, X)
-        if self.attack_ is not None:
-            check_bounds(X, self.attack_.bounds)
+        bounds = enforced_bounds(self, self.attack_)
+        if bounds is not None:
+            check_bounds(X, bounds)
         inputs = as_float_tensor(X, next(iter(self.module_.parameters())).device)
         if self.channels_last and inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)

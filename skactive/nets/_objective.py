@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..bounds import Box
 from ..losses import Batch, Loss, resolve_loss, resolve_pool_loss
 from ..passes.divergence import divergence
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
+from ._certified import bounds_of
 
 _TRADES_NOISE = 1e-3  # standard deviation of the start of TRADES' attack, from its paper
 
@@ -29,13 +31,13 @@ class Objective:
         self.net = net
         self.n_pool = n_pool
         self.as_is = as_is
-        self.labelled = self.pooled = resolve_loss(net.loss)
+        self.labelled = self.pooled = resolve_loss(net.loss).with_attack(net.attack_)
         if n_pool:
             self.pooled = resolve_pool_loss(net.unlabeled).beside(self.labelled)
 
     def attacked(self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """The attacked counterpart of each point; points to train on as they are themselves."""
-        if attack is None:
+        if attack is None or not (self.labelled.reads_attacked or self.pooled.reads_attacked):
             return X
 
         def move(X: Tensor, y: Tensor) -> Tensor:
@@ -81,6 +83,8 @@ class Objective:
 
         All points go through the net together, so that BatchNorm sees each batch once.
         """
+        if self.labelled.reads_bounds:
+            return self._bounded(X, X_adv, y)
         cut = len(X) - self.n_pool
         first = 0 if self.labelled.reads_clean else cut
         last = len(X) if self.pooled.reads_clean else cut
@@ -98,6 +102,15 @@ class Objective:
         ]
         return adv, self._with_as_is(torch.cat(parts), adv, y)
 
+    def _bounded(self, X: Tensor, X_adv: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Clean logits and the loss of each point, from one pass of boxes around the points."""
+        net, loss = self.net, self.labelled
+        box = loss.box(X, X_adv, net.bounds_, self._progress)
+        output = None if box is None else bounds_of(net.module_, box)
+        clean = net.infer(X) if output is None else output.nominal
+        losses = self._of(loss, X, X_adv, clean, clean, y, output)
+        return clean, self._with_as_is(losses, clean, y)
+
     def _with_as_is(self, losses: Tensor, adv: Tensor, y: Tensor) -> Tensor:
         if self.as_is is None or not self.labelled.reads_clean:
             return losses
@@ -105,13 +118,26 @@ class Objective:
         return torch.where(self.as_is, own, losses)
 
     def _of(
-        self, loss: Loss, X: Tensor, X_adv: Tensor, clean: Tensor, adv: Tensor, y: Tensor
+        self,
+        loss: Loss,
+        X: Tensor,
+        X_adv: Tensor,
+        clean: Tensor,
+        adv: Tensor,
+        y: Tensor,
+        output: Box | None = None,
     ) -> Tensor:
-        net = self.net
-        progress = 1.0 if net.run is None else net.run.progress
+        criterion, smoothing = self._criterion, self._smoothing
         return loss(
-            Batch(X, X_adv, y, clean, adv, net.module_, self._criterion, self._smoothing, progress)
-        )
+            Batch(
+                X, X_adv, y, clean, adv, self.net.module_, criterion, smoothing, self._progress,
+                output,
+            )
+        )  # fmt: skip
+
+    @property
+    def _progress(self) -> float:
+        return 1.0 if self.net.run is None else self.net.run.progress
 
     @property
     def _smoothing(self) -> float:

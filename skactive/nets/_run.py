@@ -19,6 +19,7 @@ from ..utils.inputs import as_float_tensor
 from ..utils.random_state import derive_seed, torch_generator
 from ..utils.validation import check_params
 from ._augmentation import augmented
+from ._certified import enforced_bounds, reads_bounds
 from ._checks import check_training_data
 from ._ctrl_c import CtrlC
 from ._objective import Objective, moved_but
@@ -109,14 +110,18 @@ class TrainingRun:
         return as_float_tensor(X, self.device), torch.as_tensor(y, device=self.device)
 
     def attacked_batches(self, module: nn.Module) -> Iterable[Tensor]:
-        """One epoch's inputs, attacked as they are in training, but through `module`."""
+        """One epoch's inputs, attacked as they are in training, but through `module`.
+
+        What BatchNorm takes its statistics from: with bounds, that is the clean inputs.
+        """
+        clean = self.attack is None or reads_bounds(self.net)
 
         def move(X: Tensor, y: Tensor) -> Tensor:
             return self.attack(module, X, y, generator=self.generator)
 
         for batch in self.net.get_iterator(self.samples.dataset(), training=True):
             X, y, _, as_is, _ = self._read(batch)
-            yield X if self.attack is None else moved_but(as_is, move, X, y)
+            yield X if clean else moved_but(as_is, move, X, y)
 
     @property
     def judged_module(self) -> nn.Module:
@@ -195,7 +200,7 @@ class TrainingRun:
         net = self.net
         if net.augment is None:
             return read
-        bounds = None if net.attack_ is None and net.bounds is None else net.bounds_
+        bounds = enforced_bounds(net, net.attack_) if net.bounds is None else net.bounds
 
         def move(X: Tensor, y: Tensor) -> Tensor:
             return augmented(net.augment, X, bounds)

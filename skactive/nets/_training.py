@@ -24,6 +24,7 @@ from ..utils.random_state import (
     seeded_torch,
 )
 from ._batches import ArrayDataset
+from ._certified import check_loss, enforced_bounds, reads_bounds
 from ._checks import (
     check_inputs,
     check_mask,
@@ -63,6 +64,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         with self._as_before_if_it_fails(fresh):
             check_settings(self)
             attack = self._resolved_attack()
+            check_loss(self, attack)
             with (
                 ALONE,
                 guarded_draws(),
@@ -78,6 +80,8 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             weights = usable_weights(sample_weight, len(y))
             if fresh:
                 self._begin(X, known)
+            if fresh or reads_bounds(self):
+                self._check_module(X)
             self.attack_ = attack
             seed = derive_seed(self.seed_, _TRAIN, self.n_fits_)
             self.n_fits_ += 1
@@ -131,6 +135,9 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         if str(self.device).startswith("cuda"):
             torch.cuda.init()  # so that its generator is restored, too
         self._initialize_seeded()
+
+    def _check_module(self, X: Any) -> None:
+        """Raise unless the module returns what the loss needs."""
         with (
             ALONE,
             guarded_draws(),
@@ -148,6 +155,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         """Be fitted without training: `module` is trained already."""
         check_settings(self)
         self.attack_ = self._resolved_attack()
+        check_loss(self, self.attack_)
         self.classes_fitted_ = classes
         self.seed_, self.n_fits_ = derive_seed(self.random_state), 0
         self.n_validation_labels_ = self.n_pseudo_labels_ = 0
@@ -155,7 +163,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         self._initialize_seeded()
         self.module_.eval()
         if X is not None:
-            bounds = None if self.attack_ is None else self.attack_.bounds
+            bounds = enforced_bounds(self, self.attack_)
             inputs = check_inputs(self, X, bounds)
             self.input_shape_ = tuple(inputs.shape[1:])
             check_output(self, inputs)

@@ -1,0 +1,349 @@
+"""Losses on bounds: closed forms, schedules, what they cost, and bad input before training."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback, GradientNormClipping
+from torch import nn
+from torch.nn import functional as F
+
+from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive.attacks import FGSM, PGD
+from skactive.bounds import Box, certified_margins
+from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup
+from skactive.exceptions import UnsupportedOperationError
+from skactive.losses import IBP, Loss
+from skactive.losses._base import Batch
+from tests.models import SmallCNN, SmallMLP
+
+CERTIFIED = ["ibp"]
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    X, y = digits
+    return X[:200], y[:200], X[200:600]
+
+
+def cnn(**params):
+    given = {"attack": None, "loss": IBP(eps=0.05), "max_epochs": 3, "lr": 0.01, "random_state": 0}
+    return AdversarialNetClassifier(SmallCNN, batch_size=40, **{**given, **params})
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
+
+
+def same(first, second):
+    return torch.equal(weights(first), weights(second))
+
+
+def batch_of(module, X, y, progress=1.0, loss=None, X_adv=None):
+    """What a net gives to a loss."""
+
+    def criterion(logits, y):
+        return F.cross_entropy(logits, y, reduction="none")
+
+    X_adv = X if X_adv is None else X_adv
+    box = loss.box(X, X_adv, (0.0, 1.0), progress)
+    output = None if box is None else module(box)
+    return Batch(X, X_adv, y, module(X), module(X), module, criterion, 0.0, progress, output)
+
+
+class Attacked(Exception):
+    """An attack was run."""
+
+
+class NeverRun(FGSM):
+    """An attack that must not be run."""
+
+    def _perturb(self, *args, **kwargs):
+        raise Attacked
+
+
+# -- the loss ------------------------------------------------------------------------------
+
+
+def test_ibp_of_a_linear_module_is_the_exact_worst_case():
+    torch.manual_seed(0)
+    module, X, y = nn.Linear(6, 4).double(), torch.rand(5, 6).double(), torch.arange(5) % 4
+    loss = IBP(eps=0.2, kappa=0.25)
+    got = loss(batch_of(module, X, y, loss=loss))
+    low, high = (X - 0.2).clamp(0, 1), (X + 0.2).clamp(0, 1)
+    for i in range(5):
+        worst = torch.zeros(4).double()
+        for k in range(4):
+            w, b = (module.weight[k] - module.weight[y[i]]), module.bias[k] - module.bias[y[i]]
+            worst[k] = torch.where(w > 0, w * high[i], w * low[i]).sum() + b
+        expected = [-torch.log_softmax(z, 0)[y[i]] for z in (module(X[i]), worst)]
+        torch.testing.assert_close(got[i], 0.25 * expected[0] + 0.75 * expected[1])
+
+
+def test_the_schedule_is_flat_then_linear_then_flat():
+    loss = IBP(eps=0.4, warm_up=0.1, ramp=0.5, kappa=0.2)
+    radii = [loss.radius(p) for p in (0, 0.1, 0.35, 0.6, 1)]
+    assert_allclose(radii, [0, 0, 0.2, 0.4, 0.4], atol=1e-12)
+    shares = [loss.clean_share(p) for p in (0, 0.1, 0.35, 0.6, 1)]
+    assert_allclose(shares, [1, 1, 0.6, 0.2, 0.2])
+    at_once = IBP(eps=0.4, warm_up=0, ramp=0)
+    assert at_once.radius(0) == 0.4
+    assert at_once.clean_share(0) == 0.5
+
+
+class Radii(Callback):
+    """The share of the training at each update."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen_ = []
+
+    def on_batch_begin(self, net, training=True, **kwargs):
+        self.seen_.append(net.run.progress)
+
+
+def test_the_schedule_follows_the_updates_of_each_fit(images):
+    X, y, _ = images
+    net = cnn(callbacks=[("radii", Radii())]).fit(X, y)
+    assert_allclose(dict(net.callbacks_)["radii"].seen_, np.arange(15) / 15)
+    net.partial_fit(X, y)
+    assert_allclose(dict(net.callbacks_)["radii"].seen_, np.arange(15) / 15)
+
+
+def test_warm_up_alone_is_plain_training(images):
+    X, y, _ = images
+    warm = cnn(loss=IBP(eps=0.05, warm_up=0.99, ramp=0.01)).fit(X, y)
+    assert same(warm, cnn(loss="adversarial").fit(X, y))
+    assert not same(warm, cnn().fit(X, y))
+
+
+@pytest.mark.parametrize("loss", CERTIFIED)
+def test_certified_training_repeats_and_sees_each_batch_once(images, loss):
+    X, y, _ = images
+    attack = PGD(eps=0.05, steps=2)
+    nets = [cnn(loss=loss, attack=attack).fit(X, y) for _ in range(2)]
+    assert same(*nets)
+    assert int(nets[0].module_[1].num_batches_tracked) == 15
+    assert all(np.isfinite(nets[0].history[:, "train_loss"]))
+
+
+def test_ibp_certifies_what_plain_training_does_not(images):
+    X, y, rest = images
+    settings = {"max_epochs": 20}
+    X_test, y_test = torch.from_numpy(rest[:200]), None
+    certified = []
+    for loss in ("adversarial", IBP(eps=0.1, kappa=0.5)):
+        net = cnn(loss=loss, **settings).fit(X, y)
+        y_test = torch.from_numpy(net.predict(X_test))
+        certified.append((certified_margins(net.module_, X_test, y_test, 0.05) > 0).float().mean())
+    assert certified[1] > certified[0] + 0.3
+
+
+def test_no_attack_is_run_that_the_loss_does_not_read(images):
+    X, y, _ = images
+    attack = NeverRun(eps=0.05)
+    with pytest.raises(Attacked):
+        cnn(loss="adversarial", attack=attack).fit(X, y)
+    guard = {"callbacks__overfitting_guard": None}
+    net = cnn(attack=attack, loss="ibp", unlabeled="rst", **guard).fit(X, y, X_unlabeled=images[2])
+    assert same(net, cnn(unlabeled="rst").fit(X, y, X_unlabeled=images[2]))  # eps is the attack's
+
+
+def test_the_radius_may_be_larger_than_the_attacks(images):
+    X, y, _ = images
+    net = cnn(attack=PGD(eps=0.05), loss=IBP(eps=0.08)).fit(X, y)
+    assert same(net, cnn(loss=IBP(eps=0.08)).fit(X, y))
+    assert not same(net, cnn().fit(X, y))
+
+
+def test_samples_as_they_are_take_the_clean_criterion(images):
+    X, y, _ = images
+    everything = np.ones(len(X), dtype=bool)
+    assert same(cnn().fit(X, y, as_is=everything), cnn(loss="adversarial").fit(X, y))
+    assert not same(cnn().fit(X, y, as_is=everything), cnn().fit(X, y))
+
+
+def test_weights_count_and_of_zero_leave_out(images):
+    X, y, _ = images
+    half = np.arange(len(X)) % 2 == 0
+    weighted = cnn().fit(X, y, sample_weight=half.astype(float))
+    assert same(weighted, cnn().fit(X[half], y[half], sample_weight=np.ones(half.sum())))
+    assert not same(cnn().fit(X, y), cnn().fit(X, y, sample_weight=np.linspace(0.1, 2, len(X))))
+
+
+def test_with_the_pool_and_a_teacher(images):
+    X, y, pool = images
+    flat, flat_pool = X.reshape(200, -1), pool.reshape(400, -1)
+    net = AdversarialNetClassifier(
+        SmallMLP, attack=None, loss=IBP(eps=0.05), unlabeled="rst", max_epochs=2,
+        teacher=LogisticRegression(), random_state=0,
+    ).fit(flat, y, X_unlabeled=flat_pool)  # fmt: skip
+    assert net.n_pseudo_labels_ == 400
+    cleanly = cnn(unlabeled="rst").fit(X, y, X_unlabeled=pool)
+    assert cleanly.teacher_.loss == "adversarial"
+    assert same(cleanly.teacher_, cnn(unlabeled=None, loss="adversarial").set_params(
+        random_state=cleanly.teacher_.random_state).fit(X, y))  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", CERTIFIED)
+def test_recipes_and_gradient_clipping_work_beside_it(images, loss):
+    X, y, _ = images
+    for recipe in (EMA(0.9), SWA(0.4), AWP(0.01), BestEpoch("robust"), EpsWarmup(0.5)):
+        net = cnn(loss=loss, attack=FGSM(eps=0.05), callbacks=[recipe], max_epochs=6).fit(X, y)
+        assert net.score(X, y) > 0.4
+    clipped = cnn(loss=loss, attack=FGSM(eps=0.05), callbacks=[GradientNormClipping(0.01)])
+    assert not same(clipped.fit(X, y), cnn(loss=loss, attack=FGSM(eps=0.05)).fit(X, y))
+
+
+@pytest.mark.parametrize("loss", CERTIFIED)
+def test_search_clone_pickle_and_from_module(images, loss):
+    X, y, _ = images
+    net = cnn(loss=loss, attack=FGSM(eps=0.05))
+    grid = GridSearchCV(net, {"loss__eps": [0.01, 0.1], "loss__kappa": [0.3]}, cv=2).fit(X, y)
+    assert grid.best_params_["loss__kappa"] == 0.3
+    assert grid.best_estimator_.loss.eps in (0.01, 0.1)
+    fitted = net.fit(X, y)
+    assert same(pickle.loads(pickle.dumps(fitted)), fitted)
+    assert same(clone(fitted).fit(X, y), fitted)
+    module = SmallCNN().eval()
+    around = AdversarialNetClassifier.from_module(module, classes=range(10), X=X, loss="ibp")
+    assert same(around.fit(X, y), around.fit(X, y))
+    learner = ActiveLearner(net, "margin", random_state=0).fit(X[:50], y[:50])
+    assert len(learner.query(X[50:], n=3)[0]) == 3
+
+
+def test_a_loss_of_ones_own_reads_bounds_by_saying_so(images):
+    X, y, _ = images
+
+    class Width(Loss):
+        """Only the width of the logits' bounds."""
+
+        reads_bounds, reads_clean, reads_attacked, needs_attack = True, True, False, False
+
+        def box(self, X, X_adv, bounds, progress):
+            return Box.around(X, 0.1, bounds)
+
+        def __call__(self, batch):
+            return (batch.output.upper - batch.output.lower).sum(1)
+
+    net = cnn(loss=Width(), max_epochs=10).fit(X, y)
+    assert net.history[-1]["train_loss"] < 0.1 * net.history[0]["train_loss"]
+
+
+# -- bad input, before any training --------------------------------------------------------
+
+
+class Cubed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(64, 10)
+
+    def forward(self, X):
+        return self.last(torch.erf(X.flatten(1)))
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(64, 10)
+
+    def forward(self, X, mask):
+        return self.last(X.flatten(1) * mask)
+
+
+class OfTheBatch(nn.Module):
+    """Each output depends on the other samples of the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1, track_running_stats=False)
+        self.last = nn.Linear(64, 10)
+
+    def forward(self, X):
+        return self.last(self.norm(X).flatten(1))
+
+
+class Unwrapped(Cubed):
+    """Leaves torch on the way."""
+
+    def forward(self, X):
+        return self.last(torch.as_tensor(X.nominal if isinstance(X, Box) else X).flatten(1))
+
+
+class Probabilities(Cubed):
+    def forward(self, X):
+        return self.last(X.flatten(1)).softmax(1)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"loss": IBP(eps=0.0)},
+            "IBP must be a positive, finite radius .* Got 0.0",
+        ),
+        ({"loss": IBP(eps=-0.1)}, "'eps' parameter of IBP must be a positive, finite radius"),
+        ({"loss": IBP(eps=True)}, "'eps' parameter of IBP"),
+        ({"loss": IBP(eps="0.3")}, r"Write eps=0.3, without quotes"),
+        ({"loss": IBP(eps=8)}, r"loss__eps=8 is longer than the range .* loss__eps=8/255"),
+        ({"loss": IBP(eps=1.2), "attack": PGD(eps=0.1)}, "loss__eps=1.2 is longer"),
+        ({"loss": "ibp"}, r"takes its radius from the attack, but attack is None.*IBP\(eps=…\)"),
+        ({"loss": "ibp", "attack": PGD(eps=0.1, norm="L2")}, "has no L∞ radius"),
+        ({"loss": IBP(eps=0.1, kappa=1.5)}, "'kappa' parameter of IBP"),
+        ({"loss": IBP(eps=0.1, warm_up=-0.1)}, "'warm_up' parameter of IBP"),
+        ({"loss": IBP(eps=0.1, ramp=2)}, "'ramp' parameter of IBP"),
+        ({"loss": IBP(eps=0.1, warm_up=0.3, ramp=0.8)}, "1.1 together: .* never be eps=0.1"),
+        ({"loss": IBP(eps=0.1, warm_up=1, ramp=0)}, "would never be eps=0.1"),
+        ({"unlabeled": "uat-ft", "attack": FGSM(eps=0.1)}, "Use unlabeled='rst'"),
+        ({"loss": "ipb"}, "ibp"),
+        ({"bounds": (1, 0)}, "bounds"),
+    ],
+)
+def test_wrong_parameters_are_named_before_training(images, params, message):
+    X, y, pool = images
+    net = cnn(**params)
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, y, **({"X_unlabeled": pool} if "unlabeled" in params else {}))
+    assert not net.initialized_
+
+
+@pytest.mark.parametrize(
+    ("module", "error", "message"),
+    [
+        (Cubed, UnsupportedOperationError, "No bounds are known for .*erf"),
+        (TwoInputs, ValueError, "missing 1 required positional argument: 'mask'.* of one input"),
+        (OfTheBatch, ValueError, "depends on the other samples of its batch"),
+        (Unwrapped, ValueError, "Unwrapped returned Tensor: its forward must be a function"),
+        (Probabilities, ValueError, "returns probabilities"),
+    ],
+)
+def test_wrong_modules_are_named_before_training(images, module, error, message):
+    X, y, _ = images
+    net = AdversarialNetClassifier(module, attack=None, loss=IBP(eps=0.1), random_state=0)
+    with pytest.raises(error, match=message):
+        net.fit(X, y)
+    assert not net.initialized_
+
+
+def test_inputs_outside_the_range_of_the_boxes_are_refused(images):
+    X, y, pool = images
+    with pytest.raises(ValueError, match=r"values in \[0, 16\]"):
+        cnn().fit(16 * X, y)
+    with pytest.raises(ValueError, match=r"values in \[0, 16\]"):
+        cnn(unlabeled="rst").fit(X, y, X_unlabeled=16 * pool)
+    net = cnn(bounds=(0, 16), loss=IBP(eps=1.0)).fit(16 * X, y)
+    with pytest.raises(ValueError, match=r"works in \[0, 16\]"):
+        net.predict(X - 1)
+
+
+def test_a_fitted_net_is_checked_again_when_its_loss_changes(images):
+    X, y, _ = images
+    net = AdversarialNetClassifier(Cubed, attack=None, max_epochs=1, random_state=0).fit(X, y)
+    before = weights(net)
+    with pytest.raises(UnsupportedOperationError, match="erf"):
+        net.set_params(loss=IBP(eps=0.1)).partial_fit(X, y)
+    assert torch.equal(weights(net), before)
