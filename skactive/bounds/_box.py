@@ -28,6 +28,12 @@ class Box:
     function : callable or None, default=None
         What made this box, `args` and `kwargs` what it was called with: the tape that backward
         bounds are propagated along. ``None`` for an input.
+
+    Attributes
+    ----------
+    tape : bool
+        Whether boxes remember all that they were made of. Without, only the last two steps: what
+        intervals need, in the memory of a few layers.
     """
 
     def __init__(
@@ -45,11 +51,16 @@ class Box:
         self.function = function
         self.args = args
         self.kwargs = kwargs or {}
+        self.tape = True
 
     @classmethod
-    def around(cls, X: Tensor, eps: float, bounds: tuple[float, float]) -> Box:
+    def around(
+        cls, X: Tensor, eps: float, bounds: tuple[float, float], *, tape: bool = True
+    ) -> Box:
         """The L∞ ball of radius `eps` around each sample, cut to `bounds`."""
-        return cls((X - eps).clamp(*bounds), (X + eps).clamp(*bounds), X)
+        box = cls((X - eps).clamp(*bounds), (X + eps).clamp(*bounds), X)
+        box.tape = tape
+        return box
 
     @classmethod
     def __torch_function__(
@@ -61,9 +72,24 @@ class Box:
             raise UnsupportedOperationError(_name(func))
         kwargs.pop("inplace", None)  # the boxes before stay what they were
         made = rule(func, *args, **kwargs)
-        if made.function is None:
+        if made.function is None and not any(made is value for value in args):
             made.function, made.args, made.kwargs = func, args, kwargs
+            made.tape = all(source.tape for source in made.sources())
+            if not made.tape:
+                made._forget()
         return made
+
+    def sources(self) -> list[Box]:
+        """The boxes that this one was made of."""
+        listed = self.args and isinstance(self.args[0], (list, tuple))  # of a concatenation
+        values = self.args[0] if listed else self.args
+        return [value for value in values if isinstance(value, Box)]
+
+    def _forget(self) -> None:
+        """Let go of what the boxes two steps back were made of."""
+        for source in self.sources():
+            for older in source.sources():
+                older.function, older.args, older.kwargs = None, (), {}
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Box:
         """The image under a monotone function, element by element or on sorted positions."""
@@ -140,7 +166,32 @@ class Box:
     __radd__ = __add__
     __rmul__ = __mul__
 
+    def __matmul__(self, other: Any) -> Any:
+        return self.__torch_function__(torch.matmul, (), (self, other))
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self.__torch_function__(torch.matmul, (), (other, self))
+
+
+# Python would answer these by itself, and say nothing true about all points of a box.
+_WITHOUT_BOUNDS = (
+    "__bool__", "__float__", "__int__", "__index__", "__eq__", "__ne__", "__lt__", "__le__",
+    "__gt__", "__ge__", "__pow__", "__rpow__", "__rtruediv__", "__floordiv__", "__rfloordiv__",
+    "__mod__", "__abs__", "__and__", "__or__", "__invert__", "__setitem__", "__array__",
+)  # fmt: skip
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    def method(self: Box, *args: Any, **kwargs: Any) -> Any:
+        raise UnsupportedOperationError(f"torch.Tensor.{name}")
+
+    return method
+
+
+for _special in _WITHOUT_BOUNDS:
+    setattr(Box, _special, _refused(_special))
+
 
 def _name(func: Any) -> str:
-    module = getattr(func, "__module__", None) or getattr(func, "__objclass__", Tensor).__name__
+    module = getattr(func, "__module__", None) or "torch.Tensor"
     return f"{module}.{getattr(func, '__name__', func)}"

@@ -7,17 +7,20 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from ..exceptions import UnsupportedOperationError
 from ..passes.logits import LogProbabilities
 from ..passes.precision import Float32Door, float32_door
+from ..utils.compat import uncompiled
 from ..utils.ranges import RADIUS, RANGE, check_bounds, check_width
 from ..utils.validation import StrOptions, check_constraints
 from ._box import Box
 from ._crown import outputs_first
 from ._margins import METHODS, margin_bounds
+from ._rules import before_softmax
 
 # What float32 evaluation of a net may add to a margin, relative to its largest logit.
 ROUNDING = 1e-5
-_MOST = 1 << 25  # float64 numbers kept of one batch (256 MB)
+_MOST = 1 << 23  # float64 numbers kept of one batch (64 MB)
 _CONSTRAINTS = {"eps": [RADIUS], "bounds": [RANGE], "method": [StrOptions(set(METHODS))]}
 
 
@@ -69,7 +72,7 @@ class Certifier:
         # A step that an attack takes in float32 may end a rounding beyond the ball.
         self._reach = self.eps + 2**-23 * max(self.eps, *map(abs, bounds))
         self._exact = _in_float64(module)
-        self._n_rows = 1  # samples at once; known after the first one
+        self._n_rows: dict[str, int] = {}  # samples at once, known after the first one
 
     def margins(self, X: Tensor, y: Tensor | None = None) -> Tensor:
         """Certified margin of each sample.
@@ -94,31 +97,60 @@ class Certifier:
             If the module does something to its input that there is no bound for.
         """
         check_bounds(X, self.bounds, caller="the certificate")
+        return self._proved(X, y, self.method)
+
+    def certified(self, X: Tensor, y: Tensor | None = None) -> Tensor:
+        """Which samples provably keep their class within the whole ball: of a positive margin.
+
+        CROWN, never looser than intervals and slower, is asked only about those that intervals do
+        not certify.
+
+        Parameters
+        ----------
+        X, y
+            As of `margins`.
+
+        Returns
+        -------
+        certified : bool Tensor of shape (n,)
+        """
+        check_bounds(X, self.bounds, caller="the certificate")
+        certified = self._proved(X, y, "ibp") > 0
+        if self.method != "ibp":
+            rows = (~certified).nonzero()[:, 0]
+            of = None if y is None else y[rows]
+            certified[rows] = self._proved(X[rows], of, self.method) > 0
+        return certified
+
+    def _proved(self, X: Tensor, y: Tensor | None, method: str) -> Tensor:
+        """Margins, as many samples at once as fit in memory."""
         found = torch.empty(len(X), dtype=torch.float64, device=X.device)
         start = 0
         while start < len(X):
-            rows = slice(start, start + self._n_rows)
-            found[rows] = self._prove(X[rows], None if y is None else y[rows])
+            rows = slice(start, start + self._n_rows.get(method, 1))
+            found[rows] = self._of_batch(X[rows], None if y is None else y[rows], method)
             start = rows.stop
         return found
 
-    def _prove(self, X: Tensor, y: Tensor | None) -> Tensor:
+    def _of_batch(self, X: Tensor, y: Tensor | None, method: str) -> Tensor:
+        tape = method != "ibp" or method not in self._n_rows
+        box = Box.around(X.double(), self._reach, self.bounds, tape=tape)
         with torch.no_grad():
-            output = _checked(self._exact(Box.around(X.double(), self._reach, self.bounds)), len(X))
+            output = before_softmax(_checked(self._exact(box), len(X)))
             y = _classes(y, output)
-            margins = margin_bounds(output, y, self.method)
-        self._n_rows = self._rows_in_memory(output)
+            margins = margin_bounds(output, y, method)
+        if method not in self._n_rows:
+            self._n_rows[method] = max(1, _MOST // _numbers_a_row(output, method))
         others = margins.scatter(1, y[:, None], torch.inf).amin(dim=1)
         scale = torch.maximum(output.lower.abs(), output.upper.abs()).amax(dim=1)
         return others - ROUNDING * (1 + scale)
 
-    def _rows_in_memory(self, output: Box) -> int:
-        """Samples whose boxes, and lines through the largest of them, fit in memory."""
-        sizes = [box.numel() // len(output) for box in outputs_first(output)]
-        values = 3 * sum(sizes)
-        if self.method == "crown":
-            values += 4 * output.shape[1] * max(sizes)
-        return max(1, _MOST // values)
+
+def _numbers_a_row(output: Box, method: str) -> int:
+    """What bounds of a sample keep at once: a few layers, or all and lines through the largest."""
+    sizes = [box.numel() // len(output) for box in outputs_first(output)]
+    lines = 4 * max(sizes)
+    return 3 * lines if method == "ibp" else 3 * sum(sizes) + output.shape[1] * lines
 
 
 def certified_margins(
@@ -186,8 +218,11 @@ def _in_float64(module: nn.Module) -> nn.Module:
             "A certificate is about a module that runs in float32: in half precision rounding "
             "alone can change a prediction. Certify module.float(), outside torch.autocast."
         )
+    module = uncompiled(module)
     while isinstance(module, LogProbabilities):
-        module = module.module
+        module = uncompiled(module.module)
+    if any(isinstance(sub, torch.jit.ScriptModule) for sub in module.modules()):
+        raise UnsupportedOperationError("a module that torch.jit compiled")
     return copy.deepcopy(module).double().eval()
 
 

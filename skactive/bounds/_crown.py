@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ._box import Box
 from ._relaxations import is_plain, lines_of, picked, winners
-from ._rules import LINEAR, WEIGHTED, batch_norm_map
+from ._rules import LINEAR, PRODUCTS, WEIGHTED, batch_norm_map
 
 _SUMS = (torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub)
 _PRODUCTS = (torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
@@ -67,13 +67,8 @@ def outputs_first(output: Box) -> list[Box]:
         elif id(box) not in seen:
             seen.add(id(box))
             stack.append((box, True))
-            stack.extend((source, False) for source in _sources(box))
+            stack.extend((source, False) for source in box.sources())
     return order[::-1]
-
-
-def _sources(box: Box) -> list[Box]:
-    args = box.args[0] if box.function in (torch.cat, torch.concat) else box.args
-    return [value for value in args if isinstance(value, Box)]
 
 
 def _concrete(weights: Tensor, box: Box) -> Tensor:
@@ -89,8 +84,10 @@ def _sum(products: Tensor) -> Tensor:
 def _step_back(box: Box, weights: Tensor) -> tuple[list[tuple[Box, Tensor]], Any]:
     """Coefficients of what a box was made of, and the constant that is left over."""
     func, args, kwargs = box.function, box.args, box.kwargs
-    if func in LINEAR or func in WEIGHTED or func in (F.pad, F.interpolate):
-        return _through_map(lambda X: func(X, *args[1:], **kwargs), args[0], weights)
+    if func in (*LINEAR, *WEIGHTED, *PRODUCTS, F.pad, F.interpolate):
+        at = next(i for i, value in enumerate(args) if isinstance(value, Box))
+        before, after = args[:at], args[at + 1 :]
+        return _through_map(lambda X: func(*before, X, *after, **kwargs), args[at], weights)
     if func is F.batch_norm:
         return _through_batch_norm(box, weights)
     if func in _SUMS:

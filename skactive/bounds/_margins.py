@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ._box import Box
 from ._crown import linear_lower_bound
+from ._rules import before_softmax
 
 METHODS = ("ibp", "crown")
 
@@ -18,7 +19,8 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
     Parameters
     ----------
     output : Box of shape (n, n_classes)
-        Bounds of the logits, as a module makes them of a `Box` of inputs.
+        Bounds of the logits, as a module makes them of a `Box` of inputs. Of a module that ends in
+        a softmax over the classes, what that reads: it keeps their order.
     y : Tensor of shape (n,), int64
         Class indices.
     method : {"ibp", "crown"}, default="ibp"
@@ -31,6 +33,7 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
     margins : Tensor of shape (n, n_classes)
         0 at `y`.
     """
+    output = before_softmax(output)
     if output.function is F.linear and isinstance(output.args[0], Box):
         margins = _elided(output, y)
     else:
@@ -38,6 +41,8 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
         margins = low.scatter(1, y[:, None], 0.0)
     if method == "ibp":
         return margins
+    if not output.tape:
+        raise ValueError("method='crown' needs boxes that remember: Box.around(…, tape=True).")
     n_classes = output.shape[1]
     eye = torch.eye(n_classes, dtype=output.dtype, device=output.device)
     coefficients = eye[y][None] - eye[:, None, :]

@@ -30,8 +30,12 @@ MONOTONE = (
     torch.relu, Tensor.relu, F.relu, F.relu6, torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.tanh,
     Tensor.tanh, F.tanh, F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool2d,
     F.hardtanh, F.softplus, F.elu, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
+    torch.logit, Tensor.logit,
 )  # fmt: skip
+SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax)
+LOG_SOFTMAX = (F.log_softmax, torch.log_softmax, Tensor.log_softmax)
 WEIGHTED = (F.linear, F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d)
+PRODUCTS = (torch.matmul, Tensor.matmul, torch.mm, Tensor.mm)
 
 
 def rule(*functions: Any) -> Any:
@@ -58,6 +62,24 @@ def _weighted(func: Any, box: Any, weight: Any, bias: Any = None, *args: Any, **
     radius = func((box.upper - box.lower) / 2, weight.abs(), None, *args, **kwargs)
     nominal = func(box.nominal, weight, bias, *args, **kwargs)
     return Box(centre - radius, centre + radius, nominal)
+
+
+@rule(*PRODUCTS)
+def _matmul(func: Any, first: Any, second: Any) -> Box:
+    _refuse_two(func, first, second)
+    box, weight = (first, second) if isinstance(first, Box) else (second, first)
+
+    def product(value: Tensor, factor: Tensor) -> Tensor:
+        return func(value, factor) if box is first else func(factor, value)
+
+    centre = product((box.lower + box.upper) / 2, weight)
+    radius = product((box.upper - box.lower) / 2, weight.abs())
+    return Box(centre - radius, centre + radius, product(box.nominal, weight))
+
+
+def _refuse_two(func: Any, first: Any, second: Any) -> None:
+    if isinstance(first, Box) and isinstance(second, Box):
+        raise UnsupportedOperationError(f"{func.__name__} of two values that depend on the input")
 
 
 @rule(F.batch_norm)
@@ -111,6 +133,26 @@ def _leaky_relu(func: Any, box: Box, negative_slope: float = 0.01) -> Box:
     return box.map(lambda value: F.leaky_relu(value, negative_slope))
 
 
+@rule(*SOFTMAX, *LOG_SOFTMAX)
+def _softmax(func: Any, box: Box, dim: int, *args: Any, **kwargs: Any) -> Box:
+    """Each logit's own bound over those of the sum of all: margins undo it (`before_softmax`)."""
+    low = box.lower - torch.logsumexp(box.upper, dim, keepdim=True)
+    high = (box.upper - torch.logsumexp(box.lower, dim, keepdim=True)).clamp_max(0)
+    if func in SOFTMAX:
+        low, high = low.exp(), high.exp()
+    return Box(low, high, func(box.nominal, dim))
+
+
+def before_softmax(output: Box) -> Box:
+    """The logits of a module that ends in a softmax over classes, which keeps their order."""
+    while output.function in (*SOFTMAX, *LOG_SOFTMAX) and output.ndim == 2:
+        dim = output.args[1] if len(output.args) > 1 else output.kwargs["dim"]
+        if dim not in (1, -1):
+            break
+        output = output.args[0]
+    return output
+
+
 @rule(F.pad)
 def _pad(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
     return box.map(lambda value: F.pad(value, *args, **kwargs))
@@ -148,8 +190,7 @@ def _neg(func: Any, box: Box) -> Box:
 
 @rule(torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
 def _scale(func: Any, first: Any, second: Any) -> Box:
-    if isinstance(first, Box) and isinstance(second, Box):
-        raise UnsupportedOperationError(f"{func.__name__} of two values that depend on the input")
+    _refuse_two(func, first, second)
     dividing = func in (torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
     if dividing and isinstance(second, Box):
         raise UnsupportedOperationError("division by a value that depends on the input")

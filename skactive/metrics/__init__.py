@@ -1,5 +1,11 @@
-"""Robust accuracy: scores, scorers, reports and curves."""
+"""Robust and certified accuracy: scores, scorers, reports and curves."""
 
+from ._certified import (
+    CertifiedScorer,
+    certified_accuracy_score,
+    certified_correct,
+    make_certified_scorer,
+)
 from ._curve import RobustnessCurveDisplay, robustness_curve
 from ._report import RobustnessReport
 from ._scores import (
@@ -11,9 +17,13 @@ from ._scores import (
 )
 
 __all__ = [
+    "CertifiedScorer",
     "RobustScorer",
     "RobustnessCurveDisplay",
     "RobustnessReport",
+    "certified_accuracy_score",
+    "certified_correct",
+    "make_certified_scorer",
     "make_robust_scorer",
     "robust_accuracy_score",
     "robust_correct",

@@ -33,7 +33,13 @@ class NetTarget:
 
     def predicted(self, inputs: Tensor) -> Tensor:
         """Column of the class that each sample gets."""
-        return self._view.net_logits(inputs).argmax(dim=1)
+        logits = self._view.net_logits(inputs)
+        if logits.ndim != 2:
+            raise CapabilityError(
+                "The module must return one logit per class, shape (n, n_classes); it returned "
+                f"{tuple(logits.shape)}."
+            )
+        return logits.argmax(dim=1)
 
     def n_classes(self, inputs: Tensor) -> int:
         """Scores that the net gives each sample."""

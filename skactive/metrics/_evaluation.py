@@ -10,28 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
 
 from ..attacks import Attack, resolve_attack
 from ..attacks._in_turn import attack_in_turn
 from ..attacks._tabular_square import for_rows
 from ..exceptions import CapabilityError
 from ..model_view import ModelView, NetView
-from ..utils.indexing import Rows
-from ..utils.labels import encode_labels, unknown_labels
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed, torch_generator
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
-from ..utils.validation import COUNT, check_constraints
 from ._black_box import BlackBoxTarget, NetTarget
 from ._checkpoint import load, save
+from ._examined import Examined
 from ._masking import warn_if_masked, without_gradient
 from ._report import RobustnessReport
 
 _ZERO = "zero_gradient"  # kept beside the survivors while the run lasts
-
-
-CONSTRAINTS = {"batch_size": [COUNT]}
 
 
 class Evaluation:
@@ -49,20 +43,12 @@ class Evaluation:
         batch_size: int = 256,
         random_state: RandomState = 0,
     ) -> None:
-        check_constraints(CONSTRAINTS, {"batch_size": batch_size}, "robust_accuracy_score")
-        self.rows, y = Rows.of(X), column_or_1d(y, warn=True)
-        if len(self.rows) != len(y) or len(y) == 0:
-            raise ValueError(
-                f"X and y must have the same, non-zero number of samples: X has {len(self.rows)}, "
-                f"y has {len(y)}."
-            )
-        view = ModelView.of(estimator, caller="robust_accuracy_score", batch_size=batch_size)
+        data = Examined(estimator, X, y, batch_size, "robust_accuracy_score")
+        self.rows, self.y, view = data.rows, data.y, data.view
         if bounds is None and not isinstance(attack, Attack):
             bounds = getattr(view.estimator, "bounds_", None)
         self.attack = resolve_attack(attack, eps=eps, bounds=bounds)
         self.attack._check_params()
-        self.classes = _classes(view)
-        self.y = _encoded(y, self.classes, estimator)
         self.target = self._targeted(view)
         self.batch_size = batch_size
         self.seed = derive_seed(random_state)
@@ -149,20 +135,3 @@ class Evaluation:
                 "model and data": digest.hexdigest(),
             }
         )
-
-
-def _classes(view: ModelView) -> NDArray:
-    found = getattr(view.estimator, "classes_", None)
-    if found is None or len(found) == 0 or np.ndim(found[0]) > 0:
-        raise CapabilityError(
-            "robust_accuracy_score needs a classifier with one label a sample, got "
-            f"{type(view.estimator).__name__}."
-        )
-    return view.classes_
-
-
-def _encoded(y: NDArray, classes: NDArray, estimator: Any) -> NDArray:
-    """Column of each label; -1, never right, for those a learner was told of and has not seen."""
-    told = unknown_labels(np.asarray(getattr(estimator, "classes_", classes)), classes)
-    columns = encode_labels(y, [*np.asarray(classes).tolist(), *told])
-    return np.where(columns < len(classes), columns, -1)

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..attacks import resolve_attack
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ..utils.validation import check_constraints
-from ._evaluation import CONSTRAINTS, Evaluation
+from ._evaluation import Evaluation
+from ._examined import CONSTRAINTS
 from ._report import RobustnessReport
 
 

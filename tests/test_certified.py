@@ -1,0 +1,527 @@
+"""Certified accuracy: below what any attack leaves, exact where that is known, for every net."""
+
+import pickle
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch.dataset import Dataset
+from torch import nn
+from torch.nn import functional as F
+
+from skactive import ActiveLearner, AdversarialNetClassifier, Committee
+from skactive.attacks import FGSM, PGD
+from skactive.bounds import METHODS, Box, Certifier, certified_margins, margin_bounds
+from skactive.exceptions import CapabilityError, UnsupportedOperationError
+from skactive.losses import Loss
+from skactive.metrics import (
+    certified_accuracy_score,
+    certified_correct,
+    make_certified_scorer,
+    robust_correct,
+)
+from tests.models import SmallCNN, SmallMLP
+
+
+class Worst(Loss):
+    """Cross-entropy of the worst logits in a growing ball, mixed with the clean one."""
+
+    reads_clean = True
+
+    def __init__(self, eps=0.1):
+        self.eps = eps
+
+    def __call__(self, batch):
+        eps = self.eps * min(1.0, 2 * batch.progress)
+        output = batch.module(Box.around(batch.X, eps, (0, 1)))
+        worst = F.cross_entropy(-margin_bounds(output, batch.y), batch.y, reduction="none")
+        return (batch.criterion(batch.logits, batch.y) + worst) / 2
+
+
+def certified_net(X, y, **params):
+    net = AdversarialNetClassifier(
+        **{"module": SmallMLP, "attack": FGSM(1e-3), "loss": Worst(),
+           "max_epochs": 30, "lr": 0.01, "batch_size": 64, "random_state": 0, **params}
+    )  # fmt: skip
+    return net.fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def digits_net(digits):
+    X, y = digits
+    X = X.reshape(len(X), -1)
+    return certified_net(X[:1000], y[:1000]), X[1000:1400], y[1000:1400]
+
+
+def linear(X, y, **params):
+    net = AdversarialNetClassifier(
+        nn.Linear, module__in_features=X.shape[1], module__out_features=2, attack=None,
+        max_epochs=20, lr=0.05, random_state=0, **params,
+    )  # fmt: skip
+    return net.fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def affine():
+    rng = np.random.default_rng(0)
+    X = (0.3 + 0.4 * rng.random((400, 6))).astype(np.float32)
+    y = (X[:, 0] + X[:, 1] > X[:, 2] + X[:, 3]).astype(int)
+    return linear(X, y), X, y
+
+
+# -- what it says ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_equals_the_closed_form_on_an_affine_net(affine, method):
+    net, X, y = affine
+    weight, bias = (p.detach().double().numpy() for p in net.module_.parameters())
+    w, b = weight[1] - weight[0], bias[1] - bias[0]
+    expected = (X @ w + b) * np.where(y == 1, 1, -1) > 0.05 * np.abs(w).sum()
+    found = certified_correct(net, X, y, eps=0.05, method=method)
+    assert_array_equal(found, expected)
+    assert certified_accuracy_score(net, X, y, eps=0.05, method=method) == expected.mean()
+
+
+def test_no_certified_sample_is_ever_broken_by_autoattack(digits_net):
+    net, X, y = digits_net
+    ibp, crown = (certified_correct(net, X, y, eps=0.1, method=method) for method in METHODS)
+    assert 0.4 < ibp.mean() < crown.mean() < net.score(X, y)
+    assert (ibp <= crown).all()
+    few = np.flatnonzero(crown)[:60]
+    for attack in ("autoattack", PGD(alpha=0.02, steps=100), PGD(alpha=0.2, steps=3)):
+        assert robust_correct(net, X[few], y[few], attack, eps=0.1).all()
+    assert not robust_correct(net, X, y, "autoattack-fast", eps=0.1)[~crown].all()
+
+
+def test_it_falls_with_the_radius_and_never_exceeds_accuracy(digits_net):
+    net, X, y = digits_net
+    for method in METHODS:
+        scores = [certified_accuracy_score(net, X, y, eps=eps, method=method)
+                  for eps in (1e-6, 0.05, 0.1, 0.5)]  # fmt: skip
+        assert scores == sorted(scores, reverse=True)
+        assert net.score(X, y) == pytest.approx(scores[0], abs=1e-9)
+        assert scores[-1] == 0
+
+
+def test_batches_do_not_matter_and_the_net_is_left_alone(digits_net):
+    net, X, y = digits_net
+    before = pickle.dumps(net.module_.state_dict())
+    for method in METHODS:
+        found = [certified_correct(net, X[:90], y[:90], eps=0.1, method=method, batch_size=size)
+                 for size in (7, 90, 1000)]  # fmt: skip
+        assert_array_equal(found[0], found[1])
+        assert_array_equal(found[0], found[2])
+    assert pickle.dumps(net.module_.state_dict()) == before
+
+
+def test_weights_of_samples(digits_net):
+    net, X, y = digits_net
+    certified = certified_correct(net, X, y, eps=0.1)
+    weights = np.random.default_rng(0).random(len(y))
+    found = certified_accuracy_score(net, X, y, eps=0.1, sample_weight=weights)
+    assert found == pytest.approx(weights[certified].sum() / weights.sum())
+    scorer = make_certified_scorer(0.1)
+    assert scorer(net, X, y, sample_weight=weights) == found
+    for bad, message in (
+        (weights[:3], "one number per sample"), (-weights, "finite numbers >= 0"),
+        (0 * weights, "one of them above 0"), (weights * np.nan, "finite"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            certified_accuracy_score(net, X, y, eps=0.1, sample_weight=bad)
+
+
+# -- estimators, labels and data of every kind -----------------------------------------------------
+
+
+def test_labels_pipelines_learners_and_searches(digits_net):
+    net, X, y = digits_net
+    expected = certified_correct(net, X, y, eps=0.1)
+    assert_array_equal(
+        certified_correct(make_pipeline(FunctionTransformer(np.asarray), net), X, y, eps=0.1),
+        expected,
+    )
+    names = np.array([f"digit {label}" for label in range(10)])
+    named = certified_net(X, names[y], max_epochs=2)
+    plain = certified_net(X, y, max_epochs=2)
+    assert certified_accuracy_score(named, X, names[y], eps=0.02) == certified_accuracy_score(
+        plain, X, y, eps=0.02
+    )
+    learner = ActiveLearner(clone(plain), random_state=0).fit(X, y)
+    search = GridSearchCV(clone(plain), {"lr": [0.01]}, cv=2).fit(X, y)
+    for model in (learner, search):
+        assert 0 < certified_accuracy_score(model, X, y, eps=0.02) < 1
+    for bad in (names[y], np.where(np.arange(len(y)) == 3, 77, y), y[:5]):
+        with pytest.raises(ValueError, match=r"does not know|same, non-zero number"):
+            certified_correct(net, X, bad, eps=0.1)
+
+
+def test_containers_and_dtypes(digits_net):
+    net, X, y = digits_net
+    X, y = X[:100], y[:100]
+    expected = certified_correct(net, X, y, eps=0.1)
+    for same in (X.astype(np.float64), torch.from_numpy(X), X.tolist(), Dataset(X, y)):
+        assert_array_equal(certified_correct(net, same, y, eps=0.1), expected)
+    assert_array_equal(certified_correct(net, X, torch.from_numpy(y), eps=0.1), expected)
+
+
+def sigmoid_of_one(n_features):
+    return nn.Sequential(nn.Linear(n_features, 1), nn.Sigmoid(), nn.Flatten(0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("ending", [nn.Softmax(dim=-1), nn.LogSoftmax(dim=1)])
+def test_skorchs_own_classifier_and_probabilities(affine, ending, method):
+    _, X, y = affine
+    net = NeuralNetClassifier(
+        nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2), ending),
+        max_epochs=30, lr=0.5, verbose=0, train_split=None,
+    ).fit(X, y)  # fmt: skip
+    logits = NeuralNetClassifier(net.module_[:3], criterion=nn.CrossEntropyLoss).initialize()
+    logits.module_.load_state_dict(net.module_[:3].state_dict())
+    logits.classes_inferred_ = np.array([0, 1])
+    found = certified_correct(net, X, y, eps=0.03, method=method)
+    assert 0 < found.mean() < 1
+    assert_array_equal(found, certified_correct(logits, X, y, eps=0.03, method=method))
+    assert (found <= robust_correct(net, X, y, "pgd", eps=0.03)).all()
+
+
+def test_nets_of_one_output(affine):
+    _, X, y = affine
+    torch.manual_seed(0)
+    logit = nn.Sequential(nn.Linear(6, 1), nn.Flatten(0))
+    settings = {"max_epochs": 60, "lr": 1.0, "verbose": 0, "train_split": None}
+    net = NeuralNetBinaryClassifier(logit, **settings).fit(X, y.astype(np.float32))
+    other = NeuralNetBinaryClassifier(
+        nn.Sequential(logit, nn.Sigmoid()), criterion=nn.BCELoss, **settings
+    ).fit(X, y.astype(np.float32))
+    for model in (net, other):
+        weight, bias = (p.detach().double().numpy() for p in model.module_.parameters())
+        sign = np.where(y == 1, 1, -1)
+        expected = (X @ weight[0] + bias[0]) * sign > 0.05 * np.abs(weight).sum()
+        assert 0 < expected.mean() < 1
+        assert_array_equal(certified_correct(model, X, y, eps=0.05), expected)
+
+
+def test_modules_of_half_precision_are_refused(digits_net):
+    net, X, y = digits_net
+    half = AdversarialNetClassifier.from_module(
+        pickle.loads(pickle.dumps(net.module_)).half(), classes=np.arange(10)
+    )
+    with pytest.raises(ValueError, match=r"half precision.*module\.float\(\)"):
+        certified_correct(half, X, y, eps=0.02)
+    with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(ValueError, match="autocast"):
+        certified_correct(net, X, y, eps=0.02)
+
+
+def test_memory_does_not_grow_with_the_batch():
+    torch.manual_seed(0)
+    module, X = SmallCNN().eval(), torch.rand(3000, 1, 8, 8)
+    certifier = Certifier(module, 1e-3, method="crown")
+    y = torch.full((len(X),), module(X).argmax(1).mode().values)
+    seen = []
+    of_batch = certifier._of_batch
+    certifier._of_batch = lambda *given: seen.append((given[2], len(given[0]))) or of_batch(*given)
+    certified = certifier.certified(X, y)
+    for method in METHODS:
+        sizes = [n for name, n in seen if name == method]
+        assert max(sizes) < 2000
+        assert len(sizes) > 2
+    assert sum(n for name, n in seen if name == "ibp") == 3000
+    assert sum(n for name, n in seen if name == "crown") < 3000  # intervals have certified some
+    assert_array_equal(certified, certified_margins(module, X, y, 1e-3, method="crown") > 0)
+
+
+def test_boxes_without_a_tape_let_go_of_what_they_came_from():
+    module = nn.Sequential(*[nn.Linear(4, 4) for _ in range(6)])
+    X, y = torch.rand(3, 4), torch.tensor([0, 1, 2])
+    output = module(Box.around(X, 0.1, (0, 1), tape=False))
+    depth, box = 0, output
+    while box.sources():
+        depth, (box,) = depth + 1, box.sources()
+    assert depth <= 2
+    taped = module(Box.around(X, 0.1, (0, 1)))
+    torch.testing.assert_close(margin_bounds(output, y), margin_bounds(taped, y))
+    with pytest.raises(ValueError, match="tape=True"):
+        margin_bounds(output, y, "crown")
+
+
+def test_ten_thousand_images_take_seconds(digits):
+    X, y = digits
+    net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=1, random_state=0)
+    net.fit(X[:200], y[:200])
+    many, labels = np.resize(X, (10000, 1, 8, 8)), np.resize(y, 10000)
+    start = time.process_time()
+    certified_accuracy_score(net, many, labels, eps=0.01)
+    assert time.process_time() - start < 20  # 2 on a machine of its own
+
+
+# -- modules ---------------------------------------------------------------------------------------
+
+
+class Weights(nn.Module):
+    """Products with weights from either side, a softmax in the middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(7, 5))
+        self.second = nn.Parameter(torch.randn(7, 4))
+
+    def forward(self, X):
+        hidden = torch.tanh(self.first @ X.unsqueeze(2)).squeeze(2)
+        return torch.softmax(hidden, dim=1) @ self.second
+
+
+LAYERS = {
+    "linear": lambda: nn.Linear(6, 6),
+    "relu": nn.ReLU,
+    "leaky": lambda: nn.LeakyReLU(0.1),
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "hardtanh": lambda: nn.Hardtanh(-0.5, 0.5),
+    "relu6": nn.ReLU6,
+    "softplus": nn.Softplus,
+    "elu": nn.ELU,
+    "softmax": lambda: nn.Softmax(1),
+    "log-softmax": lambda: nn.LogSoftmax(1),
+    "dropout": nn.Dropout,
+    "norm": lambda: randomised(nn.BatchNorm1d(6)),
+    "images": lambda: nn.Unflatten(1, (1, 2, 3)),
+}
+ON_IMAGES = {
+    "convolution": lambda c: nn.Conv2d(c, c, 3, padding=1),
+    "strided": lambda c: nn.Conv2d(c, 2 * c, 2, stride=2, padding=1),
+    "norm": lambda c: randomised(nn.BatchNorm2d(c)),
+    "relu": lambda c: nn.ReLU(),
+    "max": lambda c: nn.MaxPool2d(2, stride=1),
+    "padded max": lambda c: nn.MaxPool2d(3, stride=2, padding=1),
+    "average": lambda c: nn.AvgPool2d(2, stride=1),
+    "adaptive": lambda c: nn.AdaptiveAvgPool2d(2),
+    "padding": lambda c: nn.ConstantPad2d(1, 0.3),
+    "reflection": lambda c: nn.ReflectionPad2d(1),
+    "nearest": lambda c: nn.Upsample(scale_factor=2),
+    "dropout": lambda c: nn.Dropout2d(),
+    "residual": lambda c: Residual(c),
+}
+
+
+class Residual(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            randomised(nn.BatchNorm2d(channels)),
+            nn.LeakyReLU(0.2),
+        )
+
+    def forward(self, X):
+        return torch.cat([X + self.inner(X), 0.5 - X], dim=1)
+
+
+def randomised(norm):
+    norm.weight.data.normal_()
+    norm.bias.data.normal_()
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.5, 2)
+    return norm
+
+
+def random_net(kinds, images):
+    """A small net of those layers, one after the other."""
+    if not images:
+        layers = [nn.Linear(6, 6)]
+        for kind in kinds:
+            layer = LAYERS[kind]()
+            layers += [layer, nn.Flatten()] if kind == "images" else [layer, nn.Linear(6, 6)]
+        return nn.Sequential(*layers, nn.Linear(6, 3)).eval()
+    layers = [nn.Conv2d(1, 2, 2)]
+    X = torch.rand(1, 1, 5, 5)
+    for kind in kinds:
+        shape = nn.Sequential(*layers).eval()(X).shape
+        if min(shape[2:]) < 3 and kind in ("max", "average", "strided"):
+            continue  # nothing would be left
+        layers.append(ON_IMAGES[kind](shape[1]))
+    width = nn.Sequential(*layers, nn.Flatten()).eval()(X).shape[1]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, 3)).eval()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    images=st.booleans(),
+    picks=st.lists(st.integers(0, 10**3), max_size=4),
+    eps=st.floats(1e-3, 0.4),
+    method=st.sampled_from(METHODS),
+)
+def test_no_point_of_a_ball_leaves_what_was_proved(seed, images, picks, eps, method):
+    torch.manual_seed(seed)
+    names = sorted(ON_IMAGES if images else LAYERS)
+    module = random_net([names[pick % len(names)] for pick in picks], images)
+    X = torch.rand(3, 1, 5, 5) if images else torch.rand(3, 6)
+    y = module(X).argmax(1)
+    proved = certified_margins(module, X, y, eps, method=method)
+    assert torch.isfinite(proved).all()
+    steps = torch.rand(500, *X.shape) * 2 - 1
+    steps[:250] = steps[:250].sign()
+    points = (X + eps * steps).clamp(0, 1)
+    attack = PGD(eps=eps, alpha=eps / 4, steps=10, random_state=0)
+    points = torch.cat([points, attack(module, X, y)[None], X[None]])
+    with torch.no_grad():
+        logits = module(points.flatten(0, 1)).reshape(len(points), 3, -1)
+    own = logits.gather(2, y.expand(len(points), 3)[..., None])
+    worst = (own - logits).scatter(2, y.expand(len(points), 3)[..., None], torch.inf)
+    worst = worst.amin(dim=2).amin(dim=0).double()
+    assert (proved <= worst).all()
+
+
+def test_weights_from_either_side_and_a_softmax_inside():
+    torch.manual_seed(0)
+    module, X = Weights(), torch.rand(4, 5)
+    y = module(X).argmax(1)
+    for method in METHODS:
+        proved = certified_margins(module, X, y, 0.05, method=method)
+        for step in torch.rand(200, *X.shape) * 0.1 - 0.05:
+            with torch.no_grad():
+                logits = module((X + step).clamp(0, 1))
+            margins = logits.gather(1, y[:, None]) - logits
+            assert (proved <= margins.scatter(1, y[:, None], torch.inf).amin(1)).all()
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"eps": 0}, "eps.*positive"),
+        ({"eps": -0.1}, "eps.*positive"),
+        ({"eps": np.nan}, "eps.*positive"),
+        ({"eps": np.inf}, "eps.*positive"),
+        ({"eps": "0.1"}, r"eps.*Write eps=0\.1, without quotes"),
+        ({"eps": None}, "eps"),
+        ({"eps": 8}, r"eps=8 is longer than the range of the inputs.*8/255"),
+        ({"eps": 0.1, "method": "cronw"}, "method.*'crown'"),
+        ({"eps": 0.1, "bounds": (1, 0)}, "low < high"),
+        ({"eps": 0.1, "batch_size": 0}, "batch_size"),
+    ],
+)
+def test_parameters_that_are_none(affine, params, message):
+    net, X, y = affine
+    with pytest.raises(ValueError, match=message):
+        certified_accuracy_score(net, X, y, **params)
+    if params["eps"] != 8:  # the range is the net's to say
+        with pytest.raises(ValueError, match=message):
+            make_certified_scorer(**params)
+
+
+def test_bounds_are_the_nets_or_given(affine):
+    net, X, y = affine
+    with pytest.raises(ValueError, match=r"values in \[.*the certificate works in \[0, 1\]"):
+        certified_accuracy_score(net, X * 3, y, eps=0.1)
+    wide = certified_accuracy_score(net, X * 3, y, eps=0.1, bounds=(0, 3))
+    assert 0 < wide <= 1
+    own = linear(X * 6 - 3, y, bounds=(-3, 3))
+    assert 0 < certified_accuracy_score(own, X * 6 - 3, y, eps=0.3) < 1
+    with pytest.raises(ValueError, match=r"eps=7 is longer .* \[-3, 3\]"):
+        certified_accuracy_score(own, X * 6 - 3, y, eps=7)
+
+
+def test_estimators_without_layers_are_told_what_has_them(affine):
+    _, X, y = affine
+    for model in (
+        LogisticRegression(),
+        RandomForestClassifier(5),
+        make_pipeline(FunctionTransformer(), LogisticRegression()),
+        ActiveLearner(LogisticRegression(), random_state=0),
+        Committee([LogisticRegression(), RandomForestClassifier(5)], random_state=0),
+    ):
+        with pytest.raises(
+            CapabilityError, match=r"certified_accuracy_score needs 'certificates'.*skorch net"
+        ):
+            certified_accuracy_score(model.fit(X, y), X, y, eps=0.1)
+
+
+class Activated(nn.Module):
+    """A linear layer, and what is given, in front of two logits."""
+
+    def __init__(self, function=F.gelu):
+        super().__init__()
+        self.layer = nn.Linear(6, 2)
+        self.function = function
+
+    def forward(self, X):
+        return self.layer(self.function(X))
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (F.gelu, "gelu"),
+        (lambda X: X**2, "pow"),
+        (lambda X: X if X.sum() > 0 else -X, "__gt__"),
+        (lambda X: torch.where(X == 0, 1.0, X), "__eq__"),
+        (lambda X: X @ X.transpose(0, 1) @ X, "matmul of two values"),
+        (lambda X: torch.as_tensor(np.asarray(X)), "__array__"),
+    ],
+)
+def test_operations_without_bounds_are_named(affine, function, name):
+    _, X, y = affine
+    net = AdversarialNetClassifier.from_module(Activated(function), classes=[0, 1])
+    y = net.predict(X)
+    with pytest.raises(UnsupportedOperationError, match=name):
+        certified_accuracy_score(net, X, y, eps=0.1)
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, X, mask):
+        return self.layer(X * mask)
+
+
+class ThreeDimensions(nn.Linear):
+    def forward(self, X):
+        return super().forward(X)[:, None]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning")
+def test_modules_that_are_no_function_of_one_input_to_logits(affine):
+    _, X, y = affine
+    net = NeuralNetClassifier(TwoInputs, criterion=nn.CrossEntropyLoss).initialize()
+    net.classes_inferred_ = np.array([0, 1])
+    with pytest.raises(CapabilityError, match=r"requires 2: X, mask"):
+        certified_accuracy_score(net, X, y, eps=0.1)
+    net = AdversarialNetClassifier.from_module(ThreeDimensions(6, 2), classes=[0, 1])
+    with pytest.raises(CapabilityError, match=r"one logit per class.*\(256, 1, 2\)"):
+        certified_accuracy_score(net, X, y, eps=0.1)
+    with pytest.raises(UnsupportedOperationError, match=r"torch\.jit"):
+        Certifier(torch.jit.trace(nn.Linear(6, 2), torch.rand(2, 6)), 0.1)
+
+
+# -- scorers ---------------------------------------------------------------------------------------
+
+
+def test_scorers_in_searches_and_pickled(affine):
+    net, X, y = affine
+    scorer = make_certified_scorer(eps=0.02, method="crown")
+    found = cross_validate(net, X, y, cv=2, scoring={"acc": "accuracy", "certified": scorer})
+    assert np.all(found["test_certified"] <= found["test_acc"])
+    assert (found["test_certified"] > 0).all()
+    assert pickle.loads(pickle.dumps(scorer))(net, X, y) == scorer(net, X, y)
+    assert repr(scorer) == "make_certified_scorer(eps=0.02, method='crown')"
+    with pytest.raises(TypeError, match="random_state"):
+        make_certified_scorer(0.1, random_state=0)
