@@ -1,13 +1,23 @@
 """skorch callbacks: what can be hung into the training of a net."""
 
 from .metrics._callback import RobustScoring
-from .nets.recipes import AWP, EMA, SWA, BestEpoch, EpsWarmup, OverfittingGuard, Recipe
+from .nets.recipes import (
+    AWP,
+    EMA,
+    SWA,
+    BestEpoch,
+    CosineDecay,
+    EpsWarmup,
+    OverfittingGuard,
+    Recipe,
+)
 
 __all__ = [
     "AWP",
     "EMA",
     "SWA",
     "BestEpoch",
+    "CosineDecay",
     "EpsWarmup",
     "OverfittingGuard",
     "Recipe",

@@ -1,5 +1,7 @@
 """Adversarially trained nets."""
 
 from ._classifier import AdversarialNetClassifier
+from ._fixmatch import FixMatch
+from ._views import RandomAffine
 
-__all__ = ["AdversarialNetClassifier"]
+__all__ = ["AdversarialNetClassifier", "FixMatch", "RandomAffine"]

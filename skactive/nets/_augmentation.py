@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 
-def augmented(augment: Any, X: Tensor, bounds: tuple[float, float] | None) -> Tensor:
+def augmented(
+    augment: Any, X: Tensor, bounds: tuple[float, float] | None, name: str = "augment"
+) -> Tensor:
     """A batch as `augment` changes it, clipped to the range of the inputs.
 
     Transforms of torchvision draw once a call, and are therefore called once a sample; anything
-    else is called with the whole batch.
+    else is called with the whole batch. `name` is what an error calls it.
 
     Raises
     ------
@@ -27,11 +29,11 @@ def augmented(augment: Any, X: Tensor, bounds: tuple[float, float] | None) -> Te
     shape = tuple(getattr(made, "shape", ()))
     if not isinstance(made, Tensor) or shape != tuple(X.shape) or not made.is_floating_point():
         raise ValueError(
-            f"augment must return a floating point tensor of the batch's shape {tuple(X.shape)}; "
+            f"{name} must return a floating point tensor of the batch's shape {tuple(X.shape)}; "
             f"it returned {shape or type(made).__name__} {getattr(made, 'dtype', '')}. Normalise "
             "and resize outside of it."
         )
     if not torch.isfinite(made).all():
-        raise ValueError("augment returned NaN or infinite values.")
+        raise ValueError(f"{name} returned NaN or infinite values.")
     made = made.detach().to(X)
     return made if bounds is None else made.clamp(*bounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,12 +51,15 @@ class BatchIterator:
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         arrays, rows = _resolve(self.dataset)
-        n = len(self.dataset)
-        order = torch.randperm(n).numpy() if self.shuffle else np.arange(n)
+        order = self._order()
         starts = self._starts()
         for start, stop in zip(starts, [*starts[1:], self._end()], strict=True):
             taken = rows[order[start:stop]]
             yield [torch.as_tensor(array[taken]) for array in arrays]
+
+    def _order(self) -> np.ndarray:
+        n = len(self.dataset)
+        return torch.randperm(n).numpy() if self.shuffle else np.arange(n)
 
     def _end(self) -> int:
         n = len(self.dataset)
@@ -66,6 +70,40 @@ class BatchIterator:
         if len(starts) > 1 and self._end() - starts[-1] == 1:
             starts.pop()
         return starts
+
+
+class RepeatedBatches(BatchIterator):
+    """So many batches of one size, from as many passes over the data as that takes.
+
+    Parameters
+    ----------
+    dataset : ArrayDataset or Subset of one
+    batch_size : int
+        Where there are fewer samples, some come more than once in a batch.
+    shuffle : bool, default=True
+        Draw a new order in each pass, from torch's global generator.
+    n_batches : int, default=100
+    """
+
+    def __init__(
+        self, dataset: Any, batch_size: int = 50, shuffle: bool = True, n_batches: int = 100
+    ) -> None:
+        super().__init__(dataset, batch_size, shuffle)
+        self.n_batches = n_batches
+
+    def _order(self) -> np.ndarray:
+        passes = math.ceil(self._end() / len(self.dataset))
+        return np.concatenate([BatchIterator._order(self) for _ in range(passes)])
+
+    def _starts(self) -> list[int]:
+        return list(range(0, self._end(), self._size))
+
+    def _end(self) -> int:
+        return self.n_batches * self._size
+
+    @property
+    def _size(self) -> int:
+        return len(self.dataset) if self.batch_size == -1 else self.batch_size
 
 
 def _resolve(dataset: Any) -> tuple[tuple, np.ndarray]:

@@ -25,6 +25,7 @@ from ..utils.weights import check_weights
 from ._batches import BatchIterator
 from ._certified import check_bounded, enforced_bounds
 from ._fresh_rows import FreshRows, labels_of_items
+from ._views import check_views
 
 _MAX_WEIGHT = 1e30
 _CHANNELS_FIRST = (
@@ -36,11 +37,12 @@ _CHANNELS_FIRST = (
 def check_settings(net: Any) -> None:
     """Raise unless the net's own parameters are in range and fit together."""
     check_constraints(net._parameter_constraints, net.get_params(deep=False), type(net).__name__)
-    if net.augment is not None and (not callable(net.augment) or inspect.isclass(net.augment)):
+    if net.module is None:
         raise ValueError(
-            f"augment must be None or a function of a batch, got {net.augment!r}. An example: "
-            "augment=torchvision.transforms.RandomCrop(28, padding=2)."
+            f"module is None: {type(net).__name__} has no network to train. Pass a torch module "
+            "class or instance; only a teacher takes the module of the net that it teaches."
         )
+    check_views(net)
     check_nested_arguments(net)
     _check_losses(net)
     _check_device(net.device)

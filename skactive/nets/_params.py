@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import clone
 
@@ -29,6 +29,10 @@ class NestedParams(NamedCallbacks):
 
     augment: Any
 
+    _views: ClassVar[tuple[str, ...]] = ("augment",)  # transforms: never searched inside
+    _view_words: ClassVar[frozenset[str]] = frozenset()  # what else than a view may be given
+    _owners: ClassVar[tuple[str, ...]] = tuple(_OWNERS)
+
     def set_params(self, **params: Any) -> Any:
         """Set parameters, those of the attack, losses, teacher and callbacks included.
 
@@ -40,7 +44,7 @@ class NestedParams(NamedCallbacks):
         ValueError
             If there is no such parameter.
         """
-        for owner in _OWNERS:
+        for owner in self._owners:
             if owner in params:
                 setattr(self, owner, params.pop(owner))
             prefix = f"{owner}__"
@@ -72,7 +76,7 @@ class NestedParams(NamedCallbacks):
     def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
         """Parameters by name, those of the objects inside included as ``attack__…``."""
         params = super().get_params(deep=deep, **kwargs)  # type: ignore[misc]
-        params["augment"] = self.augment
+        params |= {name: getattr(self, name) for name in self._views}
         if deep:
             params = {n: value for n, value in params.items() if not n.startswith("callbacks__")}
             params |= self._callback_params()
@@ -80,13 +84,13 @@ class NestedParams(NamedCallbacks):
         return {name: value for name, value in params.items() if not name.startswith("_")}
 
     def _get_param_names(self) -> list[str]:
-        """Without `augment`: transforms have a ``get_params`` that is no estimator's."""
+        """Without views: transforms have a ``get_params`` that is no estimator's."""
         names = super()._get_param_names()  # type: ignore[misc]
-        return [name for name in names if name != "augment"]
+        return [name for name in names if name not in self._views]
 
     def __sklearn_clone__(self) -> Any:
         params = {
-            name: copy.deepcopy(value) if name == "augment" else clone(value, safe=False)
+            name: copy.deepcopy(value) if name in self._views else clone(value, safe=False)
             for name, value in self.get_params(deep=False).items()
         }
         twin: Any = type(self)(**params)

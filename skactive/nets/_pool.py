@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 from skorch import NeuralNet
 from torch import Tensor
 
@@ -76,9 +77,11 @@ def _declared(net: Any, classes: Any) -> Any:
     return net.classes if net.classes is not None else getattr(net, "classes_fitted_", None)
 
 
-def train_teacher(net: Any, samples: Samples, seed: int) -> Any:
-    """A model trained on the labelled samples without an attack, for pseudo-labels."""
+def train_teacher(net: Any, samples: Samples, rows: Rows, seed: int) -> Any:
+    """A model trained on the labelled samples, for pseudo-labels; on the pool too, if it can."""
     teacher = clean_twin(net) if net.teacher is None else clone(net.teacher)
+    if hasattr(teacher, "as_teacher_of"):
+        teacher = teacher.as_teacher_of(net)
     params = teacher.get_params(deep=False)
     if params.get("random_state", 0) is None:
         teacher.set_params(random_state=seed)
@@ -86,7 +89,14 @@ def train_teacher(net: Any, samples: Samples, seed: int) -> Any:
     if isinstance(X, FreshRows) and not isinstance(teacher, NeuralNet):
         X = X[:].numpy()  # which reads each item once: only nets draw batches from a Dataset
     given = {} if weights is None else {"sample_weight": weights}
+    if _learns_from_pool(teacher):
+        given["X_unlabeled"] = rows
     return teacher.fit(X, net.classes_[y], **given)
+
+
+def _learns_from_pool(teacher: Any) -> bool:
+    takes = has_fit_parameter(teacher, "X_unlabeled")
+    return takes and teacher.get_params(deep=False).get("unlabeled", "") is not None
 
 
 def clean_twin(net: Any) -> Any:

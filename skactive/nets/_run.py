@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from ..utils.indexing import Rows
 from ..utils.inputs import as_float_tensor
 from ..utils.random_state import derive_seed, torch_generator
 from ..utils.validation import check_params
-from ._augmentation import augmented
 from ._certified import enforced_bounds, reads_bounds
 from ._checks import check_training_data
 from ._ctrl_c import CtrlC
@@ -32,6 +31,7 @@ from ._pool import (
     train_teacher,
 )
 from ._samples import Samples
+from ._views import seen
 from .recipes import Recipe
 
 _INIT, _TRAIN, _ATTACK, _SPLIT, _TEACHER, _ORDER = range(6)  # what a seed is for
@@ -124,6 +124,12 @@ class TrainingRun:
             yield X if clean else moved_but(as_is, move, X, y)
 
     @property
+    def view_bounds(self) -> tuple[float, float] | None:
+        """Range that views of samples are clipped to."""
+        net = self.net
+        return enforced_bounds(net, net.attack_) if net.bounds is None else net.bounds
+
+    @property
     def judged_module(self) -> nn.Module:
         """The module whose weights would be kept if the run ended now."""
         for recipe in reversed(self.recipes):
@@ -162,12 +168,17 @@ class TrainingRun:
         if rows is None:
             return
         check_pool(net, rows)
-        labels = None
-        if resolve_pool_loss(net.unlabeled).needs_labels:
-            net.teacher_ = train_teacher(net, self.samples, derive_seed(self.seed, _TEACHER))
-            net.n_pseudo_labels_ = len(rows)
-            labels = pseudo_labels(net, net.teacher_, rows)
+        labels = self._labels_of(rows)
         self.pool = PoolBatches(net, rows, labels, derive_seed(self.seed, _ORDER))
+
+    def _labels_of(self, rows: Rows) -> NDArray | None:
+        """Labels for points of the pool, if their loss needs any: given ones, or a teacher's."""
+        net = self.net
+        if not resolve_pool_loss(net.unlabeled).needs_labels:
+            return None
+        net.n_pseudo_labels_ = len(rows)
+        net.teacher_ = train_teacher(net, self.samples, rows, derive_seed(self.seed, _TEACHER))
+        return pseudo_labels(net, net.teacher_, rows)
 
     def _loop(self, method: str, fit_params: dict[str, Any]) -> None:
         with CtrlC() as ctrl_c:
@@ -200,15 +211,24 @@ class TrainingRun:
         net = self.net
         if net.augment is None:
             return read
-        bounds = enforced_bounds(net, net.attack_) if net.bounds is None else net.bounds
 
         def move(X: Tensor, y: Tensor) -> Tensor:
-            return augmented(net.augment, X, bounds)
+            return seen({"augment": net.augment}, [X], self.view_bounds, self.generator)
 
         return read._replace(X=moved_but(read.as_is, move, read.X, read.y))
 
     def step(self, batch: Any) -> dict[str, Tensor]:
         """Attack one batch and compute the gradients of the loss on it."""
+        evaluate = self._posed(batch)
+        with contextlib.ExitStack() as contexts:
+            for recipe in self.recipes:
+                contexts.enter_context(recipe.around_gradient(self.net, lambda: evaluate()[1]))
+            logits, loss = evaluate()
+            loss.backward()
+        return {"loss": loss, "y_pred": logits}
+
+    def _posed(self, batch: Any) -> Callable[[], tuple[Tensor, Tensor]]:
+        """An attacked batch: what gives its logits, and its loss, at the present weights."""
         net = self.net
         X, y, weights, as_is, n_pool = self._read(batch)
         if net.channels_last and X.dim() == 4:
@@ -219,17 +239,13 @@ class TrainingRun:
 
         def evaluate() -> tuple[Tensor, Tensor]:
             logits, losses = objective.losses(X, attacked, y)
-            return logits, _mean(losses, weights)
+            return logits, weighted_mean(losses, weights)
 
-        with contextlib.ExitStack() as contexts:
-            for recipe in self.recipes:
-                contexts.enter_context(recipe.around_gradient(net, lambda: evaluate()[1]))
-            logits, loss = evaluate()
-            loss.backward()
-        return {"loss": loss, "y_pred": logits}
+        return evaluate
 
 
-def _mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean over the samples of a batch."""
     if weights is None:
         return losses.mean()
     if losses.dim() == 0:

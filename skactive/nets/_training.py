@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -48,6 +48,8 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
     A `TrainingRun` holds what is needed while skorch's loop runs; the methods that skorch
     calls for each batch and epoch hand over to it.
     """
+
+    _run_type: ClassVar[type[TrainingRun]] = TrainingRun
 
     def _learn(
         self,
@@ -93,7 +95,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
                 self._seeded_elsewhere(X, seed),
             ):
                 samples = Samples(X, encoded, weights, as_is).with_weight()
-                self._run = TrainingRun(self, samples, seed)
+                self._run = self._run_type(self, samples, seed)
                 self._run.train(unlabeled, method, fit_params)
         return self
 
@@ -116,7 +118,9 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
 
     def _seeded_elsewhere(self, X: Any, seed: int) -> contextlib.AbstractContextManager:
         """Seed NumPy's and Python's generators where transforms may draw from them."""
-        drawing = self.augment is not None or isinstance(X, FreshRows)
+        drawing = isinstance(X, FreshRows) or any(
+            getattr(self, name) is not None for name in self._views
+        )
         return seeded_elsewhere(seed) if drawing else contextlib.nullcontext()
 
     def _resolved_attack(self) -> Attack | None:
@@ -188,11 +192,11 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         return X if isinstance(X, ArrayDataset) else super().get_dataset(X, y)
 
     def _check_settable_attr(self, name: str, attr: Any) -> None:
-        if name != "augment":  # transforms are modules, but none that skorch would train
+        if name not in self._views:  # transforms are modules, but none that skorch would train
             super()._check_settable_attr(name, attr)
 
     def _register_attribute(self, name: str, *args: Any, **kwargs: Any) -> None:
-        if name != "augment":
+        if name not in self._views:
             super()._register_attribute(name, *args, **kwargs)
 
     def check_data(self, X: Any, y: Any) -> None:

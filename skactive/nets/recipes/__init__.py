@@ -2,10 +2,20 @@
 
 from ._awp import AWP
 from ._best_epoch import BestEpoch
+from ._cosine_decay import CosineDecay
 from ._ema import EMA
 from ._eps_warmup import EpsWarmup
 from ._overfitting_guard import OverfittingGuard
 from ._recipe import Recipe
 from ._swa import SWA
 
-__all__ = ["AWP", "EMA", "SWA", "BestEpoch", "EpsWarmup", "OverfittingGuard", "Recipe"]
+__all__ = [
+    "AWP",
+    "EMA",
+    "SWA",
+    "BestEpoch",
+    "CosineDecay",
+    "EpsWarmup",
+    "OverfittingGuard",
+    "Recipe",
+]
