@@ -1,7 +1,7 @@
 """skactive: robust active learning with a scikit-learn API."""
 
 from .learners import ActiveLearner, BudgetedLearner, Committee, active_learning_curve
-from .nets import AdversarialNetClassifier
+from .nets import AdversarialNetClassifier, FixMatch
 from .utils.version import __version__
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "AdversarialNetClassifier",
     "BudgetedLearner",
     "Committee",
+    "FixMatch",
     "__version__",
     "active_learning_curve",
 ]

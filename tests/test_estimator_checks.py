@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 import skactive
 from skactive.strategies import QueryStrategy, ScoringStrategy, Selection, all_strategies
 from skactive.utils.estimator_checks import check_query_strategy, parametrize_with_strategy_checks
-from tests import test_classifier, test_committee, test_learner, test_simulation
+from tests import test_classifier, test_committee, test_fixmatch, test_learner, test_simulation
 from tests.test_strategies_common import ESTIMATORS, PAIRS, WRAPPERS
 
 PLAIN = [
@@ -35,7 +35,7 @@ def test_every_public_estimator_runs_scikit_learns_checks():
         for _, cls in inspect.getmembers(skactive, inspect.isclass)
         if issubclass(cls, BaseEstimator)
     }
-    files = (test_learner, test_classifier, test_simulation, test_committee)
+    files = (test_learner, test_classifier, test_fixmatch, test_simulation, test_committee)
     (marks,) = zip(*(file.test_sklearn_checks.pytestmark for file in files), strict=True)
     checked = {type(getattr(case, "values", case)[0]) for mark in marks for case in mark.args[1]}
     assert checked == public

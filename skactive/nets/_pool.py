@@ -88,7 +88,7 @@ def train_teacher(net: Any, samples: Samples, rows: Rows, seed: int) -> Any:
     X, y, weights, _ = samples
     if isinstance(X, FreshRows) and not isinstance(teacher, NeuralNet):
         X = X[:].numpy()  # which reads each item once: only nets draw batches from a Dataset
-    given = {} if weights is None else {"sample_weight": weights}
+    given: dict[str, Any] = {} if weights is None else {"sample_weight": weights}
     if _learns_from_pool(teacher):
         given["X_unlabeled"] = rows
     return teacher.fit(X, net.classes_[y], **given)
