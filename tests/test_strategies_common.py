@@ -38,7 +38,9 @@ NAMES = [name for name in all_strategies() if name not in COMMITTEE_ONLY]
 NAMES += ["combined", "balanced", "subsample"]
 DROPOUT = {"bald", "dropout_entropy", "batchbald", "powerbald", "epig"}
 ATTACKED = {"virtual_adversarial", "low_input_gradient", "adversarial_entropy", "adversarial_dre"}
-NET_ONLY = DROPOUT | ATTACKED | {"dfal", "egl"}
+CERTIFIED = {"certified_margin", "certified_dre"}
+NET_ONLY = DROPOUT | ATTACKED | CERTIFIED | {"dfal", "egl"}
+WITHOUT_LOGITS = {"saturated bayes", "binary forest", "committee"}
 WRAPPERS = {
     "combined": lambda **p: strategies_module.Combine(["margin", "entropy"], [1, 2], **p),
     "balanced": lambda **p: strategies_module.ClassBalanced("dre", **p),
@@ -126,11 +128,12 @@ PAIRS = [
         for name in NAMES
         for estimator in ESTIMATORS
         if name not in NET_ONLY or "net" in estimator
+        if name != "robust_margin" or estimator not in WITHOUT_LOGITS
     ),
     *(
         (name, "committee")
         for name in [*NAMES, *sorted(COMMITTEE_ONLY)]
-        if name not in NET_ONLY or name in DROPOUT
+        if name not in NET_ONLY | {"robust_margin"} or name in DROPOUT
     ),
 ]
 

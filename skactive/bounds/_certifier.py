@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
-from ..exceptions import UnsupportedOperationError
-from ..passes.logits import LogProbabilities
-from ..passes.precision import Float32Door, float32_door
-from ..utils.compat import uncompiled
+from ..passes.logits import in_float64
 from ..utils.ranges import RADIUS, RANGE, check_bounds, check_width
 from ..utils.validation import StrOptions, check_constraints
 from ._box import Box
@@ -71,7 +66,7 @@ class Certifier:
         self.method = method
         # A step that an attack takes in float32 may end a rounding beyond the ball.
         self._reach = self.eps + 2**-23 * max(self.eps, *map(abs, bounds))
-        self._exact = _in_float64(module)
+        self._exact = in_float64(module)
         self._n_rows: dict[str, int] = {}  # samples at once, known after the first one
 
     def margins(self, X: Tensor, y: Tensor | None = None) -> Tensor:
@@ -209,21 +204,6 @@ def certified_margins(
     [True, False]
     """
     return Certifier(module, eps, bounds=bounds, method=method).margins(X, y)
-
-
-def _in_float64(module: nn.Module) -> nn.Module:
-    """A copy that computes logits, or the probabilities that they are the logarithms of."""
-    if any(isinstance(sub, Float32Door) for sub in float32_door(module).modules()):
-        raise ValueError(
-            "A certificate is about a module that runs in float32: in half precision rounding "
-            "alone can change a prediction. Certify module.float(), outside torch.autocast."
-        )
-    module = uncompiled(module)
-    while isinstance(module, LogProbabilities):
-        module = uncompiled(module.module)
-    if any(isinstance(sub, torch.jit.ScriptModule) for sub in module.modules()):
-        raise UnsupportedOperationError("a module that torch.jit compiled")
-    return copy.deepcopy(module).double().eval()
 
 
 def _checked(output: object, n: int) -> Box:

@@ -35,7 +35,7 @@ class PendingExtras:
         """These and what a query of some positions of a pool found."""
         twins = self.twins
         if selection.twins is not None:
-            keys = row_keys(take_rows(X_pool, selection.indices))
+            keys = row_keys(take_rows(X_pool, selection.twin_indices))
             twins = {**twins, **dict(zip(keys, selection.twins, strict=True))}
         pseudo = None
         if selection.pseudo_indices is not None and selection.pseudo_labels is not None:

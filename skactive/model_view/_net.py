@@ -13,13 +13,15 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from ..attacks import DeepFool
+from ..attacks._counterexamples import counterexamples
 from ..attacks._nearest_boundary import nearest_boundaries
 from ..bounds import Certifier
-from ..exceptions import CapabilityError
+from ..exceptions import CapabilityError, UnsupportedOperationError
+from ..losses import resolve_loss
 from ..nets._checks import check_shape
 from ..passes.gradient_norms import expected_gradient_length
 from ..passes.inference import NoSuchLayer, check_not_diverged, forward_in_batches
-from ..passes.logits import logits_module
+from ..passes.logits import in_float64, logits_module
 from ..passes.longest_gradients import longest_gradients
 from ..passes.mc_dropout import mc_dropout_proba
 from ..passes.modules import module_device, untouched
@@ -29,6 +31,8 @@ from ..utils.random_state import derive_seed
 from ..utils.typing import RandomState
 from ._capabilities import OF_NETS, column_labels
 from ._view import ModelView
+
+_RADIUS = 8 / 255
 
 
 class NetView(ModelView):
@@ -165,11 +169,7 @@ class NetView(ModelView):
         self, X: Any, deepfool: DeepFool | None = None
     ) -> tuple[NDArray, NDArray]:
         attack = self.deepfool(deepfool)
-        if self._before is not None:
-            raise CapabilityError(
-                f"{self._caller or 'This'} makes adversarial twins of the net's own input, "
-                "which the earlier steps of a Pipeline cannot be given back. Pass the net alone."
-            )
+        self._refuse_earlier_steps("adversarial twins")
 
         def twins(inputs: Tensor) -> tuple[Tensor, Tensor]:
             found = attack(self.logits_module, inputs)
@@ -178,10 +178,36 @@ class NetView(ModelView):
         moved, distance = self._by_batch(X, twins, 16 * self._batch_size)
         return moved, distance
 
+    def counterexamples(self, X: Any, eps: float | None = None) -> tuple[NDArray, NDArray]:
+        self._refuse_earlier_steps("counterexamples")
+        radius = self.radius if eps is None else eps
+        certifier = Certifier(self._eager, radius, bounds=self.bounds)
+        exact = in_float64(self._eager)
+
+        def search(inputs: Tensor) -> tuple[Tensor, Tensor]:
+            points, distances = inputs.clone(), inputs.new_full((len(inputs),), torch.inf)
+            rows = (~_proved(certifier, inputs)).nonzero()[:, 0]
+            found = counterexamples(
+                self.logits_module, exact, inputs[rows], radius, bounds=self.bounds
+            )
+            points[rows], distances[rows] = found.points, found.distance
+            return points, distances
+
+        points, distances = self._by_batch(X, search)
+        return points, distances
+
+    def _refuse_earlier_steps(self, what: str) -> None:
+        if self._before is not None:
+            raise CapabilityError(
+                f"{self._caller or 'This'} makes {what} of the net's own input, which the earlier "
+                "steps of a Pipeline cannot be given back. Pass the net alone."
+            )
+
     def certified_margins(
-        self, X: Any, eps: float, method: str = "ibp", y: NDArray | None = None
+        self, X: Any, eps: float | None = None, method: str = "ibp", y: NDArray | None = None
     ) -> NDArray:
-        certifier = Certifier(self._eager, eps, bounds=self.bounds, method=method)
+        radius = self.radius if eps is None else eps
+        certifier = Certifier(self._eager, radius, bounds=self.bounds, method=method)
         rows = Rows.of(X)
         margins = np.empty(len(rows))
         for window, batch in rows.batches(self._batch_size):
@@ -190,6 +216,17 @@ class NetView(ModelView):
             margins[window] = certifier.margins(inputs, of).cpu().numpy()
         check_not_diverged(margins)
         return margins
+
+    @property
+    def radius(self) -> float:
+        """L∞ radius that the net was trained for, by its loss or its attack; 8/255 without."""
+        if not hasattr(self.estimator, "attack_"):  # no net of ours
+            return _RADIUS
+        attack = self.estimator.attack_
+        eps = getattr(resolve_loss(self.estimator.loss), "eps", None)
+        if eps is None and attack is not None and attack.norm == "Linf":
+            eps = attack.eps
+        return float(eps) if eps is not None and np.isfinite(eps) else _RADIUS
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -217,6 +254,14 @@ class NetView(ModelView):
             for _, batch in rows.batches(batch_size or self._batch_size)
         ]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _proved(certifier: Certifier, inputs: Tensor) -> Tensor:
+    """Which predictions are proved; none of a net that there are no bounds for."""
+    try:
+        return certifier.margins(inputs) > 0
+    except UnsupportedOperationError:
+        return torch.zeros(len(inputs), dtype=torch.bool, device=inputs.device)
 
 
 def _softmax(logits: NDArray, n_classes: int) -> NDArray:

@@ -312,17 +312,36 @@ class ModelView:
         """
         raise self._lacks("boundary")
 
+    def counterexamples(self, X: Any, eps: float | None = None) -> tuple[NDArray, NDArray]:
+        """Points within an L∞ ball that are verified to be classified otherwise, the nearest found.
+
+        Parameters
+        ----------
+        X : rows of any container, n of them
+        eps : float or None, default=None
+            Radius, as of `certified_margins`.
+
+        Returns
+        -------
+        points : ndarray like X
+            A sample itself where none was found.
+        distances : ndarray of shape (n,)
+            L∞; ``inf`` where none was found, as of every sample whose prediction is certified.
+        """
+        raise self._lacks("boundary")
+
     def certified_margins(
-        self, X: Any, eps: float, method: str = "ibp", y: NDArray | None = None
+        self, X: Any, eps: float | None = None, method: str = "ibp", y: NDArray | None = None
     ) -> NDArray:
         """Distance by which a class provably stays ahead within an L∞ ball.
 
         Parameters
         ----------
         X : rows of any container, n of them
-        eps : float
+        eps : float or None, default=None
             Radius, in units of the net's own input: what the earlier steps of a Pipeline make.
-            The ball is cut to the net's range of inputs.
+            The ball is cut to the net's range of inputs. ``None`` is the radius that the net was
+            trained for, by its loss or its attack; 8/255 where there is none.
         method : {"ibp", "crown"}, default="ibp"
             See `skactive.bounds.margin_bounds`.
         y : ndarray of shape (n,), int, or None, default=None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..exceptions import UnsupportedOperationError
 from ..utils.compat import uncompiled
-from .precision import float32_door
+from .precision import Float32Door, float32_door
 
 
 def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
@@ -31,6 +33,31 @@ def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
         if isinstance(net.criterion_, criterion):
             return wrapper(module)
     return module
+
+
+def in_float64(module: nn.Module) -> nn.Module:
+    """A copy, in float64 and eval mode, of a module that returns logits.
+
+    Of one that `LogProbabilities` wraps it returns the probabilities: their order is the same.
+
+    Raises
+    ------
+    ValueError
+        If it is of half precision, or autocast makes it so.
+    UnsupportedOperationError
+        If torch.jit compiled it.
+    """
+    if any(isinstance(sub, Float32Door) for sub in float32_door(module).modules()):
+        raise ValueError(
+            "What is proved is about a module that runs in float32: in half precision rounding "
+            "alone can change a prediction. Pass module.float(), outside torch.autocast."
+        )
+    module = uncompiled(module)
+    while isinstance(module, LogProbabilities):
+        module = uncompiled(module.module)
+    if any(isinstance(sub, torch.jit.ScriptModule) for sub in module.modules()):
+        raise UnsupportedOperationError("a module that torch.jit compiled")
+    return copy.deepcopy(module).double().eval()
 
 
 class _Wrapper(nn.Module):

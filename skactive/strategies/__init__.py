@@ -4,6 +4,7 @@ from ._base import FunctionStrategy, Query, QueryStrategy, ScoringStrategy, Sele
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
 from ._ceal import CEAL
+from ._certified import CertifiedDRE, CertifiedMargin, RobustMargin
 from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
 from ._coverage import ClusterMargin, ProbCover, TypiClust, UHerding
@@ -36,6 +37,8 @@ __all__ = [
     "AdversarialDRE",
     "AdversarialEntropy",
     "BatchBALD",
+    "CertifiedDRE",
+    "CertifiedMargin",
     "ClassBalanced",
     "ClusterMargin",
     "Combine",
@@ -56,6 +59,7 @@ __all__ = [
     "QueryStrategy",
     "RandomSampling",
     "RobustCoreSet",
+    "RobustMargin",
     "ScoringStrategy",
     "Selection",
     "Subsample",

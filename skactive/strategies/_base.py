@@ -30,12 +30,14 @@ class Selection:
         Distinct positions in the pool, most wanted first.
     scores : ndarray of shape (n,) or None
         Score of each pick, larger = more wanted; ``None`` for rules without scores.
-    twins : ndarray of shape (n, ...) or None
-        Adversarial twin of each pick, to be taught under the pick's own label (DFAL).
+    twins : ndarray of shape (n_twins, ...) or None
+        Adversarial twins of the picks, each to be taught under its pick's own label (DFAL).
     pseudo_indices : ndarray of int or None
         Positions that may be taught under the model's own label for one round (CEAL).
     pseudo_labels : ndarray or None
         Those labels.
+    twinned : ndarray of shape (n,), bool, or None
+        Which picks have a twin, in the order of `twins`; ``None``: all of them.
 
     Examples
     --------
@@ -51,6 +53,12 @@ class Selection:
     twins: NDArray | None = None
     pseudo_indices: NDArray | None = None
     pseudo_labels: NDArray | None = None
+    twinned: NDArray | None = None
+
+    @property
+    def twin_indices(self) -> NDArray:
+        """Positions in the pool of the picks that `twins` are twins of."""
+        return self.indices if self.twinned is None else self.indices[self.twinned]
 
     def within(self, positions: NDArray) -> Selection:
         """What was picked of the rows at `positions` of a pool, as positions in that pool."""

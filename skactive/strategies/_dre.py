@@ -17,7 +17,39 @@ from ._base import Query, QueryStrategy, Selection
 _DISTANCE = "adversarial_distance"
 
 
-class DRE(QueryStrategy):
+class StratifiedStrategy(QueryStrategy):
+    """Base class of strategies whose picks are distributed like the pool, in one value.
+
+    A subclass implements ``_values(query)``, one finite number per candidate.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **QueryStrategy._parameter_constraints,
+        "n_bins": [COUNT],
+        "allocation": [StrOptions({"proportional", "ceil_tail", "equal"})],
+    }
+
+    def __init__(
+        self,
+        n_bins: int = 50,
+        allocation: str = "proportional",
+        *,
+        random_state: RandomState = None,
+    ) -> None:
+        super().__init__(random_state=random_state)
+        self.n_bins = n_bins
+        self.allocation = allocation
+
+    def _select(self, query: Query) -> Selection:
+        values = self._values(query)
+        picked = stratified_sample(values, query.n, self.n_bins, self.allocation, rng=query.rng)
+        return Selection(picked, values[picked])
+
+    def _values(self, query: Query) -> NDArray:
+        raise NotImplementedError(f"{type(self).__name__} must implement _values(query).")
+
+
+class DRE(StratifiedStrategy):
     """Pick samples whose entropy is distributed like the pool's: stratified random sampling.
 
     The entropy of every pool sample is put into a histogram, each bin gets its quota of the
@@ -64,10 +96,8 @@ class DRE(QueryStrategy):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **QueryStrategy._parameter_constraints,
-        "n_bins": [COUNT],
+        **StratifiedStrategy._parameter_constraints,
         "characteristic": [StrOptions({*CHARACTERISTICS, _DISTANCE}), callable],
-        "allocation": [StrOptions({"proportional", "ceil_tail", "equal"})],
     }
 
     def __init__(
@@ -78,18 +108,11 @@ class DRE(QueryStrategy):
         *,
         random_state: RandomState = None,
     ) -> None:
-        super().__init__(random_state=random_state)
-        self.n_bins = n_bins
+        super().__init__(n_bins, allocation, random_state=random_state)
         self.characteristic = characteristic
-        self.allocation = allocation
 
     def _capabilities(self) -> tuple[str, ...]:
         return ("boundary",) if self.characteristic == _DISTANCE else ("predict_proba",)
-
-    def _select(self, query: Query) -> Selection:
-        values = self._values(query)
-        picked = stratified_sample(values, query.n, self.n_bins, self.allocation, rng=query.rng)
-        return Selection(picked, values[picked])
 
     def _values(self, query: Query) -> NDArray:
         if self.characteristic == _DISTANCE:

@@ -10,6 +10,7 @@ from ._base import FunctionStrategy, QueryStrategy
 from ._batch import BADGE, EPIG, BatchBALD, PowerBALD
 from ._bayesian import BALD, DropoutEntropy
 from ._ceal import CEAL
+from ._certified import CertifiedDRE, CertifiedMargin, RobustMargin
 from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
 from ._coverage import ClusterMargin, ProbCover, TypiClust, UHerding
@@ -60,6 +61,9 @@ _STRATEGIES: dict[str, type[QueryStrategy]] = {
     "adversarial_entropy": AdversarialEntropy,
     "adversarial_dre": AdversarialDRE,
     "diverse_dre": DiverseDRE,
+    "certified_margin": CertifiedMargin,
+    "robust_margin": RobustMargin,
+    "certified_dre": CertifiedDRE,
 }
 
 
