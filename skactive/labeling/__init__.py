@@ -1,5 +1,7 @@
 """Labels from people: a session that forgets nothing."""
 
+from ._agreement import Agreement
+from ._annotators import OracleAnnotator
 from ._consensus import WeightedVote, majority
 from ._errors import (
     AnnotatorError,
@@ -14,21 +16,29 @@ from ._errors import (
     UnknownItemError,
 )
 from ._events import Event
+from ._files import Conflict, ImportReport
 from ._items import Item
+from ._review import Disagreement, Suspicion
 from ._session import LabelingSession
 
 __all__ = [
+    "Agreement",
     "AnnotatorError",
+    "Conflict",
     "ConflictError",
+    "Disagreement",
     "Event",
+    "ImportReport",
     "Item",
     "LabelingError",
     "LabelingSession",
     "NotClaimedError",
+    "OracleAnnotator",
     "PoolChangedError",
     "StoreBusyError",
     "StoreError",
     "StoreVersionError",
+    "Suspicion",
     "UnknownClassError",
     "UnknownItemError",
     "WeightedVote",

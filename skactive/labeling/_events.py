@@ -245,6 +245,7 @@ def _undo(connection: Any, e: Event) -> None:
 
 
 def _teach(connection: Any, e: Event) -> None:
+    """What was looked at is settled, but for answers that came while the learner trained."""
     for place in e.data["seen"]:
         _item(connection, place, "dirty = 0")
     for place, label in e.data["taught"]:
@@ -253,6 +254,17 @@ def _teach(connection: Any, e: Event) -> None:
             "UPDATE skactive_items SET taught = :label, dirty = 0 WHERE place = :place",
             place=place, label=None if label is None else json.dumps(label),
         )  # fmt: skip
+    _unsettle(connection, e)
+
+
+def _unsettle(connection: Any, e: Event) -> None:
+    _run(
+        connection,
+        "UPDATE skactive_items SET dirty = 1 WHERE place IN (SELECT place FROM skactive_events "
+        "WHERE seq > :upto AND seq < :seq AND kind IN "
+        "('label', 'import', 'skip', 'relabel', 'undo'))",
+        upto=e.data["upto"], seq=e.seq,
+    )  # fmt: skip
 
 
 _EFFECTS: dict[str, Callable[[Any, Event], None]] = {

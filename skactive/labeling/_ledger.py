@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._pool import SessionPool
 from ._store import sql
+from ._trainer import Asked
 
 _AT_ONCE = 500
 # An item is complete once nobody more can be given it and nobody has it.
@@ -36,8 +38,8 @@ def answers(connection: Any, places: Sequence[int] | None = None) -> dict[int, d
     return found
 
 
-def positions(connection: Any, places: Sequence[int]) -> dict[int, int]:
-    """Row of the pool by item."""
+def positions(connection: Any, places: Sequence[int] | None) -> dict[int, int]:
+    """Row of the pool by item; of all items, or of some."""
     found: dict[int, int] = {}
     for condition, values in _in_parts("place", places):
         rows = connection.execute(
@@ -70,12 +72,10 @@ def decisions(
         All items, not only those whose answers changed: for rules that learn from all answers.
     """
     which = "(i.n_labels > 0 OR i.dirty = 1)" if everything else "i.dirty = 1"
-    incomplete = "i.n_labels > 0 OR i.taught IS NOT NULL"
+    relevant = f"({_COMPLETE} OR i.n_labels > 0 OR i.taught IS NOT NULL)"
+    select = f"SELECT i.place, i.taught, i.final, i.dirty, {_COMPLETE} AS complete "
     rows = connection.execute(
-        sql(
-            f"SELECT i.place, i.taught, i.final, {_COMPLETE} AS complete FROM skactive_items i "
-            f"WHERE {which} AND ({_COMPLETE} OR ({incomplete})) ORDER BY i.place"
-        ),
+        sql(f"{select} FROM skactive_items i WHERE {which} AND {relevant} ORDER BY i.place"),
         {"overlap": overlap},
     ).all()
     # What was taught and is taken back counts at once; what is new waits for all its annotators.
@@ -87,7 +87,7 @@ def decisions(
         old = None if row.taught is None else json.loads(row.taught)
         if label != old:
             changes.append((row.place, label))
-        else:
+        elif row.dirty:
             seen.append(row.place)
     return changes, seen
 
@@ -101,3 +101,48 @@ def _in_parts(column: str, values: Sequence[int] | None) -> list[tuple[str, dict
         few = {f"v{i}": int(value) for i, value in enumerate(values[start : start + _AT_ONCE])}
         parts.append((f" AND {column} IN ({', '.join(f':{name}' for name in few)})", few))
     return parts
+
+
+def add_items(connection: Any, pool: SessionPool, found: Asked, then: Any, overlap: int) -> None:
+    """Write the items of a query down, in the order in which they are wanted."""
+    insert = sql(
+        "INSERT INTO skactive_items (place, id, position, digest, round, rank, score, free) "
+        "VALUES (:place, :id, :position, :digest, :round, :rank, :score, :free)"
+    )
+    for start in range(0, len(found.positions), _AT_ONCE):
+        few = found.positions[start : start + _AT_ONCE].tolist()
+        digests = pool.digests(few)
+        texts = pool.texts(few, digests)
+        rows = []
+        for i, position in enumerate(few):
+            rank = start + i
+            score = None if found.scores is None else float(found.scores[rank])
+            rows.append({
+                "place": then.items + 1 + rank, "id": texts[i], "position": position,
+                "digest": digests[i], "round": then.rounds, "rank": rank, "score": score,
+                "free": overlap,
+            })  # fmt: skip
+        connection.execute(insert, rows)
+
+
+def n_open(connection: Any) -> int:
+    """How many items somebody can still be given."""
+    count = sql("SELECT count(*) FROM skactive_items WHERE free > 0")
+    return int(connection.execute(count).scalar())
+
+
+def last_event(connection: Any) -> int:
+    """Number of the latest event."""
+    return int(
+        connection.execute(sql("SELECT coalesce(max(seq), 0) FROM skactive_events")).scalar()
+    )
+
+
+def content_of(connection: Any, pool: SessionPool) -> tuple[list[int], list[str]]:
+    """Positions of items that were asked, some of many, and digests of what they were then."""
+    n = int(connection.execute(sql("SELECT count(*) FROM skactive_items")).scalar())
+    select = "SELECT position, digest FROM skactive_items WHERE 1 = 1"
+    found: list[Any] = []
+    for condition, values in _in_parts("place", (pool.sample(n) + 1).tolist() if n else []):
+        found += connection.execute(sql(select + condition), values)
+    return [row.position for row in found], [row.digest for row in found]

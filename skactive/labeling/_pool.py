@@ -96,11 +96,15 @@ class SessionPool:
         All of a pool of up to 4096 rows, else that many; of a Dataset, whose items may be costly
         to read, 64.
         """
-        sampled = _SAMPLED_ITEMS if is_dataset(self.X) else _SAMPLED
-        at = np.unique(np.linspace(0, self.n - 1, min(self.n, sampled)).astype(np.intp))
+        at = self.sample(self.n)
         digests = self.digests(at)
         text = repr([self.n, digests, self.texts(at.tolist(), digests)])
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+    def sample(self, n: int) -> NDArray[np.intp]:
+        """Which of `n` rows are read to know them again: evenly spaced ones."""
+        sampled = _SAMPLED_ITEMS if is_dataset(self.X) else _SAMPLED
+        return np.unique(np.linspace(0, n - 1, min(n, sampled)).astype(np.intp))
 
     def check(self, positions: Sequence[int], digests: Sequence[str]) -> None:
         """Raise a `PoolChangedError` if rows are no more what they were when they were asked."""
@@ -113,7 +117,7 @@ class SessionPool:
             raise PoolChangedError(
                 f"The pool changed under the session: {len(changed)} of the rows that were asked "
                 f"are others now (positions {changed[:5]}). Pass the pool that the store was made "
-                "with."
+                "with. Nothing was changed."
             )
 
     # -- inside ---------------------------------------------------------------------------

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,31 +10,32 @@ from typing import Any
 from ..learners import ActiveLearner
 from ..utils.random_state import derive_seed
 from ..utils.typing import Pool
-from ..utils.validation import COUNT, Number, StrOptions, check_constraints
-from ._consensus import WeightedVote, majority
+from ..utils.validation import COUNT, Number, check_constraints
 from ._desk import Desk
 from ._errors import PoolChangedError
 from ._events import Event, append, events, verify
 from ._items import Item
 from ._labels import Classes
-from ._ledger import answers, asked_positions, decisions, n_changed, positions
+from ._ledger import content_of, positions
 from ._pool import SessionPool
-from ._store import Store, sql
-from ._trainer import Asked, Trainer
+from ._reports import Reports
+from ._review import RULE, Review
+from ._rounds import Rounds
+from ._store import Store
+from ._trainer import Trainer
 
-_RULES = {"majority", "weighted"}
 _CONSTRAINTS: dict[str, list[Any]] = {
     "learner": [ActiveLearner],
     "batch": [COUNT],
     "overlap": [COUNT],
     "retrain_every": [COUNT, None],
-    "consensus": [StrOptions(_RULES), callable],
+    "consensus": RULE,
     "lease": [Number("a positive number of seconds", 0)],
     "clock": [callable],
 }
 
 
-class LabelingSession:
+class LabelingSession(Rounds, Review, Reports):
     """A pool that people label, one item after another, and a learner that says which.
 
     Everything that happens is an event in a store: appended, never changed. A new session on the
@@ -134,18 +133,13 @@ class LabelingSession:
         self._pool = SessionPool(pool, ids)
         self._store = Store(store)
         try:
-            seed = self._enter()
+            with self._store.write() as connection:
+                self._enter(connection, learner)
             self._desk = Desk(self._store, self._pool, self._classes, annotators, lease, clock)
-            self._trainer = Trainer(learner, self._pool, self._classes, seed)
             self._catch_up()
         except BaseException:
             self._store.close()
             raise
-
-    @property
-    def learner(self) -> ActiveLearner:
-        """The learner, as it is taught."""
-        return self._trainer.learner
 
     @property
     def classes(self) -> list[Any]:
@@ -283,202 +277,6 @@ class LabelingSession:
         """The last items that an annotator labelled or skipped, latest first."""
         return self._desk.done(annotator, n)
 
-    # -- the learner ----------------------------------------------------------------------
-
-    @property
-    def due(self) -> bool:
-        """Whether so many answers changed that the learner should be taught."""
-        if self.retrain_every is None:
-            return False
-        with self._store.read() as connection:
-            changed = n_changed(connection, self.overlap)
-            if changed < self.retrain_every or self._trainer.fitted:
-                return changed >= self.retrain_every
-            return self._can_begin(connection)
-
-    def prepare(self, n: int | None = None) -> bool:
-        """Teach if it is due, and ask for more if fewer than `n` items are open.
-
-        For a thread that works while items are labelled; `claim` does it by itself where too few
-        are open.
-
-        Parameters
-        ----------
-        n : int or None, default=None
-            ``None`` is ``batch``.
-
-        Returns
-        -------
-        anything : bool
-            Whether there was anything to do.
-        """
-        taught = self._teach_if_due()
-        enough = self._n_open() >= (self.batch if n is None else n)
-        return bool(not enough and self.ask()) or taught
-
-    def ask(self, n: int | None = None) -> int:
-        """Query the learner for the next round.
-
-        Parameters
-        ----------
-        n : int or None, default=None
-            How many; ``None`` is ``batch``. Fewer if the pool has no more.
-
-        Returns
-        -------
-        n_asked : int
-        """
-        with self._trainer.asking:
-            while True:
-                self._catch_up()
-                with self._store.read() as connection:
-                    asked = asked_positions(connection)
-                    number = self._n_rounds(connection)
-                wanted = min(n or self.batch, self._trainer.left(asked))
-                if wanted < 1:
-                    return 0
-                version = self._trainer.applied
-                found = self._trainer.ask(wanted, asked, number)
-                if not found.extras:
-                    entered = self._enter_round(found, number)
-                else:
-                    with self._trainer.training:
-                        entered = version == self._trainer.applied and self._enter_round(
-                            found, number
-                        )
-                if entered:
-                    return entered
-
-    def teach(self, *, partial: bool = False) -> bool:
-        """Teach the learner what the annotators agreed on since the last time.
-
-        Items count once all their annotators answered. A label that was corrected or taken back
-        since it was taught is corrected or removed: the learner is trained anew, without it.
-        If training fails, the learner and the store are as before.
-
-        Parameters
-        ----------
-        partial : bool, default=False
-            Also items that wait for more annotators.
-
-        Returns
-        -------
-        taught : bool
-            Whether there was anything to teach.
-        """
-        with self._trainer.training:
-            self._catch_up()
-            with self._store.read() as connection:
-                upto = self._last(connection)
-                changes, seen = decisions(
-                    connection, self.overlap, self._decide(connection), partial=partial,
-                    everything=self._rule == "weighted",
-                )  # fmt: skip
-                where = positions(connection, [place for place, _ in changes])
-            if not changes and not seen:
-                return False
-            moved = [(where[place], label) for place, label in changes]
-            started = time.perf_counter()
-            score = self._trainer.score_of(moved)
-            draft = self._trainer.teach(moved) if moved else None
-            fit_time = time.perf_counter() - started
-            with self._store.write() as connection:
-                if self._newer(connection):  # another process taught these meanwhile
-                    taught = None
-                else:
-                    taught = append(
-                        connection, "teach", self.clock(), taught=changes, seen=seen, upto=upto,
-                        score=score, n_new=len(moved), n_labels=self._n_taught(moved),
-                        model=None if draft is None else self._trainer.digest(draft),
-                        fit_time=fit_time,
-                    )  # fmt: skip
-            if taught is None:
-                self._catch_up()
-                return True
-            if draft is not None:
-                self._trainer.adopt(draft, taught.seq, moved)
-            else:
-                self._trainer.applied = taught.seq
-            return bool(moved)
-
-    # -- looking --------------------------------------------------------------------------
-
-    def consensus(self, rule: str | Callable[[Mapping[str, Any]], Any] | None = None) -> dict:
-        """The label of each item that has one.
-
-        Parameters
-        ----------
-        rule : {"majority", "weighted"}, callable or None, default=None
-            ``"majority"`` of the annotators; ``"weighted"`` by how often each agrees with the
-            others (`WeightedVote`); or a function of the labels by annotator. None or a tie is
-            no label. ``None`` takes the session's. A final label (`relabel`) goes before all.
-
-        Returns
-        -------
-        labels : dict of id to label
-        """
-        with self._store.read() as connection:
-            decide = self._decide(connection, rule)
-            given = answers(connection)
-            rows = connection.execute(
-                sql("SELECT place, id, final FROM skactive_items ORDER BY place")
-            ).all()
-        found = {}
-        for place, text, final in rows:
-            label = json.loads(final) if final else decide(given.get(place, {}))
-            if label is not None:
-                found[self._pool.shown(text)] = label
-        return found
-
-    def progress(self) -> dict[str, Any]:
-        """How far the session is.
-
-        Returns
-        -------
-        progress : dict
-            ``n_pool``; ``n_asked`` items; of these ``n_open``, which somebody can still be given,
-            ``n_labelled``, with a label or more, ``n_skipped``, which all who had it skipped;
-            ``n_labels`` and ``n_skips`` that stand, ``n_claimed``, given out now; ``n_rounds``,
-            ``n_trainings``; ``n_taught``, labels the learner was taught; ``n_waiting``, items
-            whose answers wait for `teach`; ``score``, the last one (see `history`);
-            ``annotators``, labels that stand by name.
-        """
-        with self._store.read() as connection:
-            one = connection.execute(
-                sql(
-                    "SELECT count(*) AS n_asked, "
-                    "coalesce(sum(CASE WHEN free > 0 THEN 1 ELSE 0 END), 0) AS n_open, "
-                    "coalesce(sum(CASE WHEN n_labels > 0 THEN 1 ELSE 0 END), 0) AS n_labelled, "
-                    "coalesce(sum(CASE WHEN n_labels = 0 AND n_skips > 0 AND free <= 0 "
-                    "THEN 1 ELSE 0 END), 0) AS n_skipped, "
-                    "coalesce(sum(n_labels), 0) AS n_labels, "
-                    "coalesce(sum(n_skips), 0) AS n_skips FROM skactive_items"
-                )
-            ).one()
-            by_name = connection.execute(
-                sql(
-                    "SELECT annotator, count(*) FROM skactive_work WHERE state = 'labelled' "
-                    "GROUP BY annotator ORDER BY annotator"
-                )
-            )
-            annotators = {name: int(n) for name, n in by_name}
-            claimed = connection.execute(
-                sql("SELECT count(*) FROM skactive_work WHERE state = 'claimed' AND until >= :now"),
-                {"now": self.clock()},
-            ).scalar()
-            trainings = list(events(connection, kind="teach"))
-            rounds = self._n_rounds(connection)
-            waiting = n_changed(connection, self.overlap)
-        counts = {name: int(n) for name, n in one._mapping.items()}
-        scores = [e.data["score"] for e in trainings if e.data["score"] is not None]
-        return {
-            "n_pool": self._pool.n, **counts, "n_claimed": int(claimed), "n_rounds": rounds,
-            "n_trainings": sum(e.data["n_new"] > 0 for e in trainings),
-            "n_taught": trainings[-1].data["n_labels"] if trainings else 0,
-            "n_waiting": waiting, "score": scores[-1] if scores else None,
-            "annotators": annotators,
-        }  # fmt: skip
-
     def events(self, after: int = 0) -> list[Event]:
         """Everything that happened, in order."""
         with self._store.read() as connection:
@@ -490,163 +288,64 @@ class LabelingSession:
 
     # -- inside ---------------------------------------------------------------------------
 
-    def _teach_if_due(self) -> bool:
-        """Teach, unless another thread does."""
-        if not self.due or not self._trainer.training.acquire(blocking=False):
-            return False
-        try:
-            return self.due and self.teach()
-        finally:
-            self._trainer.training.release()
-
-    def _enter(self) -> int:
-        """Write down what the session is made of, or hold it against what was; the seed."""
+    def _enter(self, connection: Any, learner: ActiveLearner) -> None:
+        """Write down what the session is made of, or hold it against what was."""
         made_of = {
             "n_pool": self._pool.n,
             "pool": self._pool.fingerprint(),
             "ids": "given" if self._pool.ids is not None else "position",
             "overlap": self.overlap,
-            "classes": self._classes.labels,
         }
-        with self._store.write() as connection:
-            kept = self._store.meta(connection)
-            if "pool" not in kept:
-                seed = derive_seed(None)
-                self._store.put_meta(connection, **made_of, seed=seed, created=self.clock())
-                return seed
+        kept = self._store.meta(connection)
+        if "pool" in kept:
             _check_same(kept, made_of, str(self._store))
-            rows = connection.execute(
-                sql("SELECT position, digest FROM skactive_items ORDER BY place")
-            ).all()
-        self._pool.check([r.position for r in rows], [r.digest for r in rows])
-        return int(kept["seed"])
-
-    def _enter_round(self, found: Asked, number: int) -> int:
-        """Write a query and its items down, unless another process asked meanwhile; how many."""
-        digests = self._pool.digests(found.positions)
-        texts = self._pool.texts(found.positions.tolist(), digests)
-        with self._store.write() as connection:
-            if self._n_rounds(connection) != number:
-                return 0
-            first = self._n_items(connection) + 1
-            known = set(asked_positions(connection).tolist())
-            rows = [
-                {
-                    "id": texts[rank], "position": position, "digest": digests[rank],
-                    "round": number, "rank": rank, "free": self.overlap,
-                    "score": None if found.scores is None else float(found.scores[rank]),
-                }
-                for rank, position in enumerate(found.positions.tolist())
-                if position not in known
-            ]  # fmt: skip
-            rows = [{"place": first + i, **row} for i, row in enumerate(rows)]
-            if not rows:
-                return 0
-            done = append(
-                connection, "query", self.clock(), round=number, n=len(found.positions),
-                first=first, strategy=found.strategy, model=found.model, seed=found.seed,
-                extras=found.extras, seconds=found.seconds,
+            self._pool.check(*content_of(connection, self._pool))
+        seed = kept.get("seed", derive_seed(None))
+        self._trainer = Trainer(learner, self._pool, self._classes, seed)
+        if "pool" in kept:
+            self._recognise(connection, kept)
+        else:
+            self._store.put_meta(
+                connection, **made_of, classes=[], seed=seed, created=self.clock(),
+                start=self._trainer.start(), n_start=self._trainer.n_start,
             )  # fmt: skip
-            connection.execute(
-                sql(
-                    "INSERT INTO skactive_items (place, id, position, digest, round, rank, score, "
-                    "free) VALUES (:place, :id, :position, :digest, :round, :rank, :score, :free)"
-                ),
-                rows,
-            )
-        if found.extras:
-            self._trainer.adopt(found.draft, done.seq)
-        return len(rows)
+        self._declare(connection, kept.get("classes", []))
 
-    def _newer(self, connection: Any) -> list[Event]:
-        """Events that changed the learner of another process, and not yet this one's."""
-        after = self._trainer.applied
-        asked = [e for e in events(connection, after, kind="query") if e.data["extras"]]
-        return sorted([*asked, *events(connection, after, kind="teach")], key=lambda e: e.seq)
-
-    def _catch_up(self) -> None:
-        """Do to the learner what was done to that of another process, or of an earlier one."""
-        with self._store.read() as connection:
-            if not self._newer(connection):
-                return
-        with self._trainer.training:
-            with self._store.read() as connection:
-                missed = self._newer(connection)
-            for each in missed:
-                self._repeat(each)
-
-    def _repeat(self, e: Event) -> None:
-        with self._store.read() as connection:
-            asked = asked_positions(connection, e.data["first"]) if e.kind == "query" else None
-            where = positions(connection, [place for place, _ in e.data.get("taught", [])])
-        if asked is not None:
-            found = self._trainer.ask(e.data["n"], asked, e.data["round"])
-            self._trainer.adopt(found.draft, e.seq)
+    def _recognise(self, connection: Any, kept: Mapping[str, Any]) -> None:
+        """Hold the learner against the one that the store was made with, or a later state of it."""
+        trainings = list(events(connection, kind="teach"))
+        where = positions(connection, None)
+        if self._trainer.fitted and self._trainer.recognise(trainings, where, kept["n_start"]):
             return
-        changes = [(where[place], label) for place, label in e.data["taught"]]
-        if not changes:
-            self._trainer.applied = e.seq
-            return
-        draft = self._trainer.teach(changes)
-        self._trainer.adopt(draft, e.seq, changes)
-        if self._trainer.digest() != e.data["model"]:
-            warnings.warn(
-                f"The learner of training {e.seq} came out otherwise than when {self._store} was "
-                "written: other versions of libraries, another learner or first labelled set, or a "
-                "random_state that is no integer. The labels are the same; the next picks may "
-                "differ.",
-                UserWarning,
-                stacklevel=4,
+        if self._trainer.start() != kept["start"]:
+            raise PoolChangedError(
+                f"The learner begins with other labelled samples than when {self._store} was "
+                "made. Pass it as it was then (not fitted, or fitted on the same first set), or "
+                "as this session taught it. Nothing was changed."
             )
 
-    def _decide(self, connection: Any, rule: Any = None) -> Callable[[Mapping[str, Any]], Any]:
-        rule = self._rule if rule is None else rule
-        check_constraints(
-            {"rule": _CONSTRAINTS["consensus"]}, {"rule": rule}, "LabelingSession.consensus"
-        )
-        if rule == "majority":
-            return majority
-        if rule == "weighted":
-            return WeightedVote(answers(connection).values(), len(self._classes.labels))
-        return lambda given: self._checked_by_rule(rule(given)) if given else None
-
-    def _checked_by_rule(self, label: Any) -> Any:
-        return None if label is None else self._classes.checked(label)
-
-    def _can_begin(self, connection: Any) -> bool:
-        """Whether what there is to teach has labels of two classes: a first training needs them."""
-        changes, _ = decisions(
-            connection, self.overlap, self._decide(connection), partial=False, everything=False
-        )
-        return len({label for _, label in changes if label is not None}) > 1
-
-    def _n_taught(self, changes: Sequence[tuple[int, Any]]) -> int:
-        return len(self._trainer._after(changes))
-
-    def _n_open(self) -> int:
-        with self._store.read() as connection:
-            count = "SELECT count(*) FROM skactive_items WHERE free > 0"
-            return int(connection.execute(sql(count)).scalar())
-
-    def _n_rounds(self, connection: Any) -> int:
-        count = "SELECT count(*) FROM skactive_events WHERE kind = 'query'"
-        return int(connection.execute(sql(count)).scalar())
-
-    def _n_items(self, connection: Any) -> int:
-        count = "SELECT coalesce(max(place), 0) FROM skactive_items"
-        return int(connection.execute(sql(count)).scalar())
-
-    def _last(self, connection: Any) -> int:
-        last = "SELECT coalesce(max(seq), 0) FROM skactive_events"
-        return int(connection.execute(sql(last)).scalar())
+    def _declare(self, connection: Any, before: list[Any]) -> None:
+        """Classes may be added, at the end; none may go."""
+        labels = self._classes.labels
+        if before and labels[: len(before)] != before:
+            raise PoolChangedError(
+                f"{self._store} was made with classes {before}, got {labels}. Others may be added "
+                "after these, but none left out. Nothing was changed."
+            )
+        if before != labels:
+            self._store.put_meta(connection, classes=labels)
+            append(connection, "classes", self.clock(), classes=labels)
+        for each in events(connection, kind="classes"):
+            self._trainer.declared = each.seq
 
 
 def _check_same(kept: dict[str, Any], made_of: dict[str, Any], store: str) -> None:
     for name, value in made_of.items():
         if kept[name] == value:
             continue
-        words = "" if name == "pool" else f": {kept[name]!r} then, {value!r} now"
+        words = "" if name == "pool" else f" {name}: {kept[name]!r} then, {value!r} now"
         raise PoolChangedError(
-            f"{store} was made with another {name}{words}. Pass the same one, or name another "
-            "store; to_csv and read_csv carry labels from one to the other. Nothing was changed."
+            f"{store} was made with another pool, or other ids or settings{words and ';'}{words}. "
+            "Pass the same ones, or name another store; to_csv and read_csv carry labels from one "
+            "to the other by their ids. Nothing was changed."
         )

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
-import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from ..learners import ActiveLearner
 from ..strategies import RandomSampling, resolve_strategy
 from ..utils.indexing import AllBut, take_rows
 from ..utils.random_state import derive_seed
-from ..utils.stacking import stack_rows
+from ..utils.row_keys import row_keys
 from ._digest import model_digest
 from ._errors import LabelingError
+from ._events import Event
 from ._labels import Classes
 from ._pool import SessionPool
 
 _PROBED = 64  # rows of the pool that tell two models apart
-# What learners were before their session taught them, and the labelled set it left them with.
-_BEFORE: weakref.WeakKeyDictionary[ActiveLearner, tuple[dict[str, Any], Any]] = (
-    weakref.WeakKeyDictionary()
-)
 
 
 @dataclass(frozen=True)
@@ -77,19 +75,15 @@ class Trainer:
         self.pool = pool
         self.seed = seed
         self.applied = 0  # the last event that the learner knows of
+        self.declared = 0  # the event with which classes were last added
         self.taught: dict[int, Any] = {}  # label by position, in the order of teaching
         self.training = threading.RLock()
         self.asking = threading.RLock()
-        self._rewind()
-        self._prepare(classes)
-        self.start = learner.labeled_ if self.fitted else None
-        self.excluded = (
-            np.empty(0, dtype=np.intp)
-            if self.start is None
-            else np.flatnonzero(self.start.found_in(pool.X))
-        )
+        self._declare(classes)
         at = np.unique(np.linspace(0, pool.n - 1, min(pool.n, _PROBED)).astype(np.intp))
         self._probe = take_rows(pool.X, at)
+        self.n_start = len(learner.labeled_) if self.fitted else 0
+        self._excluded: NDArray | None = None
 
     @property
     def fitted(self) -> bool:
@@ -100,16 +94,61 @@ class Trainer:
         """Digest of the model."""
         return model_digest(learner or self.learner, self._probe)
 
+    def start(self) -> str | None:
+        """Digest of the labelled set that the learner came with; None if it came with none."""
+        if not self.fitted:
+            return None
+        labeled = self.learner.labeled_
+        digest = hashlib.sha256(repr(labeled.y.tolist()).encode(errors="surrogatepass"))
+        for key in row_keys(labeled.X):
+            digest.update(key)
+        return digest.hexdigest()
+
+    def recognise(self, trainings: Sequence[Event], where: Mapping[int, int], n_start: int) -> bool:
+        """Whether the learner is what it was after one of the trainings, and go on from there.
+
+        It was saved and loaded then, or another session of this process taught it.
+        """
+        taught: dict[int, Any] = {}
+        found = None
+        digest = self.digest()
+        for each in trainings:
+            changes = [(where[place], label) for place, label in each.data["taught"]]
+            taught = _after(taught, changes)
+            if each.data["model"] == digest and self._knows(n_start, taught):
+                found = each.seq, taught
+        if found is not None:
+            self.applied, self.taught = found
+            self.n_start, self._excluded = n_start, None
+        return found is not None
+
+    def n_classes_after(self, changes: Sequence[tuple[int, Any]]) -> int:
+        """How many classes the labelled set would have: a training needs two."""
+        labels = set(_after(self.taught, changes).values())
+        if self.n_start:
+            labels.update(self.learner.y_labeled_[: self.n_start].tolist())
+        return len(labels)
+
     # -- asking -------------------------------------------------------------------------
 
+    def known(self, asked: NDArray) -> NDArray:
+        """Rows of the pool that were asked, or labelled from the start."""
+        if self._excluded is None:
+            self._excluded = np.empty(0, dtype=np.intp)
+            if self.n_start:
+                labeled = self.learner.labeled_
+                start = labeled.without(np.arange(self.n_start, len(labeled)))
+                self._excluded = np.flatnonzero(start.found_in(self.pool.X))
+        return np.union1d(asked, self._excluded)
+
     def left(self, asked: NDArray) -> int:
-        """How many rows are neither asked nor known from the start."""
-        return self.pool.n - len(np.union1d(asked, self.excluded))
+        """How many rows are left to ask for."""
+        return self.pool.n - len(self.known(asked))
 
     def ask(self, n: int, asked: NDArray, round_number: int) -> Asked:
         """Pick `n` rows that were not asked."""
         started = time.perf_counter()
-        known = np.union1d(asked, self.excluded)
+        known = self.known(asked)
         others = AllBut(self.pool.n, known) if len(known) else None
         draft = _draft(self.learner)
         strategy = resolve_strategy(draft.query_strategy)
@@ -131,21 +170,43 @@ class Trainer:
     # -- teaching -----------------------------------------------------------------------
 
     def teach(self, changes: Sequence[tuple[int, Any]]) -> ActiveLearner:
-        """A draft of the learner with other labels: None takes a position's label away."""
+        """A draft of the learner with other labels: None takes a position's label away.
+
+        New labels continue the training as the learner does. After a correction it trains anew,
+        whatever its ``warm_start``: weights that saw the old label would remember it.
+        """
+        taught = _after(self.taught, changes)
+        if not taught and not self.n_start:
+            return clone(self.learner)
         draft = _draft(self.learner)
-        if any(position in self.taught for position, _ in changes):
-            return self._corrected(draft, self._after(changes))
-        rows, labels = self._rows(changes)
-        return draft.teach(rows, labels)
+        new = [(p, y) for p, y in changes if p not in self.taught]
+        if len(new) < len(changes):
+            draft.warm_start = False
+            self._correct(draft, changes)
+        if self.fitted and not new:
+            draft.teach()
+        else:
+            rows, labels = self._rows(new)
+            draft.teach(rows, labels, ids=self._ids(new))
+        draft.warm_start = self.learner.warm_start
+        return draft
 
     def adopt(
         self, draft: ActiveLearner, seq: int, changes: Sequence[tuple[int, Any]] = ()
     ) -> None:
         """Bring a draft into force."""
-        taught = self._after(changes)
+        taught = _after(self.taught, changes)
         self.learner.__dict__ = dict(vars(draft))
         self.taught, self.applied = taught, seq
-        _BEFORE[self.learner] = (self._as_found, getattr(draft, "labeled_", None))
+
+    def counts(self, changes: Sequence[tuple[int, Any]]) -> dict[str, int]:
+        """How many labels are new, corrected and removed, and how many there are then."""
+        removed = sum(label is None for _, label in changes)
+        old = sum(position in self.taught for position, _ in changes)
+        return {
+            "n_new": len(changes) - old, "n_corrected": old - removed, "n_removed": removed,
+            "n_labels": len(_after(self.taught, changes)),
+        }  # fmt: skip
 
     def score_of(self, changes: Sequence[tuple[int, Any]]) -> float | None:
         """Share of new labels that the present model would have given; None if it has none."""
@@ -157,37 +218,34 @@ class Trainer:
 
     # -- inside -------------------------------------------------------------------------
 
-    def _after(self, changes: Sequence[tuple[int, Any]]) -> dict[int, Any]:
-        taught = dict(self.taught)
-        for position, label in changes:
-            if label is None:
-                taught.pop(position, None)
-            else:
-                taught[position] = label
-        return taught
-
     def _rows(self, labelled: Sequence[tuple[int, Any]]) -> tuple[Any, NDArray]:
         positions = np.array([p for p, _ in labelled], dtype=np.intp)
         return take_rows(self.pool.X, positions), np.array([y for _, y in labelled])
 
-    def _corrected(self, draft: ActiveLearner, taught: dict[int, Any]) -> ActiveLearner:
-        """A learner of the first labelled set and these labels, and of no others."""
-        if not taught:
-            draft.__dict__ = dict(self._as_found)
-            return draft
-        rows, labels = self._rows(list(taught.items()))
-        if self.start is not None:
-            rows = stack_rows(self.start.X, rows)
-            labels = np.concatenate([self.start.y, labels])
-        return draft.fit(rows, labels)
+    def _correct(self, draft: ActiveLearner, changes: Sequence[tuple[int, Any]]) -> None:
+        """Change labels of a draft and take some away; its samples lie in the order of teaching."""
+        at = {position: self.n_start + i for i, position in enumerate(self.taught)}
+        old = [(at[p], y) for p, y in changes if p in at]
+        other = [(i, y) for i, y in old if y is not None]
+        if other:
+            draft.relabel([i for i, _ in other], np.array([y for _, y in other]))
+        gone = [i for i, y in old if y is None]
+        if gone:
+            draft.forget(gone)
 
-    def _rewind(self) -> None:
-        """A learner that another session of this process taught begins as it was before that."""
-        before, left = _BEFORE.get(self.learner, (None, None))
-        if before is not None and getattr(self.learner, "labeled_", None) is left:
-            self.learner.__dict__ = dict(before)
+    def _ids(self, labelled: Sequence[tuple[int, Any]]) -> NDArray | None:
+        """Ids for the learner, unless it was fitted without before the session."""
+        if self.n_start and self.learner.labeled_.ids is None:
+            return None
+        positions = [p for p, _ in labelled]
+        texts = self.pool.texts(positions, self.pool.digests(positions))
+        return np.array([self.pool.shown(text) for text in texts])
 
-    def _prepare(self, classes: Classes) -> None:
+    def _knows(self, n_start: int, taught: Mapping[int, Any]) -> bool:
+        labels = self.learner.y_labeled_.tolist() if self.fitted else []
+        return labels[n_start:] == list(taught.values())
+
+    def _declare(self, classes: Classes) -> None:
         """Declare the classes, and give the learner the store's seed if it has none."""
         learner = self.learner
         if self.fitted and set(learner.classes_.tolist()) != set(classes.labels):
@@ -205,7 +263,12 @@ class Trainer:
             )
         if learner.random_state is None:
             learner.set_params(random_state=self.seed)
-        self._as_found = dict(vars(learner))
+
+
+def _after(taught: Mapping[int, Any], changes: Sequence[tuple[int, Any]]) -> dict[int, Any]:
+    """Labels by position after some changes, in the order of teaching."""
+    after = {**taught, **dict(changes)}
+    return {position: label for position, label in after.items() if label is not None}
 
 
 def _draft(learner: ActiveLearner) -> ActiveLearner:
