@@ -409,6 +409,12 @@ def test_views_of_images_are_refused_for_tables_and_auto_is_none(images):
         fixmatch(SmallMLP, strong=1.0).fit(X, y, X_unlabeled=pool)
 
 
+def test_labels_of_the_pool_are_its_own_to_make(images):
+    X, y, pool, y_pool = images
+    with pytest.raises(ValueError, match="leave y_unlabeled out"):
+        fixmatch().fit(X, y, X_unlabeled=pool, y_unlabeled=y_pool)
+
+
 def test_a_pool_of_another_shape_or_no_pool_at_all(images):
     X, y, pool, _ = images
     with pytest.raises(ValueError, match="shape"):

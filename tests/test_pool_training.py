@@ -1,6 +1,7 @@
 """Learning from the unlabelled pool: what is trained on, on which labels, and bad input."""
 
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import SelfTrainingClassifier
 from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner
@@ -25,8 +28,10 @@ from skactive.callbacks import EMA, BestEpoch
 from skactive.learners._labeled_set import LabeledSet
 from skactive.losses import RST, TRADES, UATFT, UATKL, Adversarial, UATPlusPlus, divergence
 from skactive.metrics import robust_accuracy_score
+from skactive.nets._batches import BatchIterator
 from skactive.nets._objective import Objective
 from skactive.nets._pool import PoolBatches
+from skactive.nets._samples import Samples
 from skactive.utils.indexing import Rows
 from tests.models import SmallCNN, SmallMLP
 
@@ -156,6 +161,119 @@ def test_batches_hold_each_pool_point_once_before_any_again(table):
         seen += rows
     distinct = [int(np.flatnonzero((pool == row).all(axis=1))[0]) for row in pool]
     assert sorted(seen) == sorted(distinct)  # 18 × 30 = 540, the whole pool
+
+
+@pytest.mark.parametrize("labelled", [3, 60])
+def test_all_points_alike_come_once_in_an_epoch(table, labelled):
+    X, y, pool = table
+    X, y, as_is = X[:labelled], y[:labelled], np.arange(labelled) == 0
+    net = mlp(unlabeled="rst", unlabeled_fraction="data", batch_size=40, classes=np.arange(10))
+    net.fit(X, y, X_unlabeled=pool, as_is=as_is)
+    n_all = labelled + len(pool)
+    assert [len(epoch["batches"]) for epoch in net.history] == [math.ceil(n_all / 40)] * 3
+    labels = np.arange(len(pool)) % 10
+    batches = PoolBatches(net, Rows(pool), labels, seed=0)
+    dataset = Samples(X, y, None, as_is).dataset()
+    seen, shares = [], []
+    batches.of(dataset, lambda data: BatchIterator(data, 40, shuffle=True))
+    for inputs, targets, weight, mask, n_pool in batches:
+        assert len(inputs) == len(targets) == len(weight) == len(mask)
+        assert len(inputs) == 40 or len(seen) + len(inputs) == n_all
+        cut = len(inputs) - n_pool
+        assert weight.tolist() == [1.0] * len(inputs)
+        for row, target, flag in zip(inputs[:cut], targets[:cut], mask[:cut], strict=True):
+            at = int(np.flatnonzero((row.numpy() == X).all(axis=1))[0])
+            assert (y[at], as_is[at]) == (target, flag)
+        assert not mask[cut:].any()
+        rows = [int(np.flatnonzero((pool == row.numpy()).all(axis=1))[0]) for row in inputs[cut:]]
+        assert_array_equal(targets[cut:], labels[rows])
+        seen += [row.numpy().tobytes() for row in inputs]
+        shares.append(cut)
+    assert sorted(seen) == sorted(row.tobytes() for row in np.concatenate([X, pool]))
+    assert sum(shares) == labelled
+    assert len(set(shares)) > 1  # by chance, not by share
+
+
+@pytest.mark.parametrize("loss", ["adversarial", "trades", "mart"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_without_a_label_train_too(images, kind, loss):
+    X, y, pool, *_ = images
+    params = {"unlabeled": kind, "loss": loss, "unlabeled_fraction": "data", "batch_size": 20}
+    made = [
+        cnn(**params, classes=np.arange(10), max_epochs=1).fit(X[:4], y[:4], X_unlabeled=pool[:120])
+        for _ in range(2)
+    ]
+    assert torch.equal(weights(made[0]), weights(made[1]))
+    assert np.isfinite(made[0].history[-1]["train_loss"])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"iterator_train": torch.utils.data.DataLoader},
+        {"train_split": ValidSplit(5)},
+        {"callbacks": [BestEpoch("clean", validation_fraction=0.2)]},
+    ],
+)
+def test_points_alike_with_loaders_and_validation(table, params):
+    X, y, pool = table
+    net = mlp(unlabeled="rst", unlabeled_fraction="data", **params)
+    net.fit(X, y, X_unlabeled=pool)
+    held_out = 0 if "iterator_train" in params else 12
+    sizes = [batch.get("train_batch_size", 0) for batch in net.history[-1]["batches"]]
+    assert sum(sizes) == 600 - held_out
+
+
+def test_points_of_a_dataset_alike(images):
+    X, y, pool, *_ = images
+    data = torch.utils.data.TensorDataset(torch.from_numpy(X[:5]), torch.from_numpy(y[:5]))
+    params = {"unlabeled": "rst", "unlabeled_fraction": "data", "batch_size": 10}
+    nets = [
+        cnn(**params).fit(*given, X_unlabeled=pool[:60], y_unlabeled=np.resize(y[:5], 60))
+        for given in ((data,), (X[:5], y[:5]))
+    ]
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+
+
+def test_pseudo_labels_made_once_serve_several_nets(table):
+    X, y, pool = table
+    names = np.array(list("abcdefghij"))[y]
+    teacher = LogisticRegression(max_iter=200).fit(X, names)
+    labels = teacher.predict(pool)
+    net = mlp(unlabeled="rst").fit(X, names, X_unlabeled=pool, y_unlabeled=labels)
+    assert (net.teacher_, net.n_pseudo_labels_) == (None, len(pool))
+    frozen = mlp(unlabeled="rst", teacher=FrozenEstimator(teacher))
+    assert clone(frozen).teacher.estimator is teacher
+    assert torch.equal(weights(net), weights(clone(frozen).fit(X, names, X_unlabeled=pool)))
+    marked = np.concatenate([names.astype(object), np.full(len(pool), -1, dtype=object)])
+    both = mlp(unlabeled="rst").fit(np.concatenate([X, pool]), marked, y_unlabeled=labels)
+    assert torch.equal(weights(net), weights(both))
+    other = mlp(unlabeled="rst").fit(X, names, X_unlabeled=pool, y_unlabeled=labels[::-1])
+    assert not torch.equal(weights(net), weights(other))
+    net.partial_fit(X, names, X_unlabeled=pool, y_unlabeled=labels)
+    assert len(net.history) == 6
+
+
+@pytest.mark.parametrize(
+    ("params", "given", "message"),
+    [
+        ({}, {"y_unlabeled": [0] * 540}, "without a pool"),
+        ({}, {"pool": True, "y_unlabeled": [0] * 5}, "inconsistent numbers of samples"),
+        ({}, {"pool": True, "y_unlabeled": [99] * 540}, r"does not know: \[99\]"),
+        ({}, {"pool": True, "y_unlabeled": [[0, 1]] * 540}, "1d array"),
+        ({"unlabeled": "uat-kl"}, {"pool": True, "y_unlabeled": [0] * 540}, "learns without"),
+        ({"unlabeled_fraction": "all"}, {"pool": True}, "unlabeled_fraction"),
+    ],
+)
+def test_labels_for_the_pool_that_do_not_fit_are_refused(table, params, given, message):
+    X, y, pool = table
+    net = mlp(**{"unlabeled": "rst", **params})
+    given = dict(given)
+    if given.pop("pool", False):
+        given["X_unlabeled"] = pool
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, y, **given)
+    assert not net.__sklearn_is_fitted__()
 
 
 @pytest.mark.parametrize("kind", [RST(), UATFT(), UATKL(beta=3.0), UATPlusPlus(beta=3.0)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,12 +50,11 @@ class BatchIterator:
         return len(self._starts())
 
     def __iter__(self) -> Iterator[list[Tensor]]:
-        arrays, rows = _resolve(self.dataset)
+        samples_at = sampler(self.dataset)
         order = self._order()
         starts = self._starts()
         for start, stop in zip(starts, [*starts[1:], self._end()], strict=True):
-            taken = rows[order[start:stop]]
-            yield [torch.as_tensor(array[taken]) for array in arrays]
+            yield samples_at(order[start:stop])
 
     def _order(self) -> np.ndarray:
         n = len(self.dataset)
@@ -104,6 +103,12 @@ class RepeatedBatches(BatchIterator):
     @property
     def _size(self) -> int:
         return len(self.dataset) if self.batch_size == -1 else self.batch_size
+
+
+def sampler(dataset: Any) -> Callable[[np.ndarray], list[Tensor]]:
+    """What gives samples of an `ArrayDataset`, or of a Subset of one, by position as a batch."""
+    arrays, rows = _resolve(dataset)
+    return lambda positions: [torch.as_tensor(array[rows[positions]]) for array in arrays]
 
 
 def _resolve(dataset: Any) -> tuple[tuple, np.ndarray]:

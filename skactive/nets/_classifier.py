@@ -50,13 +50,18 @@ class AdversarialNetClassifier(NetClassifier):
         ``"uat-kl"``: β · KL to the net's own clean prediction, no pseudo-labels.
         ``"uat++"``: the sum of the last two. Cost: an update costs the same, an epoch has
         1 / (1 − `unlabeled_fraction`) times the updates, and the teacher is trained.
-    unlabeled_fraction : float, default=0.5
-        Their share of each batch. An epoch remains one pass over the labelled samples.
+    unlabeled_fraction : float in (0, 1) or "data", default=0.5
+        Their share of each batch; an epoch remains one pass over the labelled samples.
+        ``"data"``: all points, labelled or not, are drawn alike, and an epoch is one pass over
+        them all. Samples that a strategy asked for are hard ones, whose overweight can cost more
+        than their labels bring.
     unlabeled_weight : float, default=1.0
         Weight of such a sample against a labelled one.
     teacher : classifier or None, default=None
         Gives the pseudo-labels; ``None`` is a clone of this net trained without an attack and
-        without `callbacks`.
+        without `callbacks`. One that learns from a pool, such as `FixMatch`, is handed it. A
+        teacher that was trained before is ``sklearn.frozen.FrozenEstimator(fitted)``; labels
+        that were made before are `fit`'s ``y_unlabeled``.
     callbacks : list of callbacks or (name, callback), "disable" or None, default=None
         What changes a training or looks on: recipes of `skactive.callbacks` (`EpsWarmup`, `EMA`,
         `SWA`, `AWP`, `BestEpoch`, a `Recipe` of your own) and skorch's callbacks. Recipes are
@@ -148,7 +153,7 @@ class AdversarialNetClassifier(NetClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "callbacks": [list, tuple, StrOptions({"disable"}), None],
-        "unlabeled_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "unlabeled_fraction": [Interval(Real, 0, 1, closed="neither"), StrOptions({"data"})],
         "unlabeled_weight": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -162,7 +167,7 @@ class AdversarialNetClassifier(NetClassifier):
         classes: Any = None,
         augment: Any = None,
         unlabeled: Any = None,
-        unlabeled_fraction: float = 0.5,
+        unlabeled_fraction: float | str = 0.5,
         unlabeled_weight: float = 1.0,
         teacher: Any = None,
         callbacks: Any = None,

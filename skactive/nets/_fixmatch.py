@@ -27,9 +27,11 @@ _OF_IMAGES = {"augment": 0.4, "weak": 0.3, "strong": 1.0}  # what "auto" is
 class FixMatchRun(TrainingRun):
     """One training of a `FixMatch`."""
 
-    def _prepare(self, unlabeled: Rows | None) -> None:
+    def _prepare(self, unlabeled: Rows | None, given: Any) -> None:
+        if given is not None:
+            raise ValueError("FixMatch makes labels of the pool itself: leave y_unlabeled out.")
         self.views = self._resolved_views()
-        super()._prepare(unlabeled)
+        super()._prepare(unlabeled, None)
         if unlabeled is None:
             warnings.warn(
                 f"FixMatch was given no unlabelled points and learns from the "

@@ -46,6 +46,8 @@ class FreshRows(torch.utils.data.Dataset):
         """One input, or for a slice or an array of positions a batch, float32."""
         if isinstance(index, (int, np.integer)):
             return self._read(int(self.rows[index]))
+        if len(self.rows[index]) == 0:
+            return torch.empty((0, *self.input_shape))
         return torch.stack([self._read(int(row)) for row in self.rows[index]])
 
     def subset(self, positions: NDArray) -> FreshRows:

@@ -94,6 +94,7 @@ class NetClassifier(TrainedNet):
         sample_weight: Any = None,
         X_unlabeled: Any = None,
         as_is: Any = None,
+        y_unlabeled: Any = None,
         **fit_params: Any,
     ) -> Any:
         """Train from fresh weights (or go on, with ``warm_start=True``).
@@ -113,6 +114,9 @@ class NetClassifier(TrainedNet):
             already: another attack would move them to twice the radius. Whatever `loss` is, they
             take `criterion` (cross-entropy with TRADES and MART) on themselves, and they are not
             held out for validation. ``None`` attacks all.
+        y_unlabeled : array-like of shape (n_unlabeled,) or None, default=None
+            Pseudo-labels that you have already, of the points without a label in their order: no
+            teacher is trained. ``teacher.predict(pool)`` once serves several nets.
         **fit_params
             Passed on to skorch.
 
@@ -126,7 +130,9 @@ class NetClassifier(TrainedNet):
             Before any training, if the data, the module's output or a parameter is wrong.
         """
         fresh = not (self.warm_start and self.initialized_)
-        return self._learn(X, y, sample_weight, X_unlabeled, None, as_is, fresh, "fit", fit_params)
+        return self._learn(
+            X, y, sample_weight, X_unlabeled, y_unlabeled, None, as_is, fresh, "fit", fit_params
+        )
 
     def partial_fit(
         self,
@@ -136,13 +142,14 @@ class NetClassifier(TrainedNet):
         sample_weight: Any = None,
         X_unlabeled: Any = None,
         as_is: Any = None,
+        y_unlabeled: Any = None,
         **fit_params: Any,
     ) -> Any:
         """Train for ``max_epochs`` more, from the present weights and optimiser state.
 
         Parameters
         ----------
-        X, y, sample_weight, X_unlabeled, as_is, **fit_params
+        X, y, sample_weight, X_unlabeled, as_is, y_unlabeled, **fit_params
             As in `fit`.
         classes : array-like or None, default=None
             All labels there are, for the first call.
@@ -158,8 +165,9 @@ class NetClassifier(TrainedNet):
         """
         fresh = not self.__sklearn_is_fitted__()
         return self._learn(
-            X, y, sample_weight, X_unlabeled, classes, as_is, fresh, "partial_fit", fit_params
-        )
+            X, y, sample_weight, X_unlabeled, y_unlabeled, classes, as_is, fresh, "partial_fit",
+            fit_params,
+        )  # fmt: skip
 
     # -- predicting ---------------------------------------------------------------------
 

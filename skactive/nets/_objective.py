@@ -55,6 +55,7 @@ class Objective:
                 attack, X[part], y[part], generator
             )
             for part, loss in parts
+            if len(X[part])
         ]
         return found[0] if len(found) == 1 else torch.cat(found)
 

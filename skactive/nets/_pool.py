@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_consistent_length, column_or_1d, has_fit_parameter
 from skorch import NeuralNet
 from torch import Tensor
 
+from ..losses import resolve_pool_loss
 from ..utils.indexing import Rows, n_rows, take_rows
 from ..utils.labels import unlabelled
+from ._batches import ArrayDataset, sampler
 from ._fresh_rows import FreshRows
 from ._samples import Samples
 
@@ -115,18 +117,39 @@ def clean_twin(net: Any) -> Any:
 
 def pseudo_labels(net: Any, teacher: Any, rows: Rows) -> NDArray:
     """The teacher's labels as positions in the classes of `net`, whose input it reads."""
-    classes = net.classes_
     labels = np.concatenate(
         [
             teacher.predict(net.as_inputs(batch).cpu().numpy())
             for _, batch in rows.batches(4 * _CHECKED_AT_ONCE)
         ]
     )
+    return _positions(net, labels, len(rows), "The teacher predicts labels")
+
+
+def given_labels(net: Any, labels: Any, rows: Rows | None) -> NDArray:
+    """Labels for the pool that a user has already, as positions in the classes of `net`."""
+    if rows is None:
+        raise ValueError(
+            "y_unlabeled was passed without a pool. Pass the points as X_unlabeled=…, or mark "
+            "them with y == -1."
+        )
+    if not resolve_pool_loss(net.unlabeled).needs_labels:
+        raise ValueError(
+            f"y_unlabeled was passed, but unlabeled={net.unlabeled!r} learns without labels of "
+            "the pool. Leave it out, or use unlabeled='rst'."
+        )
+    given = column_or_1d(labels)
+    check_consistent_length(given, rows)
+    return _positions(net, given, len(rows), "y_unlabeled holds labels")
+
+
+def _positions(net: Any, labels: NDArray, n: int, whose: str) -> NDArray:
+    classes = net.classes_
     position = np.clip(np.searchsorted(classes, labels), 0, len(classes) - 1)
-    if labels.shape != (len(rows),) or not (classes[position] == labels).all():
+    if labels.shape != (n,) or not (classes[position] == labels).all():
         unknown = sorted(set(np.unique(labels).tolist()) - set(classes.tolist()))
         raise ValueError(
-            f"The teacher predicts labels that the net does not know: {unknown[:20]}; known are "
+            f"{whose} that the net does not know: {unknown[:20]}; known are "
             f"{classes.tolist()[:20]}."
         )
     return position.astype(np.int64)
@@ -154,34 +177,64 @@ class PoolBatches:
         self._rng = np.random.default_rng(seed)
         self._order = np.empty(0, dtype=np.intp)
 
+    @property
+    def alike(self) -> bool:
+        """Whether labelled rows and those of the pool are drawn as one lot."""
+        return self.net.unlabeled_fraction == "data"
+
     def labelled_share(self, batch_size: int, n_labelled: int) -> int:
-        """How many samples of a batch are labelled ones."""
+        """How many samples of a batch the labelled iterator gives."""
+        if self.alike:
+            return batch_size
         size = n_labelled if batch_size == -1 else batch_size
         return max(1, round(size * (1 - self.net.unlabeled_fraction)))
 
     def beside(self, labelled: Any) -> PoolBatches:
         """Come with the batches of `labelled`, an iterator with a length, from now on."""
-        self._labelled = labelled
+        self._iterator = labelled
         return self
 
+    def of(self, dataset: Any, make: Callable[[Any], Any]) -> PoolBatches:
+        """Batches of a labelled dataset and the pool; `make` gives a dataset's iterator."""
+        self._dataset = dataset
+        if self.alike:
+            dataset = ArrayDataset(np.arange(len(dataset) + len(self.rows)))
+        return self.beside(make(dataset))
+
     def __len__(self) -> int:
-        return len(self._labelled)
+        return len(self._iterator)
 
     def __iter__(self) -> Iterator[list]:
         """Batches as ``[X, y, weights(, as_is), how many at the end are from the pool]``."""
+        return self._drawn_alike() if self.alike else self._beside_labelled()
+
+    def _beside_labelled(self) -> Iterator[list]:
         fraction = float(self.net.unlabeled_fraction)
-        for X, y, *more in self._labelled:
-            picked = self._next(max(1, round(len(X) * fraction / (1 - fraction))))
+        for batch in self._iterator:
+            n_pool = max(1, round(len(batch[0]) * fraction / (1 - fraction)))
+            yield self._joined(batch, self._next(n_pool))
+
+    def _drawn_alike(self) -> Iterator[list]:
+        n, samples_at = len(self._dataset), sampler(self._dataset)
+        for (positions,) in self._iterator:
+            drawn = np.asarray(positions)
+            yield self._joined(samples_at(drawn[drawn < n]), drawn[drawn >= n] - n)
+
+    def _joined(self, labelled: Any, picked: NDArray) -> list:
+        """A batch of labelled samples with points of the pool behind them."""
+        X, y, *more = labelled
+        X, weight = torch.as_tensor(X), more[0] if more else torch.ones(len(X))
+        if len(picked):
             X_pool = self.net.as_inputs(self.rows.take(picked))
-            weight = more[0] if more else torch.ones(len(X))
-            extra = torch.full((len(picked),), float(self.net.unlabeled_weight))
-            yield [
-                torch.cat([torch.as_tensor(X).to(X_pool), X_pool]),
-                torch.cat([y, torch.from_numpy(self.labels[picked])]),
-                torch.cat([weight, extra.to(weight)]),
-                *(torch.cat([as_is, as_is.new_zeros(len(picked))]) for as_is in more[1:]),
-                len(picked),
-            ]
+            X = torch.cat([X.to(X_pool), X_pool])
+        extra = torch.full((len(picked),), float(self.net.unlabeled_weight))
+        return [
+            X,
+            torch.cat([y, torch.from_numpy(self.labels[picked])]),
+            torch.cat([weight, extra.to(weight)]),
+            *(torch.cat([as_is, as_is.new_zeros(len(picked))]) for as_is in more[1:]),
+            len(picked),
+        ]
 
     def _next(self, n: int) -> NDArray:
         n = min(n, len(self.rows))

@@ -27,6 +27,7 @@ from ._pool import (
     PoolBatches,
     as_device_batch,
     check_pool,
+    given_labels,
     pseudo_labels,
     train_teacher,
 )
@@ -139,12 +140,14 @@ class TrainingRun:
 
     # -- the run -------------------------------------------------------------------------
 
-    def train(self, unlabeled: Rows | None, method: str, fit_params: dict[str, Any]) -> None:
+    def train(
+        self, unlabeled: Rows | None, labels: Any, method: str, fit_params: dict[str, Any]
+    ) -> None:
         """Run skorch's loop; end with the weights that were asked for, whatever ended it."""
         net = self.net
         callbacks, net.callbacks_ = net.callbacks_, self.callbacks
         try:
-            self._prepare(unlabeled)
+            self._prepare(unlabeled, labels)
             X, y = self.samples.X, self.samples.y
             net.notify("on_train_begin", X=X, y=y)
             self._loop(method, fit_params)
@@ -158,9 +161,10 @@ class TrainingRun:
         finally:
             net.callbacks_ = callbacks
 
-    def _prepare(self, rows: Rows | None) -> None:
+    def _prepare(self, rows: Rows | None, given: Any) -> None:
         """Hold samples out, and get labels for the pool from a teacher that never saw them."""
         net = self.net
+        labels = None if given is None else given_labels(net, given, rows)
         net.n_validation_labels_, net.n_pseudo_labels_, net.teacher_ = 0, 0, None
         for recipe in self.recipes:
             check_params(recipe)
@@ -168,11 +172,14 @@ class TrainingRun:
         if rows is None:
             return
         check_pool(net, rows)
-        labels = self._labels_of(rows)
+        if labels is None:
+            labels = self._labels_of(rows)
+        else:
+            net.n_pseudo_labels_ = len(rows)
         self.pool = PoolBatches(net, rows, labels, derive_seed(self.seed, _ORDER))
 
     def _labels_of(self, rows: Rows) -> NDArray | None:
-        """Labels for points of the pool, if their loss needs any: given ones, or a teacher's."""
+        """Labels for points of the pool from a teacher, if their loss needs any."""
         net = self.net
         if not resolve_pool_loss(net.unlabeled).needs_labels:
             return None
@@ -198,10 +205,11 @@ class TrainingRun:
             recipe.restore(net)
         set_training(net, False)
 
-    def batches(self, iterator: Any) -> Any:
+    def batches(self, dataset: Any, make: Callable[[Any], Any]) -> Any:
         """Batches of labelled data, with points of the pool if there is one."""
+        iterator = make(dataset) if self.pool is None else self.pool.of(dataset, make)
         self.updates_per_epoch = len(iterator)
-        return iterator if self.pool is None else self.pool.beside(iterator)
+        return iterator
 
     # -- a batch -------------------------------------------------------------------------
 

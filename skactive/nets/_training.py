@@ -57,6 +57,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
         y: Any,
         sample_weight: Any,
         X_unlabeled: Any,
+        y_unlabeled: Any,
         classes: Any,
         as_is: Any,
         fresh: bool,
@@ -96,7 +97,7 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
             ):
                 samples = Samples(X, encoded, weights, as_is).with_weight()
                 self._run = self._run_type(self, samples, seed)
-                self._run.train(unlabeled, method, fit_params)
+                self._run.train(unlabeled, y_unlabeled, method, fit_params)
         return self
 
     @contextlib.contextmanager
@@ -221,8 +222,10 @@ class TrainedNet(NestedParams, NeuralNetClassifier):
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Batches; in training with points of the pool in them, if there is one."""
-        iterator = super().get_iterator(dataset, training=training)
-        return self.run.batches(iterator) if training and self.run is not None else iterator
+        make = super().get_iterator
+        if not training or self.run is None:
+            return make(dataset, training=training)
+        return self.run.batches(dataset, lambda data: make(data, training=True))
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """The module's output; one of half precision is given what it reads."""
