@@ -32,3 +32,32 @@ class UnsupportedOperationError(NotImplementedError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.operation,)
+
+
+class BrokenCertificateError(RuntimeError):
+    """An attack turned a sample that was certified: a bound of the net's layers is wrong.
+
+    Parameters
+    ----------
+    attack : str
+        The part of the attack that did it.
+    rows : list of int
+        Positions of the samples.
+    method : str
+        Which bounds certified them.
+    """
+
+    def __init__(self, attack: str, rows: list[int], method: str) -> None:
+        super().__init__(
+            f"{attack} turned {len(rows)} certified sample{'s' * (len(rows) > 1)}, at "
+            f"{rows[:10]}: method={method!r} proved what is not so, and no certificate of this net "
+            "can be trusted. Either a bound of one of its layers is wrong, which please report "
+            "with the module, or the module does not always return the same for the same input. "
+            "certify=False attacks all samples."
+        )
+        self.attack = attack
+        self.rows = rows
+        self.method = method
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.attack, self.rows, self.method)

@@ -21,37 +21,29 @@ from torch import nn
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier, Committee
-from skactive.attacks import FGSM, PGD
+from skactive.attacks import FGSM, PGD, AutoAttack, TorchAttack
 from skactive.bounds import METHODS, Box, Certifier, certified_margins, margin_bounds
-from skactive.exceptions import CapabilityError, UnsupportedOperationError
-from skactive.losses import Loss
+from skactive.bounds._box import RULES
+from skactive.exceptions import BrokenCertificateError, CapabilityError, UnsupportedOperationError
+from skactive.losses import IBP
 from skactive.metrics import (
+    RobustnessCurveDisplay,
     certified_accuracy_score,
     certified_correct,
     make_certified_scorer,
+    robust_accuracy_score,
     robust_correct,
+    robustness_curve,
+    robustness_report,
 )
+from skactive.metrics._certificates import Certificates
+from skactive.metrics._evaluation import Evaluation
 from tests.models import SmallCNN, SmallMLP
-
-
-class Worst(Loss):
-    """Cross-entropy of the worst logits in a growing ball, mixed with the clean one."""
-
-    reads_clean = True
-
-    def __init__(self, eps=0.1):
-        self.eps = eps
-
-    def __call__(self, batch):
-        eps = self.eps * min(1.0, 2 * batch.progress)
-        output = batch.module(Box.around(batch.X, eps, (0, 1)))
-        worst = F.cross_entropy(-margin_bounds(output, batch.y), batch.y, reduction="none")
-        return (batch.criterion(batch.logits, batch.y) + worst) / 2
 
 
 def certified_net(X, y, **params):
     net = AdversarialNetClassifier(
-        **{"module": SmallMLP, "attack": FGSM(1e-3), "loss": Worst(),
+        **{"module": SmallMLP, "attack": None, "loss": IBP(0.1),
            "max_epochs": 30, "lr": 0.01, "batch_size": 64, "random_state": 0, **params}
     )  # fmt: skip
     return net.fit(X, y)
@@ -99,7 +91,7 @@ def test_no_certified_sample_is_ever_broken_by_autoattack(digits_net):
     ibp, crown = (certified_correct(net, X, y, eps=0.1, method=method) for method in METHODS)
     assert 0.4 < ibp.mean() < crown.mean() < net.score(X, y)
     assert (ibp <= crown).all()
-    few = np.flatnonzero(crown)[:60]
+    few = np.flatnonzero(crown)[:25]
     for attack in ("autoattack", PGD(alpha=0.02, steps=100), PGD(alpha=0.2, steps=3)):
         assert robust_correct(net, X[few], y[few], attack, eps=0.1).all()
     assert not robust_correct(net, X, y, "autoattack-fast", eps=0.1)[~crown].all()
@@ -227,7 +219,7 @@ def test_modules_of_half_precision_are_refused(digits_net):
 
 def test_memory_does_not_grow_with_the_batch():
     torch.manual_seed(0)
-    module, X = SmallCNN().eval(), torch.rand(3000, 1, 8, 8)
+    module, X = SmallCNN().eval(), torch.rand(1500, 1, 8, 8)
     certifier = Certifier(module, 1e-3, method="crown")
     y = torch.full((len(X),), module(X).argmax(1).mode().values)
     seen = []
@@ -236,10 +228,10 @@ def test_memory_does_not_grow_with_the_batch():
     certified = certifier.certified(X, y)
     for method in METHODS:
         sizes = [n for name, n in seen if name == method]
-        assert max(sizes) < 2000
+        assert max(sizes) < 1000
         assert len(sizes) > 2
-    assert sum(n for name, n in seen if name == "ibp") == 3000
-    assert sum(n for name, n in seen if name == "crown") < 3000  # intervals have certified some
+    assert sum(n for name, n in seen if name == "ibp") == 1500
+    assert sum(n for name, n in seen if name == "crown") < 1500  # intervals have certified some
     assert_array_equal(certified, certified_margins(module, X, y, 1e-3, method="crown") > 0)
 
 
@@ -525,3 +517,201 @@ def test_scorers_in_searches_and_pickled(affine):
     assert repr(scorer) == "make_certified_scorer(eps=0.02, method='crown')"
     with pytest.raises(TypeError, match="random_state"):
         make_certified_scorer(0.1, random_state=0)
+
+
+# -- reports and curves ----------------------------------------------------------------------------
+
+
+class Counted(PGD):
+    """PGD without chance, which counts what it is given."""
+
+    seen: list[int]
+
+    def __call__(self, module, X, y, **kwargs):
+        type(self).seen.append(len(X))
+        return super().__call__(module, X, y, **kwargs)
+
+
+@pytest.fixture
+def counted():
+    Counted.seen = []
+    return Counted(0.1, alpha=0.02, steps=10, random_start=False)
+
+
+@pytest.mark.parametrize("certify", [True, "ibp", "crown"])
+def test_a_report_attacks_only_what_is_not_certified(digits_net, counted, certify):
+    net, X, y = digits_net
+    plain = robustness_report(net, X, y, counted)
+    attacked, Counted.seen = sum(Counted.seen), []
+    found = robustness_report(net, X, y, counted, certify=certify, audit=0)
+    method = "ibp" if certify is True else certify
+    assert_array_equal(found.certified, certified_correct(net, X, y, eps=0.1, method=method))
+    assert_array_equal(found.correct, plain.correct)
+    assert found.survivors == plain.survivors
+    assert sum(Counted.seen) == attacked - found.certified.sum()
+    assert found.n_audited == 0
+    assert found.accuracy > found.robust_accuracy > found.certified_accuracy > 0.4
+    assert [row["part"] for row in found] == ["clean", "counted", "certified"]
+    assert found[-1]["n_samples"] == found.certified.sum()
+    assert "| certified |" in found.table
+    assert "0 were attacked all the same" in found.notes[0]
+    assert plain.certified is plain.certified_accuracy is plain.n_audited is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    eps=st.floats(1e-3, 0.5),
+    certify=st.sampled_from(METHODS),
+    attack=st.sampled_from([PGD(steps=3), FGSM(), PGD(norm="L2", steps=3), TorchAttack("PGDL2")]),
+    batch_size=st.integers(1, 70),
+    seed=st.integers(0, 1000),
+)
+def test_accuracy_is_at_least_attacked_is_at_least_certified(
+    digits_net, eps, certify, attack, batch_size, seed
+):
+    net, X, y = digits_net
+    rows = np.random.default_rng(seed).choice(len(y), 40, replace=False)
+    report = robustness_report(
+        net, X[rows], y[rows], attack, eps=eps, certify=certify, audit=0.3,
+        batch_size=batch_size, random_state=seed,
+    )  # fmt: skip
+    shares = [row["accuracy"] for row in report]
+    assert shares == sorted(shares, reverse=True)
+    assert (report.certified <= report.correct).all()
+    assert bool(report.n_audited) == bool(report.certified.any())
+
+
+def test_autoattack_after_certificates_says_the_same(digits_net):
+    net, X, y = digits_net
+    X, y = X[:60], y[:60]
+    attack = AutoAttack(0.1, version="fast")
+    found = robustness_report(net, X, y, attack, certify="crown", audit=0.1)
+    assert list(found.survivors) == ["clean", "apgd-ce", "apgd-t", "square"]
+    plain = robustness_report(net, X, y, attack)
+    assert abs(found.robust_accuracy - plain.robust_accuracy) <= 1 / 60  # other random starts
+    assert found.zero_gradients == plain.zero_gradients
+    assert found.n_audited == np.ceil(0.1 * found.certified.sum())
+
+
+def exactly_the_nominal(func, box, *args, **kwargs):
+    """A wrong rule: as if nothing could move."""
+    value = F.relu(box.nominal)
+    return Box(value, value, value)
+
+
+@pytest.mark.parametrize("certify", METHODS)
+def test_a_wrong_bound_is_found_out(digits_net, counted, certify, monkeypatch):
+    net, X, y = digits_net
+    report = {"attack": counted, "eps": 0.2, "certify": certify}
+    robustness_report(net, X, y, **report)
+    monkeypatch.setitem(RULES, F.relu, exactly_the_nominal)
+    with pytest.raises(BrokenCertificateError, match=r"counted turned .*'(ibp|crown)'") as caught:
+        robustness_report(net, X, y, **report)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert str(error) == str(caught.value)
+    rows = np.array(error.rows)
+    assert (rows < 256).all()  # of the first batch
+    broken = ~robust_correct(net, X, y, counted, eps=0.2)
+    assert broken[rows].all()
+    with pytest.raises(BrokenCertificateError) as caught:
+        robustness_report(net, X, y, **report, audit=1, batch_size=100)
+    assert len(caught.value.rows) > len(rows)
+    with pytest.raises(BrokenCertificateError):
+        robustness_curve(net, X, y, [0.1, 0.2], counted, certified=certify)
+    assert robustness_report(net, X, y, **report, audit=0).n_audited == 0  # none looked
+
+
+def test_rows_of_later_batches_are_named_by_their_place(digits_net, counted, monkeypatch):
+    net, X, y = digits_net
+
+    def wrong_in_the_end(self, inputs, labels, real=Certificates.of):
+        found = real(self, inputs, labels)
+        return labels == self.target.predicted(inputs) if len(inputs) < 100 else found
+
+    monkeypatch.setattr(Certificates, "of", wrong_in_the_end)
+    with pytest.raises(BrokenCertificateError) as caught:
+        robustness_report(net, X[:150], y[:150], counted, eps=0.3, certify=True, audit=1,
+                          batch_size=100)  # fmt: skip
+    assert min(caught.value.rows) >= 100
+
+
+def test_a_killed_run_goes_on_with_its_certificates(digits_net, counted, tmp_path, monkeypatch):
+    net, X, y = digits_net
+    X, y, path = X[:120], y[:120], tmp_path / "run.npz"
+    params = {"attack": PGD(0.1, steps=3), "certify": True, "batch_size": 50, "audit": 0.2}
+    whole = robustness_report(net, X, y, **params)
+    batches = []
+
+    def killed_in_the_third(self, batch, labels, seed, real=Evaluation._batch):
+        batches.append(len(labels))
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+        return real(self, batch, labels, seed)
+
+    monkeypatch.setattr(Evaluation, "_batch", killed_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        robustness_report(net, X, y, **params, checkpoint=path)
+    resumed = robustness_report(net, X, y, **params, checkpoint=path)
+    assert batches == [50, 50, 20, 20]
+    for name in ("correct", "certified"):
+        assert_array_equal(getattr(resumed, name), getattr(whole, name))
+    assert (resumed.survivors, resumed.n_audited) == (whole.survivors, whole.n_audited)
+    for change in ({"certify": False}, {"certify": "crown"}, {"audit": 0.5}):
+        with pytest.raises(ValueError, match="certify differ"):
+            robustness_report(net, X, y, **{**params, **change}, checkpoint=path)
+    plain = tmp_path / "plain.npz"
+    robustness_report(net, X, y, PGD(0.1, steps=3), checkpoint=plain)
+    with pytest.raises(ValueError, match="certify differ"):
+        robustness_report(net, X, y, PGD(0.1, steps=3), checkpoint=plain, certify=True)
+
+
+def test_reports_refuse_what_no_certificate_speaks_of(digits_net, affine):
+    net, X, y = digits_net
+    with pytest.raises(ValueError, match="CW has no radius"):
+        robustness_report(net, X, y, TorchAttack("CW"), certify=True)
+    for bad in ({"certify": "crwn"}, {"certify": 2}, {"audit": 1.5}, {"audit": -0.1}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            robustness_report(net, X, y, "pgd", **{"certify": True, **bad})
+    _, X, y = affine
+    with pytest.raises(CapabilityError, match="needs 'certificates'"):
+        robustness_report(LogisticRegression().fit(X, y), X, y, "square", eps=0.1, certify=True)
+
+
+def test_the_curve_and_its_band(digits_net):
+    net, X, y = digits_net
+    radii = [0.1, 0, 0.03, 0.3]
+    attack = PGD(steps=5)
+    eps, accuracy, certified = robustness_curve(net, X, y, radii, attack, certified=True)
+    assert_array_equal(eps, [0, 0.03, 0.1, 0.3])
+    assert (np.diff(accuracy) <= 0).all()
+    assert (np.diff(certified) <= 0).all()
+    assert (certified <= accuracy).all()
+    assert certified[0] == accuracy[0] == pytest.approx(net.score(X, y))
+    for i in (1, 2, 3):
+        assert certified[i] == certified_accuracy_score(net, X, y, eps=eps[i])
+    _, tighter, crown = robustness_curve(net, X, y, radii, attack, certified="crown", audit=0.5)
+    assert (crown >= certified).all()
+    assert crown[2] > certified[2]
+    assert_array_equal(robustness_curve(net, X, y, [0.1], attack, certified=True)[2], certified[2])
+    np.testing.assert_allclose(tighter, accuracy, atol=2 / len(y))
+    assert tighter[1] == pytest.approx(robust_accuracy_score(net, X, y, attack, eps=0.03), abs=0.01)
+
+
+def test_the_display_draws_the_band(digits_net):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    net, X, y = digits_net
+    display = RobustnessCurveDisplay.from_estimator(
+        net, X[:50], y[:50], [0, 0.1], PGD(steps=2), certified=True, name="digits"
+    )
+    assert_array_equal(display.certified_line_.get_ydata(), display.certified)
+    assert display.certified_line_.get_color() == display.line_.get_color()
+    (path,) = display.band_.get_paths()
+    corners = {tuple(vertex) for vertex in path.vertices}
+    assert {(0.1, display.accuracy[1]), (0.1, display.certified[1])} <= corners
+    assert display.ax_.get_legend_handles_labels()[1] == ["digits"]
+    again = RobustnessCurveDisplay([0, 0.1], [0.9, 0.5]).plot(ax=display.ax_)
+    assert not hasattr(again, "band_")
+    plt.close("all")

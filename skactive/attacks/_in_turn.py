@@ -18,6 +18,7 @@ def attack_in_turn(
     y: Tensor,
     predicted: Callable[[Tensor], Tensor],
     generator: torch.Generator,
+    spared: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Attack a batch with one part after the other.
 
@@ -29,6 +30,8 @@ def attack_in_turn(
         As in a call of an attack.
     predicted : callable
         Class index of each sample of a batch: who is left is decided by it.
+    spared : bool Tensor of shape (n,) or None, default=None
+        Samples that are not attacked: it is known that nothing turns them.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def attack_in_turn(
     attacked, still = at_least_float32(X.clone()), predicted(X) == y
     left = {"clean": still.clone()}
     for name, part in parts:
-        rows = still.nonzero()[:, 0]
+        rows = (still if spared is None else still & ~spared).nonzero()[:, 0]
         if len(rows):
             candidate = part(module, X[rows], y[rows], generator=generator)
             broken = predicted(candidate) != y[rows]

@@ -5,22 +5,29 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..bounds import METHODS, Certifier
-from ..exceptions import CapabilityError
+from ..exceptions import BrokenCertificateError, CapabilityError
 from ..model_view import ModelView, NetView
 from ..passes.logits import logits_module
 from ..utils.compat import uncompiled
 from ..utils.ranges import RADIUS, RANGE, check_bounds
-from ..utils.validation import StrOptions, check_constraints
+from ..utils.validation import Number, StrOptions, check_constraints
 from ._black_box import NetTarget
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "eps": [RADIUS],
     "bounds": [RANGE, None],
     "method": [StrOptions(set(METHODS))],
+    "certify": ["boolean", StrOptions(set(METHODS))],
+    "audit": [Number("a share in [0, 1]", 0, 1, closed="both")],
 }
+# Masks that are kept beside the survivors of an attack's parts while a run lasts.
+BESIDE = CERTIFIED, AUDITED, ZERO_GRADIENT = "certified samples", "audited samples", "zero_gradient"
 
 
 class Certificates:
@@ -35,6 +42,8 @@ class Certificates:
     method : {"ibp", "crown"}
     caller : str
         Who asks, for messages.
+    audit : float, default=0
+        Share of the certified samples that `drawn` draws.
     """
 
     def __init__(
@@ -44,12 +53,14 @@ class Certificates:
         bounds: tuple[float, float] | None,
         method: str,
         caller: str,
+        audit: float = 0,
     ) -> None:
-        given = {"eps": eps, "bounds": bounds, "method": method}
+        given = {"eps": eps, "bounds": bounds, "method": method, "audit": audit}
         check_constraints(CONSTRAINTS, given, caller)
         view.require("certificates")
         assert isinstance(view, NetView)
         _check_one_input(uncompiled(view.estimator.module_), caller)
+        self.method, self.audit = method, audit
         self.target = NetTarget(view)
         module = logits_module(view.estimator, eager=True)
         self.bounds = view.bounds if bounds is None else bounds
@@ -62,6 +73,23 @@ class Certificates:
         rows = certified.nonzero()[:, 0]
         certified[rows] = self._certifier.certified(inputs[rows], labels[rows])
         return certified
+
+    def drawn(self, certified: Tensor, seed: int) -> Tensor:
+        """Some of the certified samples, to be attacked all the same; one at least, if any."""
+        rows = certified.nonzero()[:, 0].cpu().numpy()
+        n = int(np.ceil(self.audit * len(rows)))
+        chosen = np.random.default_rng(seed).choice(rows, n, replace=False)
+        drawn = torch.zeros_like(certified)
+        drawn[torch.as_tensor(chosen, device=certified.device)] = True
+        return drawn
+
+    def check_unbroken(self, left: dict[str, NDArray], start: int) -> None:
+        """Raise if a part of an attack turned a certified sample of the batch that begins there."""
+        for name, mask in left.items():
+            if name not in BESIDE:
+                broken = np.flatnonzero(left[CERTIFIED] & ~mask)
+                if len(broken):
+                    raise BrokenCertificateError(name, (start + broken).tolist(), self.method)
 
 
 def _check_one_input(module: nn.Module, caller: str) -> None:

@@ -25,9 +25,11 @@ def robustness_curve(
     bounds: tuple[float, float] | None = None,
     batch_size: int = 256,
     random_state: RandomState = 0,
+    certified: bool | str = False,
+    audit: float = 0.02,
     progress: bool = False,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Robust accuracy at each of several radii.
+) -> tuple[NDArray[np.float64], ...]:
+    """Robust accuracy at each of several radii, and certified accuracy below it.
 
     Parameters
     ----------
@@ -37,6 +39,11 @@ def robustness_curve(
         Radii in input units; 0 is clean accuracy.
     attack : Attack, str or torchattacks class, default="pgd"
         Its radius is replaced; a step size that is set explicitly stays.
+    certified : bool, "ibp" or "crown", default=False
+        Also return the certified accuracy, and attack only what is not certified: ``certify`` of
+        `robustness_report`.
+    audit : float in [0, 1], default=0.02
+        As in `robustness_report`.
 
     Returns
     -------
@@ -45,11 +52,16 @@ def robustness_curve(
     accuracy : ndarray of shape (n_radii,)
         Never increasing: a sample that a smaller radius breaks is broken at all larger ones,
         whose balls contain that adversarial example, and is not attacked again.
+    certified : ndarray of shape (n_radii,)
+        Only if `certified`: never above `accuracy`, and never increasing, since what is certified
+        at one radius is at all smaller ones.
 
     Raises
     ------
     ValueError
         If a radius is negative or not finite, or as in `robust_accuracy_score`.
+    BrokenCertificateError
+        If the attack turns a certified sample.
 
     Examples
     --------
@@ -73,6 +85,7 @@ def robustness_curve(
     rows, truth = Rows.of(X), column_or_1d(y, warn=True)
     left = np.arange(len(truth))
     accuracy = np.zeros(len(radii))
+    proved = np.zeros((len(radii), len(truth)), dtype=bool)
     for i, radius in enumerate(radii):
         if len(left) == 0 and i > 0:
             break
@@ -85,11 +98,21 @@ def robustness_curve(
             bounds=bounds,
             batch_size=batch_size,
             random_state=random_state,
+            certify=certified if radius > 0 else False,
+            audit=audit,
         )
-        correct = evaluation.clean() if radius == 0 else evaluation.run(progress=progress).correct
+        if radius == 0:
+            correct = evaluation.clean()
+            proved[i, left] = correct
+        else:
+            report = evaluation.run(progress=progress)
+            correct = report.correct
+            proved[i, left] = False if report.certified is None else report.certified
         left = left[correct]
         accuracy[i] = len(left) / len(truth)
-    return radii, accuracy
+    if not certified:
+        return radii, accuracy
+    return radii, accuracy, np.logical_or.accumulate(proved[::-1])[::-1].mean(axis=1)
 
 
 class RobustnessCurveDisplay:
@@ -101,13 +124,17 @@ class RobustnessCurveDisplay:
     accuracy : ndarray of shape (n_radii,)
     name : str or None, default=None
         Label of the curve.
+    certified : ndarray of shape (n_radii,) or None, default=None
+        Certified accuracy: the truth lies in the band between the two.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     line_ : matplotlib Line2D
-        Set by `plot`.
+    certified_line_ : matplotlib Line2D
+    band_ : matplotlib PolyCollection
+        Set by `plot`, the last two if there is a certified accuracy.
 
     Examples
     --------
@@ -117,10 +144,17 @@ class RobustnessCurveDisplay:
     0.7375
     """
 
-    def __init__(self, eps: ArrayLike, accuracy: ArrayLike, name: str | None = None) -> None:
+    def __init__(
+        self,
+        eps: ArrayLike,
+        accuracy: ArrayLike,
+        name: str | None = None,
+        certified: ArrayLike | None = None,
+    ) -> None:
         self.eps = np.asarray(eps, dtype=float)
         self.accuracy = np.asarray(accuracy, dtype=float)
         self.name = name
+        self.certified = None if certified is None else np.asarray(certified, dtype=float)
 
     @classmethod
     def from_estimator(
@@ -141,7 +175,8 @@ class RobustnessCurveDisplay:
         Parameters
         ----------
         estimator, X, y, eps, attack, **params
-            As in `robustness_curve`.
+            As in `robustness_curve`; ``certified=True`` draws the band between the accuracy
+            under attack and the certified one.
         name : str or None, default=None
             Label of the curve; ``None`` is the name of the estimator's class.
         ax : matplotlib Axes or None, default=None
@@ -153,9 +188,9 @@ class RobustnessCurveDisplay:
         -------
         display : RobustnessCurveDisplay
         """
-        radii, accuracy = robustness_curve(estimator, X, y, eps, attack, **params)
+        radii, accuracy, *certified = robustness_curve(estimator, X, y, eps, attack, **params)
         name = type(estimator).__name__ if name is None else name
-        return cls(radii, accuracy, name).plot(ax=ax, **(line_kwargs or {}))
+        return cls(radii, accuracy, name, *certified).plot(ax=ax, **(line_kwargs or {}))
 
     @property
     def area(self) -> float:
@@ -189,6 +224,14 @@ class RobustnessCurveDisplay:
         (self.line_,) = ax.plot(
             self.eps, self.accuracy, **{"marker": "o", "label": label, **line_kwargs}
         )
+        if self.certified is not None:
+            colour = self.line_.get_color()
+            (self.certified_line_,) = ax.plot(
+                self.eps, self.certified, color=colour, linestyle="--", marker="."
+            )
+            self.band_ = ax.fill_between(
+                self.eps, self.certified, self.accuracy, color=colour, alpha=0.2, linewidth=0
+            )
         ax.set(xlabel="Radius ε", ylabel="Robust accuracy", ylim=(0, 1.02))
         if label is not None:
             ax.legend()

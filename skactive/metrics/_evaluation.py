@@ -19,13 +19,15 @@ from ..model_view import ModelView, NetView
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed, torch_generator
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
+from ..utils.validation import check_constraints
 from ._black_box import BlackBoxTarget, NetTarget
+from ._certificates import AUDITED, CERTIFIED, CONSTRAINTS, ZERO_GRADIENT, Certificates
 from ._checkpoint import load, save
 from ._examined import Examined
 from ._masking import warn_if_masked, without_gradient
 from ._report import RobustnessReport
 
-_ZERO = "zero_gradient"  # kept beside the survivors while the run lasts
+_AUDIT = 1  # path of the seed that draws certified samples to attack
 
 
 class Evaluation:
@@ -42,6 +44,8 @@ class Evaluation:
         bounds: tuple[float, float] | None = None,
         batch_size: int = 256,
         random_state: RandomState = 0,
+        certify: bool | str = False,
+        audit: float = 0.02,
     ) -> None:
         data = Examined(estimator, X, y, batch_size, "robust_accuracy_score")
         self.rows, self.y, view = data.rows, data.y, data.view
@@ -50,6 +54,7 @@ class Evaluation:
         self.attack = resolve_attack(attack, eps=eps, bounds=bounds)
         self.attack._check_params()
         self.target = self._targeted(view)
+        self.certificates = self._certificates(view, certify, audit)
         self.batch_size = batch_size
         self.seed = derive_seed(random_state)
 
@@ -67,6 +72,24 @@ class Evaluation:
             self.attack = for_rows(self.attack)
         return BlackBoxTarget(view, self.rows)
 
+    def _certificates(
+        self, view: ModelView, certify: bool | str, audit: float
+    ) -> Certificates | None:
+        caller = "robustness_report with certify"
+        check_constraints(CONSTRAINTS, {"certify": certify, "audit": audit}, caller)
+        if not certify:
+            return None
+        attack, method = self.attack, "ibp" if certify is True else str(certify)
+        if attack.eps == float("inf"):
+            raise ValueError(
+                f"certify=True needs an attack within a ball, but {attack.name} has no radius: a "
+                "certificate says nothing about it. Take one with eps, or certify=False."
+            )
+        low, high = attack.bounds
+        # An L2 ball lies in the L∞ ball of its radius, cut to the range of the inputs.
+        radius = attack.eps if attack.norm == "Linf" else min(attack.eps, high - low)
+        return Certificates(view, radius, attack.bounds, method, caller, audit)
+
     def run(self, checkpoint: Path | None = None, progress: bool = False) -> RobustnessReport:
         """Attack every batch that the checkpoint does not hold yet."""
         n_batches = -(-len(self.y) // self.batch_size)
@@ -81,6 +104,8 @@ class Evaluation:
             if number < len(found):
                 continue
             found.append(self._batch(batch, self.y[window], derive_seed(self.seed, number)))
+            if self.certificates is not None:
+                self.certificates.check_unbroken(found[-1], window.start)
             if checkpoint is not None:
                 save(checkpoint, key, found)
         return self._report({name: np.concatenate([p[name] for p in found]) for name in found[0]})
@@ -100,27 +125,43 @@ class Evaluation:
         labels = torch.as_tensor(y, device=inputs.device)
         parts = self.attack.parts(target.n_classes(inputs))
         generator = torch_generator(seed, device=inputs.device)
-        _, left = attack_in_turn(parts, target.module, inputs, labels, target.predicted, generator)
+        proved: dict[str, torch.Tensor] = {}
+        spared = None
+        if self.certificates is not None:
+            certified = self.certificates.of(inputs, labels)
+            audited = self.certificates.drawn(certified, derive_seed(seed, _AUDIT))
+            spared, proved = certified & ~audited, {CERTIFIED: certified, AUDITED: audited}
+        _, left = attack_in_turn(
+            parts, target.module, inputs, labels, target.predicted, generator, spared
+        )
         if len(parts) > 1:
             clean = left["clean"]
-            left[_ZERO] = blind = clean.clone()
+            left[ZERO_GRADIENT] = blind = clean.clone()
             if clean.any():
                 blind[clean] = without_gradient(target.module, inputs[clean], labels[clean])
-        return {name: mask.cpu().numpy() for name, mask in left.items()}
+        return {name: mask.cpu().numpy() for name, mask in (proved | left).items()}
 
     def _report(self, left: dict[str, NDArray]) -> RobustnessReport:
-        zero = left.pop(_ZERO, None)
+        zero, certified = left.pop(ZERO_GRADIENT, None), left.pop(CERTIFIED, None)
+        audited = left.pop(AUDITED, None)
         survivors = {name: float(mask.mean()) for name, mask in left.items()}
         zero_share = None if zero is None else float(zero.mean())
         if zero_share is not None:
             warn_if_masked(survivors, zero_share)
         last = list(left)[-1]
         return RobustnessReport(
-            survivors["clean"], survivors[last], survivors, left[last], zero_share
+            survivors["clean"],
+            survivors[last],
+            survivors,
+            left[last],
+            zero_share,
+            certified,
+            None if audited is None else int(audited.sum()),
         )
 
     def _key(self) -> str:
         """What must be the same for a checkpoint to be continued."""
+        proof = self.certificates
         digest = hashlib.blake2b(digest_size=16)
         digest.update(self.target.fingerprint().encode())
         digest.update(self.y.tobytes())
@@ -132,6 +173,7 @@ class Evaluation:
                 "kind": type(self.attack).__name__,
                 "seed": self.seed,
                 "batch_size": self.batch_size,
+                "certify": proof and [proof.method, float(proof.audit)],
                 "model and data": digest.hexdigest(),
             }
         )

@@ -28,8 +28,16 @@ class RobustnessReport(Report):
     zero_gradients : float or None
         Share of samples classified correctly with an input gradient of exactly zero; ``None``
         where it was not measured: for attacks of one part.
+    certified : ndarray of shape (n_samples,), dtype bool, or None, default=None
+        Which samples are certified: no attack within the radius will ever turn them. ``None``
+        without ``certify``.
+    n_audited : int or None, default=None
+        Certified samples that were attacked all the same; none of them was turned.
+    certified_accuracy : float or None
+        Share of certified samples, at most `robust_accuracy`.
     rows : list of dict
-        ``part``, ``accuracy`` and ``n_samples``, as in `survivors`.
+        ``part``, ``accuracy`` and ``n_samples``, as in `survivors`; last, if any were asked for,
+        the certified ones.
     """
 
     accuracy: float
@@ -37,22 +45,39 @@ class RobustnessReport(Report):
     survivors: dict[str, float]
     correct: NDArray[np.bool_]
     zero_gradients: float | None = None
+    certified: NDArray[np.bool_] | None = None
+    n_audited: int | None = None
+
+    @property
+    def certified_accuracy(self) -> float | None:
+        """Share of certified samples."""
+        return None if self.certified is None else float(self.certified.mean())
 
     @property
     def rows(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What is left after each part."""
-        n = len(self.correct)
+        n, shares = len(self.correct), dict(self.survivors)
+        if self.certified_accuracy is not None:
+            shares["certified"] = self.certified_accuracy
         return [
             {"part": part, "accuracy": share, "n_samples": round(share * n)}
-            for part, share in self.survivors.items()
+            for part, share in shares.items()
         ]
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
-        """Where white-box attacks were blind."""
-        if not self.zero_gradients:
-            return []
-        return [f"{self.zero_gradients:.1%} of the samples have an input gradient of zero."]
+        """Where white-box attacks were blind, and what was not attacked."""
+        notes = []
+        if self.zero_gradients:
+            notes.append(
+                f"{self.zero_gradients:.1%} of the samples have an input gradient of zero."
+            )
+        if self.certified is not None:
+            notes.append(
+                f"Of {self.certified.sum()} certified samples {self.n_audited} were attacked all "
+                "the same, and none was turned."
+            )
+        return notes
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """See `Report`."""
@@ -60,5 +85,5 @@ class RobustnessReport(Report):
         return ["after", "accuracy (%)", "samples left"], body
 
     def _draw(self, ax: Any) -> None:
-        ax.bar(list(self.survivors), list(self.survivors.values()))
+        ax.bar([row["part"] for row in self.rows], [row["accuracy"] for row in self.rows])
         ax.set(xlabel="after", ylabel="accuracy", ylim=(0, 1.02))

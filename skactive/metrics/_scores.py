@@ -46,6 +46,8 @@ def robustness_report(
     bounds: tuple[float, float] | None = None,
     batch_size: int = 256,
     random_state: RandomState = 0,
+    certify: bool | str = False,
+    audit: float = 0.02,
     checkpoint: str | Path | None = None,
     progress: bool = False,
 ) -> RobustnessReport:
@@ -57,6 +59,14 @@ def robustness_report(
         As in `robust_accuracy_score`.
     attack : Attack, str or torchattacks class, default="autoattack"
         `AutoAttack` reports the survivors of each of its parts.
+    certify : bool, "ibp" or "crown", default=False
+        Whether to certify samples first, see `certified_accuracy_score`; True is ``"ibp"``. What
+        is certified is not attacked, since nothing would turn it, and the report ends with the
+        certified accuracy: accuracy, accuracy under attack and certified accuracy, each at most
+        the one before. Needs a net and an attack with a radius (L∞, or L2, whose ball is smaller).
+    audit : float in [0, 1], default=0.02
+        Share of the certified samples, drawn at random (one a batch at least), that are attacked
+        all the same, so that a wrong bound cannot pass in silence; 0 attacks none.
     checkpoint : path or None, default=None
         File in which finished batches are kept. A run that was killed goes on from there when
         it is called again, and ends as if it had not been.
@@ -70,6 +80,8 @@ def robustness_report(
     ValueError
         As in `robust_accuracy_score`; also if `checkpoint` belongs to another model, other
         data or another attack, is damaged, or is given without an integer `random_state`.
+    BrokenCertificateError
+        If the attack turns a certified sample.
 
     Warns
     -----
@@ -90,6 +102,11 @@ def robustness_report(
     >>> report = robustness_report(net, X[500:550], y[500:550], "autoattack-fast", eps=0.02)
     >>> list(report.survivors)
     ['clean', 'apgd-ce', 'apgd-t', 'square']
+    >>> proved = robustness_report(net, X[500:550], y[500:550], eps=0.02, certify=True)
+    >>> [row["part"] for row in proved][-1]
+    'certified'
+    >>> proved.accuracy >= proved.robust_accuracy >= proved.certified_accuracy > 0
+    True
     """
     if checkpoint is not None and not isinstance(random_state, (int, np.integer)):
         raise ValueError(
@@ -105,6 +122,8 @@ def robustness_report(
         bounds=bounds,
         batch_size=batch_size,
         random_state=random_state,
+        certify=certify,
+        audit=audit,
     )
     return evaluation.run(None if checkpoint is None else Path(checkpoint), progress)
 
