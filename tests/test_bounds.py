@@ -262,6 +262,73 @@ def test_in_training_statistics_are_those_of_the_clean_batch_and_gradients_flow(
     assert all(torch.isfinite(p.grad).all() for p in module.parameters())
 
 
+def slow_interval(layer, low, high, clean):
+    """Ends of one layer's output by the definition of each, through plain autograd."""
+    if isinstance(layer, nn.ReLU):
+        return low.relu(), high.relu(), clean.relu()
+    if isinstance(layer, nn.Flatten):
+        return low.flatten(1), high.flatten(1), clean.flatten(1)
+    if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        over = [0, 2, 3][: clean.ndim - 1]
+        mean, var = clean.mean(over, keepdim=True), clean.var(over, unbiased=False, keepdim=True)
+        shape = mean.shape
+        scale = layer.weight.reshape(shape) / (var + layer.eps).sqrt()
+        one, two, three = (
+            (value - mean) * scale + layer.bias.reshape(shape) for value in (low, high, clean)
+        )
+        return torch.minimum(one, two), torch.maximum(one, two), three
+    up, down = copy.copy(layer), copy.copy(layer)
+    up.__dict__, down.__dict__ = dict(layer.__dict__), dict(layer.__dict__)
+    up._parameters = {"weight": layer.weight.clamp_min(0), "bias": layer.bias}
+    down._parameters = {"weight": layer.weight.clamp_max(0), "bias": None}
+    return up(low) + down(high), up(high) + down(low), layer(clean)
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_bounds_and_their_gradients_in_training_are_those_of_the_slow_way(order):
+    """BatchNorm joined to the weights before it, or on its own after a ReLU."""
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(3)
+    norm.weight.data, norm.bias.data = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.1, 0, -1])
+    middle = [norm, nn.ReLU()] if order == "before" else [nn.ReLU(), norm]
+    layers = [nn.Conv2d(1, 3, 3), *middle, nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Flatten(),
+              nn.Linear(16, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3)]  # fmt: skip
+    module = nn.Sequential(*layers).double().train()
+    plain = copy.deepcopy(module)
+    X = torch.rand(6, 1, 7, 7).double()
+    box = Box.around(X, 0.1, (0, 1))
+    fast = module(box)
+    low, high, clean = box.lower, box.upper, X
+    for layer in layers:
+        low, high, clean = slow_interval(layer, low, high, clean)
+    torch.testing.assert_close((fast.lower, fast.upper, fast.nominal), (low, high, clean))
+    weights = torch.randn(3, 6, 3).double()
+    parameters = list(module.parameters())
+    got = torch.autograd.grad(
+        sum((w * v).sum() for w, v in zip(weights, (fast.lower, fast.upper, fast.nominal))),
+        parameters,
+    )
+    expected = torch.autograd.grad(
+        sum((w * v).sum() for w, v in zip(weights, (low, high, clean))), parameters
+    )
+    torch.testing.assert_close(got, expected)
+    plain(X)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(module.state_dict()[name], value)
+
+
+def test_what_is_computed_later_has_gradients_as_it_would_have_had_at_once():
+    module, box = nn.Linear(3, 2), Box.around(torch.rand(4, 3), 0.1, (0, 1))
+    with torch.no_grad():
+        without = module(box)
+    assert not without.upper.requires_grad
+    output = module(box)
+    with torch.no_grad():
+        assert output.lower.requires_grad
+    with torch.no_grad():
+        assert torch.equal(without.lower, output.lower)
+
+
 def test_batches_that_fit_in_memory_and_neighbours_change_no_margin(monkeypatch):
     torch.manual_seed(0)
     module, X = SmallCNN().eval(), torch.rand(9, 1, 8, 8)

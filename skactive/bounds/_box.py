@@ -17,6 +17,9 @@ RULES: dict[Any, Rule] = {}
 class Box:
     """Lower and upper bounds of a tensor, and its value at the unperturbed input.
 
+    The bounds are held as ends or as centre and radius, whichever a function made, and turned
+    into the other when it is asked for.
+
     A module is called with a `Box` in place of a tensor; torch hands each function that it calls
     to the rule registered for it, and control flow that looks at shapes runs as it always does.
 
@@ -31,6 +34,8 @@ class Box:
 
     Attributes
     ----------
+    centre, radius : Tensor of shape (n, ...)
+        Of the same bounds.
     tape : bool
         Whether boxes remember all that they were made of. Without, only the last two steps: what
         intervals need, in the memory of a few layers.
@@ -45,13 +50,30 @@ class Box:
         args: tuple = (),
         kwargs: dict[str, Any] | None = None,
     ) -> None:
-        self.lower = lower
-        self.upper = upper
+        self._ends: tuple[Tensor, Tensor] | None = (lower, upper)
+        self._ball: tuple[Tensor, Tensor] | None = None
+        self.pending: Callable[[], tuple[Tensor, Tensor]] | None = None
+        self._gradients = torch.is_grad_enabled()  # what is computed later is computed as now
         self.nominal = nominal
         self.function = function
         self.args = args
         self.kwargs = kwargs or {}
         self.tape = True
+        self.channel_map: tuple[Tensor, Tensor] | None = None  # scale and shift, of a BatchNorm
+
+    @classmethod
+    def later(cls, ball: Callable[[], tuple[Tensor, Tensor]], nominal: Tensor) -> Box:
+        """A box whose centre and radius are computed when they are asked for."""
+        box = cls(nominal, nominal, nominal)
+        box._ends, box.pending = None, ball
+        return box
+
+    @classmethod
+    def ball(cls, centre: Tensor, radius: Tensor, nominal: Tensor) -> Box:
+        """A box by its centre and radius."""
+        box = cls(nominal, nominal, nominal)
+        box._ends, box._ball = None, (centre, radius)
+        return box
 
     @classmethod
     def around(
@@ -94,6 +116,50 @@ class Box:
     def map(self, function: Callable[[Tensor], Tensor]) -> Box:
         """The image under a monotone function, element by element or on sorted positions."""
         return Box(function(self.lower), function(self.upper), function(self.nominal))
+
+    def map_linear(self, function: Callable[[Tensor], Tensor]) -> Box:
+        """The image under a linear function that is monotone: of the ends, or of the ball."""
+        if self._ends is not None:
+            return self.map(function)
+        return Box.ball(function(self.centre), function(self.radius), function(self.nominal))
+
+    # -- the bounds ----------------------------------------------------------------------
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Lower and upper bounds."""
+        if self._ends is None:
+            centre, radius = self._as_ball()
+            with torch.set_grad_enabled(self._gradients):
+                self._ends = centre - radius, centre + radius
+        return self._ends
+
+    def _as_ball(self) -> tuple[Tensor, Tensor]:
+        if self._ball is None:
+            with torch.set_grad_enabled(self._gradients):
+                self._ball = _ball_of(*self.ends) if self.pending is None else self.pending()
+            self.pending = None
+        return self._ball
+
+    @property
+    def lower(self) -> Tensor:
+        """Lower bounds."""
+        return self.ends[0]
+
+    @property
+    def upper(self) -> Tensor:
+        """Upper bounds."""
+        return self.ends[1]
+
+    @property
+    def centre(self) -> Tensor:
+        """Middle of the bounds."""
+        return self._as_ball()[0]
+
+    @property
+    def radius(self) -> Tensor:
+        """Half of their distance."""
+        return self._as_ball()[1]
 
     # -- what code asks a tensor for ------------------------------------------------------
 
@@ -190,6 +256,11 @@ def _refused(name: str) -> Callable[..., Any]:
 
 for _special in _WITHOUT_BOUNDS:
     setattr(Box, _special, _refused(_special))
+
+
+def _ball_of(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+    centre = torch.lerp(lower, upper, 0.5)
+    return centre, upper - centre
 
 
 def _name(func: Any) -> str:

@@ -145,7 +145,7 @@ def _numbers_a_row(output: Box, method: str) -> int:
     """What bounds of a sample keep at once: a few layers, or all and lines through the largest."""
     sizes = [box.numel() // len(output) for box in outputs_first(output)]
     lines = 4 * max(sizes)
-    return 3 * lines if method == "ibp" else 3 * sum(sizes) + output.shape[1] * lines
+    return 3 * lines if method == "ibp" else 5 * sum(sizes) + output.shape[1] * lines
 
 
 def certified_margins(

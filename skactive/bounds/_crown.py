@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ._box import Box
 from ._relaxations import is_plain, lines_of, picked, winners
-from ._rules import LINEAR, PRODUCTS, WEIGHTED, batch_norm_map
+from ._rules import LINEAR, PRODUCTS, WEIGHTED, of_channels
 
 _SUMS = (torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub)
 _PRODUCTS = (torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
@@ -108,18 +108,10 @@ def _through_map(function: Any, source: Box, weights: Tensor) -> tuple[list, Ten
 
 
 def _through_batch_norm(box: Box, weights: Tensor) -> tuple[list, Tensor]:
-    source = box.args[0]
-    scale, shift = batch_norm_map(source.nominal, **_batch_norm_arguments(box))
+    source, maps = box.args[0], box.channel_map
+    assert maps is not None
+    scale, shift = (of_channels(value, box) for value in maps)
     return [(source, weights * scale)], _sum(weights * shift)
-
-
-def _batch_norm_arguments(box: Box) -> dict[str, Any]:
-    names = ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
-    defaults: tuple = (None, None, None, None, False, 0.1, 1e-5)
-    given = dict(zip(names, defaults, strict=True)) | dict(zip(names, box.args[1:], strict=False))
-    given |= box.kwargs
-    del given["momentum"]
-    return given
 
 
 def _through_sum(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:

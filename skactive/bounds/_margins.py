@@ -50,9 +50,9 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
 
 
 def _elided(output: Box, y: Tensor) -> Tensor:
+    """Differences of the centre's logits, less the radius times those of the weights."""
     box, weight, bias = (*output.args, output.kwargs.get("bias"))[:3]
-    difference = weight[y][:, None, :] - weight[None]
-    centre, radius = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
-    low = torch.einsum("nkd,nd->nk", difference, centre)
-    low = low - torch.einsum("nkd,nd->nk", difference.abs(), radius)
-    return low if bias is None else low + bias[y][:, None] - bias[None]
+    logits = F.linear(box.centre, weight, bias)
+    apart = (weight[y][:, None, :] - weight[None]).abs()
+    spread = torch.matmul(apart, box.radius[:, :, None])[:, :, 0]
+    return logits.gather(1, y[:, None]) - logits - spread

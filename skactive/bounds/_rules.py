@@ -6,6 +6,7 @@ interval bound propagation for training verifiably robust models", arXiv 1810.12
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -48,20 +49,49 @@ def rule(*functions: Any) -> Any:
     return register
 
 
-@rule(*LINEAR, *MONOTONE)
+@rule(*MONOTONE)
 def _monotone(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
     return box.map(lambda value: func(value, *args, **kwargs))
 
 
+@rule(*LINEAR)
+def _linear(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
+    return box.map_linear(lambda value: func(value, *args, **kwargs))
+
+
 @rule(*WEIGHTED)
 def _weighted(func: Any, box: Any, weight: Any, bias: Any = None, *args: Any, **kwargs: Any) -> Box:
-    """W m + b ± |W| r around the centre m with radius r."""
+    """W m + b ± |W| r around the centre m with radius r, once somebody asks."""
     if isinstance(weight, Box) or isinstance(bias, Box) or not isinstance(box, Box):
         raise UnsupportedOperationError(f"{func.__name__} with weights that depend on the input")
-    centre = func((box.lower + box.upper) / 2, weight, bias, *args, **kwargs)
-    radius = func((box.upper - box.lower) / 2, weight.abs(), None, *args, **kwargs)
     nominal = func(box.nominal, weight, bias, *args, **kwargs)
-    return Box(centre - radius, centre + radius, nominal)
+    return Box.later(Weighted(func, box, weight, bias, args, kwargs), nominal)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """What a linear layer or a convolution does to a box."""
+
+    function: Any
+    source: Box
+    weight: Tensor
+    bias: Tensor | None
+    args: tuple
+    kwargs: dict[str, Any]
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """Centre and radius of its output."""
+        centre, radius = self.source.centre, self.source.radius
+        middle = self.function(centre, self.weight, self.bias, *self.args, **self.kwargs)
+        return middle, self.function(radius, self.weight.abs(), None, *self.args, **self.kwargs)
+
+    def then(self, scale: Tensor, shift: Tensor) -> Weighted:
+        """With its outputs, one for each row of the weight, scaled and shifted after it."""
+        weight = self.weight * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
+        bias = shift.reshape(-1)
+        if self.bias is not None:
+            bias = bias + self.bias * scale.reshape(-1)
+        return replace(self, weight=weight, bias=bias)
 
 
 @rule(*PRODUCTS)
@@ -72,9 +102,8 @@ def _matmul(func: Any, first: Any, second: Any) -> Box:
     def product(value: Tensor, factor: Tensor) -> Tensor:
         return func(value, factor) if box is first else func(factor, value)
 
-    centre = product((box.lower + box.upper) / 2, weight)
-    radius = product((box.upper - box.lower) / 2, weight.abs())
-    return Box(centre - radius, centre + radius, product(box.nominal, weight))
+    centre, radius = product(box.centre, weight), product(box.radius, weight.abs())
+    return Box.ball(centre, radius, product(box.nominal, weight))
 
 
 def _refuse_two(func: Any, first: Any, second: Any) -> None:
@@ -95,35 +124,59 @@ def _batch_norm(
     eps: float = 1e-5,
 ) -> Box:
     """An affine map per channel; in training its statistics are those of the clean batch."""
-    nominal = func(
-        box.nominal, running_mean, running_var, weight, bias, training, momentum, eps
-    )  # fmt: skip
-    scale, shift = batch_norm_map(
-        box.nominal, running_mean, running_var, weight, bias, training, eps
-    )  # fmt: skip
-    first, second = scale * box.lower + shift, scale * box.upper + shift
-    return Box(torch.minimum(first, second), torch.maximum(first, second), nominal)
-
-
-def batch_norm_map(
-    nominal: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    training: bool,
-    eps: float,
-) -> tuple[Tensor, Tensor]:
-    """Scale and shift of each channel, shaped to fit `nominal`."""
     if training or running_mean is None or running_var is None:
-        over = [dim for dim in range(nominal.ndim) if dim != 1]
-        mean, var = nominal.mean(over), nominal.var(over, unbiased=False)
+        rate = 0.0 if momentum is None else momentum
+        nominal, mean, inverse = torch.native_batch_norm(
+            box.nominal, weight, bias, running_mean, running_var, True, rate, eps
+        )
+        mean, inverse = BatchStatistics.apply(box.nominal, mean, inverse)
     else:
-        mean, var = running_mean, running_var
-    scale = (var + eps).rsqrt() * (1.0 if weight is None else weight)
-    shift = (0.0 if bias is None else bias) - mean * scale
-    shape = (1, -1, *[1] * (nominal.ndim - 2))
-    return scale.reshape(shape), shift.reshape(shape)
+        nominal = func(box.nominal, running_mean, running_var, weight, bias, False, momentum, eps)
+        mean, inverse = running_mean, (running_var + eps).rsqrt()
+    scale = inverse if weight is None else inverse * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    return _normalised(box, scale, shift, nominal)
+
+
+def _normalised(box: Box, scale: Tensor, shift: Tensor, nominal: Tensor) -> Box:
+    """A channel-wise map of a box: one with the weights before it, if they alone made the box."""
+    layer = box.pending
+    if isinstance(layer, Weighted) and box.ndim == layer.weight.ndim:
+        made = Box.later(layer.then(scale, shift), nominal)
+    else:
+        wide, beside = (of_channels(value, box) for value in (scale, shift))
+        made = Box.ball(torch.addcmul(beside, wide, box.centre), wide.abs() * box.radius, nominal)
+    made.channel_map = scale, shift
+    return made
+
+
+def of_channels(value: Tensor, box: Box) -> Tensor:
+    """One value per channel, shaped to fit `box`."""
+    return value.reshape(1, -1, *[1] * (box.ndim - 2))
+
+
+class BatchStatistics(torch.autograd.Function):
+    """Mean and 1/deviation of each channel as `torch.native_batch_norm` found them.
+
+    That function has them, but no gradient of them; to compute them anew costs more than to
+    normalise.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+        """The two as they are."""
+        ctx.save_for_backward(X, mean, inverse)
+        return mean.clone(), inverse.clone()
+
+    @staticmethod
+    def backward(ctx: Any, of_mean: Tensor, of_inverse: Tensor) -> tuple[Tensor, None, None]:
+        """``of_mean / n - of_inverse · inverse³ (X - mean) / n``, n values in a channel."""
+        X, mean, inverse = ctx.saved_tensors
+        shape = (1, -1, *[1] * (X.ndim - 2))
+        n = X.numel() // mean.numel()
+        slope = -of_inverse * inverse**3 / n
+        offset = of_mean / n - slope * mean
+        return torch.addcmul(offset.reshape(shape), slope.reshape(shape), X), None, None
 
 
 @rule(F.leaky_relu)
@@ -217,9 +270,8 @@ def as_box(value: Any) -> Box:
 
 
 def _scaled(box: Box, factor: Any) -> Box:
+    if isinstance(factor, Tensor):
+        return Box.ball(factor * box.centre, factor.abs() * box.radius, factor * box.nominal)
     one, two = factor * box.lower, factor * box.upper
-    if not isinstance(factor, Tensor):
-        low, high = (one, two) if factor >= 0 else (two, one)
-    else:
-        low, high = torch.minimum(one, two), torch.maximum(one, two)
+    low, high = (one, two) if factor >= 0 else (two, one)
     return Box(low, high, factor * box.nominal)
