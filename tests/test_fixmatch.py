@@ -20,6 +20,7 @@ from skactive.attacks import FGSM
 from skactive.callbacks import CosineDecay
 from skactive.datasets import load_mnist
 from skactive.nets import RandomAffine
+from skactive.nets._views import affine_grid
 from skactive.networks import LeNet5
 from tests.models import SmallCNN, SmallMLP
 from tests.test_classifier import IMPOSSIBLE
@@ -222,6 +223,12 @@ def test_views_of_strength_zero_change_nothing_and_others_stay_in_range():
     with pytest.raises(ValueError, match="padding"):
         RandomAffine(padding="wrap")(X)
     assert clone(RandomAffine(0.3, shear=0.1)).get_params()["shear"] == 0.1
+
+
+def test_the_grid_is_torchs_own():
+    maps = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
+    expected = F.affine_grid(maps, [4, 1, 5, 7], align_corners=False)
+    torch.testing.assert_close(affine_grid(maps, 5, 7), expected)
 
 
 def test_rotations_keep_angles_in_images_that_are_no_squares():
