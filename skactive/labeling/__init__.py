@@ -20,6 +20,7 @@ from ._files import Conflict, ImportReport
 from ._items import Item
 from ._review import Disagreement, Suspicion
 from ._session import LabelingSession
+from .page import PageOptions, PageServer
 
 __all__ = [
     "Agreement",
@@ -34,6 +35,8 @@ __all__ = [
     "LabelingSession",
     "NotClaimedError",
     "OracleAnnotator",
+    "PageOptions",
+    "PageServer",
     "PoolChangedError",
     "StoreBusyError",
     "StoreError",

@@ -21,6 +21,7 @@ from ._pool import SessionPool
 from ._reports import Reports
 from ._review import RULE, Review
 from ._rounds import Rounds
+from ._serving import Serving
 from ._store import Store
 from ._trainer import Trainer
 
@@ -35,7 +36,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
-class LabelingSession(Rounds, Review, Reports):
+class LabelingSession(Rounds, Review, Reports, Serving):
     """A pool that people label, one item after another, and a learner that says which.
 
     Everything that happens is an event in a store: appended, never changed. A new session on the
