@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from skactive import AdversarialNetClassifier
+from skactive.bounds import Box
 from skactive.networks import (
     VGG8,
     VGG16,
@@ -16,6 +17,7 @@ from skactive.networks import (
     MadryMNIST,
     PreActResNet18,
     ResNet18,
+    Threshold,
 )
 from skactive.utils.random_state import seeded_torch
 
@@ -241,6 +243,26 @@ def test_conv_small_has_batchnorm_before_each_relu_if_asked():
     layers = list(ConvSmall(batch_norm=True).features)
     before = [layers[i - 1] for i, layer in enumerate(layers) if isinstance(layer, nn.ReLU)]
     assert [type(layer) for layer in before] == [nn.BatchNorm2d, nn.BatchNorm2d, nn.BatchNorm1d]
+
+
+def test_a_threshold_tells_ink_from_paper_and_its_bounds_are_exact():
+    X = torch.linspace(0, 1, 101)
+    layer = Threshold(at=0.4, slope=8.0)
+    expected = [min(1.0, max(0.0, 8 * (x - 0.4) + 0.5)) for x in X.tolist()]
+    torch.testing.assert_close(layer(X), torch.tensor(expected))
+    box = layer(Box.around(X, 0.3, (0, 1)))
+    torch.testing.assert_close(box.lower, layer((X - 0.3).clamp(0, 1)))
+    torch.testing.assert_close(box.upper, layer((X + 0.3).clamp(0, 1)))
+    assert (box.upper == box.lower)[:4].all()  # paper: no perturbation is left
+    with pytest.raises(ValueError, match="slope must be positive, got 0"):
+        Threshold(slope=0)
+
+
+def test_conv_small_has_a_threshold_before_all_else_if_asked():
+    first, *others = ConvSmall(threshold=0.3).features
+    assert isinstance(first, Threshold)
+    assert first.at == 0.3
+    assert [type(layer) for layer in others] == [type(layer) for layer in ConvSmall().features]
 
 
 def test_lenet_learns_digits_in_seconds(digits):

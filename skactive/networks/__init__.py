@@ -6,6 +6,7 @@ from ._lenet import LeNet5
 from ._madry_mnist import MadryMNIST
 from ._preact_resnet import PreActResNet18
 from ._resnet import ResNet18
+from ._threshold import Threshold
 from ._vgg import VGG8, VGG16
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "Network",
     "PreActResNet18",
     "ResNet18",
+    "Threshold",
 ]

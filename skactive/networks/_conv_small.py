@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ._base import OneSizeNetwork
+from ._threshold import Threshold
 
 
 class ConvSmall(OneSizeNetwork):
@@ -25,6 +26,10 @@ class ConvSmall(OneSizeNetwork):
         data.
     batch_norm : bool, default=False
         BatchNorm before each ReLU, as in fast certified training.
+    threshold : float or None, default=None
+        Where a `Threshold` before the first convolution tells ink from paper; ``None``: no such
+        layer, as in the literature. With .42 far more of MNIST can be proved right; photographs
+        gain nothing.
 
     Attributes
     ----------
@@ -60,9 +65,11 @@ class ConvSmall(OneSizeNetwork):
         in_channels: int = 1,
         input_size: int = 28,
         batch_norm: bool = False,
+        threshold: float | None = None,
     ) -> None:
         super().__init__(n_classes, in_channels, input_size)
         layers = [
+            *([] if threshold is None else [Threshold(threshold)]),
             nn.Conv2d(in_channels, 16, 4, stride=2, padding=1),
             nn.BatchNorm2d(16),
             nn.ReLU(),
