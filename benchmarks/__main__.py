@@ -42,6 +42,7 @@ SCRIPTS = (
     "tabular",
     "pgd",
     "training",
+    "certify",
     "memory",
 )
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
