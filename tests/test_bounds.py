@@ -361,6 +361,8 @@ def test_batches_that_fit_in_memory_and_neighbours_change_no_margin(monkeypatch)
         ({"bounds": (0, 0.5)}, "X has values .* but the certificate works in"),
         ({"method": "lp"}, "method"),
         ({"X": torch.full((2, 4), torch.nan)}, "NaN"),
+        ({"X": np.zeros((2, 4))}, "X must be a floating point tensor, got ndarray"),
+        ({"X": torch.zeros(2, 4, dtype=torch.int64)}, "floating point tensor, got torch.int64"),
         ({"y": torch.tensor([0, 3])}, "y must hold one class index per sample, 0 to 2"),
         ({"y": torch.tensor([0.0, 1.0])}, "y must hold"),
         ({"y": torch.tensor([0])}, "y must hold"),

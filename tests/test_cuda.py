@@ -9,6 +9,7 @@ import torch
 from skactive import AdversarialNetClassifier
 from skactive.attacks import PGD, DeepFool
 from skactive.attacks._nearest_boundary import nearest_boundaries
+from skactive.bounds import METHODS, certified_margins
 from skactive.networks import LeNet5
 from skactive.passes.gradient_norms import expected_gradient_length, lengths_and_slopes
 from skactive.passes.inference import forward_in_batches
@@ -103,3 +104,13 @@ def test_a_net_on_the_gpu_is_trained_and_queried():
     for strategy in (MaxEntropy(), DFAL("all"), EGL("input")):
         picks = strategy.set_params(random_state=0).query(net, X[30:], 4)
         assert len(set(picks.tolist())) == 4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_certified_margins(pair, method):
+    module, on_gpu, X = pair
+    X = X[:6]
+    mine = certified_margins(on_gpu, X.cuda(), None, 1e-4, method=method)
+    assert mine.is_cuda
+    reference = certified_margins(module, X, None, 1e-4, method=method)
+    torch.testing.assert_close(mine.cpu(), reference, rtol=1e-6, atol=1e-8)

@@ -91,7 +91,7 @@ class Certifier:
         UnsupportedOperationError
             If the module does something to its input that there is no bound for.
         """
-        check_bounds(X, self.bounds, caller="the certificate")
+        X, y = self._tensors(X, y)
         return self._proved(X, y, self.method)
 
     def certified(self, X: Tensor, y: Tensor | None = None) -> Tensor:
@@ -109,13 +109,23 @@ class Certifier:
         -------
         certified : bool Tensor of shape (n,)
         """
-        check_bounds(X, self.bounds, caller="the certificate")
+        X, y = self._tensors(X, y)
         certified = self._proved(X, y, "ibp") > 0
         if self.method != "ibp":
             rows = (~certified).nonzero()[:, 0]
             of = None if y is None else y[rows]
             certified[rows] = self._proved(X[rows], of, self.method) > 0
         return certified
+
+    def _tensors(self, X: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if not torch.is_tensor(X) or not X.is_floating_point():
+            kind = X.dtype if torch.is_tensor(X) else type(X).__name__
+            raise ValueError(
+                f"X must be a floating point tensor, got {kind}. For rows of other containers, and "
+                "fitted estimators, there is skactive.metrics.certified_accuracy_score."
+            )
+        check_bounds(X, self.bounds, caller="the certificate")
+        return X, None if y is None else torch.as_tensor(y, device=X.device)
 
     def _proved(self, X: Tensor, y: Tensor | None, method: str) -> Tensor:
         """Margins, as many samples at once as fit in memory."""
