@@ -2,6 +2,7 @@
 
 from .learners import ActiveLearner, BudgetedLearner, Committee, active_learning_curve
 from .nets import AdversarialNetClassifier, FixMatch
+from .persistence import inspect, load
 from .utils.version import __version__
 
 __all__ = [
@@ -12,4 +13,6 @@ __all__ = [
     "FixMatch",
     "__version__",
     "active_learning_curve",
+    "inspect",
+    "load",
 ]

@@ -61,3 +61,29 @@ class BrokenCertificateError(RuntimeError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.attack, self.rows, self.method)
+
+
+class UnsavableError(TypeError):
+    """An object holds something that a file without code cannot hold, such as a lambda."""
+
+
+class UntrustedError(ValueError):
+    """A file names classes that are not skactive's own and were neither passed in nor trusted.
+
+    Parameters
+    ----------
+    message : str
+    names : list of str
+        Their import paths.
+    """
+
+    def __init__(self, message: str, names: list[str]) -> None:
+        super().__init__(message)
+        self.names = names
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.args[0], self.names)
+
+
+class NewerFormatError(ValueError):
+    """A file was written by a later version of skactive, in a format this one does not know."""

@@ -20,6 +20,7 @@ FLOORS = [
     {"learners"},
     {"metrics"},
     {"retraining", "analysis"},
+    {"persistence"},
     {"labeling", "modal", "study"},
     {"__init__", "__main__"},
 ]

@@ -15,6 +15,7 @@ from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import take_rows
 from ..utils.labels import as_labels
 from ..utils.random_state import derive_seed, undrawn_on_error
+from ..utils.saving import SavableWithData
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import HasMethods, check_params
 from ._delegation import DelegatedPrediction
@@ -24,7 +25,9 @@ from ._stopping import StoppingCriterion, resolve_stopping
 _INITIAL, _LEARNER = 0, 1
 
 
-class BudgetedLearner(DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class BudgetedLearner(
+    SavableWithData, DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Active learning as an estimator: ``fit(X, y)`` hides `y` and buys labels from it.
 
     So that searches and cross-validation compare strategies at equal label cost:

@@ -230,7 +230,7 @@ class LabeledSet:
         """
         rows = Rows.of(pool)
         if is_dataset(rows.X):
-            at = _positions(self.X, rows.X)
+            at = positions_in_dataset(self.X, rows.X)
             found = np.zeros(n_rows(rows.X), dtype=bool)
             found[at[at >= 0]] = True
             return found if rows.indices is None else found[rows.indices]
@@ -265,12 +265,14 @@ class LabeledSet:
         return pool.subset(np.flatnonzero(left)) if left.any() else None
 
 
-def _positions(labeled: Any, pool: Any) -> NDArray[np.intp]:
+def positions_in_dataset(labeled: Any, pool: Any) -> NDArray[np.intp]:
     """Positions in a Dataset of the items of a labelled set; -1 for those not taken from it."""
     if labeled is pool:
         return np.arange(n_rows(pool))
     if isinstance(labeled, torch.utils.data.ConcatDataset):
-        return np.concatenate([_positions(part, pool) for part in labeled.datasets])
+        return np.concatenate([positions_in_dataset(part, pool) for part in labeled.datasets])
     if isinstance(labeled, torch.utils.data.Subset):
-        return _positions(labeled.dataset, pool)[np.asarray(labeled.indices, dtype=np.intp)]
+        return positions_in_dataset(labeled.dataset, pool)[
+            np.asarray(labeled.indices, dtype=np.intp)
+        ]
     return np.full(n_rows(labeled), -1)

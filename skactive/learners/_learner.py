@@ -24,6 +24,7 @@ from ..strategies._registry import check_cold_start
 from ..utils.indexing import AllBut, n_rows, take_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, undrawn_on_error
+from ..utils.saving import SavableWithData
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import HasMethods, StrOptions, check_constraints, check_params
 from ._adversarial_examples import adversarial_examples
@@ -52,7 +53,12 @@ _MODEL, _QUERY, _SELECT, _BOOTSTRAP, _ATTACK = 0, 1, 1, 2, 3
 
 
 class ActiveLearner(
-    LabelCorrections, DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    SavableWithData,
+    LabelCorrections,
+    DelegatedPrediction,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
 ):
     """A classifier that chooses what it is taught.
 

@@ -23,6 +23,7 @@ from ..utils.random_state import (
     seeded_elsewhere,
     seeded_torch,
 )
+from ..utils.saving import Savable
 from ._batches import ArrayDataset
 from ._certified import check_loss, enforced_bounds, reads_bounds
 from ._checks import (
@@ -42,7 +43,7 @@ from ._samples import Samples
 from ._state import TrainingState
 
 
-class TrainedNet(NestedParams, NeuralNetClassifier):
+class TrainedNet(Savable, NestedParams, NeuralNetClassifier):
     """Training of `AdversarialNetClassifier`, its base class.
 
     A `TrainingRun` holds what is needed while skorch's loop runs; the methods that skorch

@@ -16,6 +16,7 @@ from ..model_view import ModelView, require_of
 from ..utils.budget import budget_to_count
 from ..utils.indexing import AllBut, Rows, distinct_positions, n_rows
 from ..utils.random_state import numpy_generator
+from ..utils.saving import Savable
 from ..utils.typing import Estimator, Pool, RandomState
 from ..utils.validation import check_params
 
@@ -120,7 +121,7 @@ class Query:
     stage: int = 0
 
 
-class QueryStrategy(BaseEstimator):
+class QueryStrategy(Savable, BaseEstimator):
     """Base class of all query strategies (acquisition functions).
 
     A subclass implements ``_select(query) -> Selection`` (positions within ``query.X``) and

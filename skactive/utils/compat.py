@@ -8,10 +8,11 @@ name of another library but `validation`, and the overrides that `PRIVATE_OVERRI
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from sklearn.utils.metadata_routing import MetadataRequest
 from torch import nn
 
 # Its public base, BrokenProcessPool, is raised as well for what a worker cannot unpickle.
@@ -32,19 +33,51 @@ def is_search(estimator: Any) -> bool:
     return hasattr(estimator, "estimator") and hasattr(estimator, "return_train_score")
 
 
+def has_learned(estimator: Any) -> bool:
+    """Whether an estimator has more than its parameters: requests of metadata are no knowledge."""
+    params = set(estimator.get_params(deep=False))
+    return bool(set(vars(estimator)) - params - {"_metadata_request"})
+
+
+def metadata_requests(state: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Take the metadata that an estimator requests out of its attributes: no method names them."""
+    found = vars(state.pop("_metadata_request", object.__new__(MetadataRequest)))
+    requests = {name: dict(of.requests) for name, of in found.items() if hasattr(of, "requests")}
+    return {name: of for name, of in requests.items() if of}
+
+
+def set_metadata_requests(estimator: Any, requests: dict[str, dict[str, Any]]) -> None:
+    """Give an estimator such requests: its own methods for it work with routing switched on."""
+    made = MetadataRequest(owner=estimator)
+    for method, of in requests.items():
+        for param, alias in of.items():
+            getattr(made, method).add_request(param=param, alias=alias)
+    estimator._metadata_request = made
+
+
 # -- skorch ------------------------------------------------------------------------------
+
+
+def part_names(net: Any) -> list[str]:
+    """Names of the modules and criteria of a skorch net, as its attributes have them."""
+    return [f"{name}_" for name in (*net._modules, *net._criteria)]
+
+
+def optimizer_names(net: Any) -> list[str]:
+    """Names of the optimisers of a skorch net, as its attributes have them."""
+    return [f"{name}_" for name in net._optimizers]
 
 
 def parts_of(net: Any) -> Iterator[nn.Module]:
     """The modules and criteria of a skorch net: their names are only listed in private."""
-    for name in (*net._modules, *net._criteria):
-        if isinstance(part := getattr(net, f"{name}_"), nn.Module):
+    for name in part_names(net):
+        if isinstance(part := getattr(net, name), nn.Module):
             yield part
 
 
 def optimizers_of(net: Any) -> list[Any]:
     """The optimisers of a skorch net: their names are only listed in private."""
-    return [getattr(net, f"{name}_") for name in net._optimizers]
+    return [getattr(net, name) for name in optimizer_names(net)]
 
 
 def set_training(net: Any, training: bool) -> None:
@@ -90,6 +123,35 @@ def tensors_of(module: nn.Module) -> tuple[Iterable[Any], Iterable[Any]]:
     return module._parameters.values(), module._buffers.values()
 
 
+_HOOKS = [name for name in vars(nn.Module()) if name.endswith("_hooks")]
+
+
+class ModuleAttributes(NamedTuple):
+    """What a layer holds itself: see `module_attributes`."""
+
+    state: dict[str, Any]
+    parameters: dict[str, Any]
+    buffers: dict[str, Any]
+    modules: dict[str, Any]
+    not_persistent: set[str]
+    hooks: bool
+
+
+def module_attributes(module: nn.Module) -> ModuleAttributes:
+    """All that a layer holds, torch's own book-keeping told apart: no public way lists None."""
+    book_keeping = vars(nn.Module())
+    own = vars(module)
+    hooks = any(isinstance(own.get(name), dict) and own[name] for name in _HOOKS)
+    return ModuleAttributes(
+        {name: value for name, value in own.items() if name not in book_keeping},
+        dict(module._parameters),
+        dict(module._buffers),
+        dict(module._modules),
+        set(module._non_persistent_buffers_set),
+        hooks,
+    )
+
+
 def is_hooked(module: nn.Module) -> bool:
     """Whether something runs around a layer's forward pass: torch does not list hooks."""
     hooks = module._forward_hooks or module._forward_pre_hooks
@@ -102,6 +164,11 @@ def is_transformed() -> bool:
 
 
 # -- Python ------------------------------------------------------------------------------
+
+
+def is_named_tuple(kind: Any) -> bool:
+    """Whether it is a class of named tuples, which have no base class but their fields' names."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def free_in_child(lock: Any) -> None:

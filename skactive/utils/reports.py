@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .optional import axes_for, optional_import
+from .saving import Savable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Report(Sequence):
+class Report(Savable, Sequence):
     """Base of all reports: a sequence of what was measured, printed as a table.
 
     A subclass has ``rows`` (dicts or dataclasses), may have ``notes``, and implements ``cells()``

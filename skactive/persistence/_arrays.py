@@ -1,0 +1,235 @@
+"""Arrays, tensors and sparse matrices: ``.npy`` members that hold no objects, read in one go."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from ..exceptions import UnsavableError
+from ._codec import Decoder, Encoder, Kinds
+from ._plain import data_dtype
+
+KINDS = Kinds()
+
+_CHUNK = 1 << 24
+_MAX_HEADER = 1 << 16
+_MAX_DIMENSIONS = 32
+
+
+def write_array(array: np.ndarray, encoder: Encoder) -> str:
+    """Write an array of data as a member, a slice at a time; the member's name."""
+    in_order = array.flags.c_contiguous or array.flags.f_contiguous
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    if not in_order:
+        array = np.ascontiguousarray(array)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header,
+        {
+            "descr": np.lib.format.dtype_to_descr(array.dtype),
+            "fortran_order": fortran,
+            "shape": array.shape,
+        },
+    )
+    name = encoder.member("arrays", ".npy")
+    flat = array.T if fortran else array
+    size = len(header.getvalue()) + array.nbytes
+    encoder.writer.write(name, _chunks(header.getvalue(), flat), size)
+    return name
+
+
+def _chunks(header: bytes, array: np.ndarray) -> Iterator[Any]:
+    yield header
+    if array.nbytes:
+        flat = np.reshape(array, -1).view(np.uint8)
+        for at in range(0, flat.nbytes, _CHUNK):
+            yield memoryview(flat[at : at + _CHUNK])
+
+
+def read_array(name: str, decoder: Decoder) -> np.ndarray:
+    """An array of data from a member: its size is checked before memory is taken for it."""
+    with decoder.archive.member(name) as member:
+        major, minor = np.lib.format.read_magic(member)
+        if (major, minor) not in ((1, 0), (2, 0)):
+            raise ValueError(f"{name} has npy version {major}.{minor}")
+        read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+        shape, fortran, dtype = read[major](member, max_header_size=_MAX_HEADER)
+        if dtype.hasobject or len(shape) > _MAX_DIMENSIONS or min(shape, default=0) < 0:
+            raise ValueError(f"{name} is no array of data")
+        if math.prod(shape) * dtype.itemsize != member.left:
+            raise ValueError(f"{name} is not as long as its shape, {shape}, says")
+        array = np.empty(shape[::-1] if fortran else shape, dtype)
+        if array.nbytes:
+            member.readinto(memoryview(array.reshape(-1).view(np.uint8)))
+    return array.T if fortran else array
+
+
+# -- arrays -----------------------------------------------------------------------------------
+
+
+def _encode_array(value: np.ndarray, encoder: Encoder) -> dict:
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        if array.dtype.names is not None:
+            _refuse(value, encoder)
+        items = [encoder.encode(item, str(i)) for i, item in enumerate(array.ravel().tolist())]
+        return {"shape": list(array.shape), "objects": items}
+    node: dict[str, Any] = {"member": write_array(array, encoder)}
+    if np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(array.dtype)) != array.dtype:
+        _refuse(value, encoder)
+    if not array.flags.writeable and array.base is None:
+        node["writeable"] = False
+    return node
+
+
+def _refuse(value: Any, encoder: Encoder) -> None:
+    raise UnsavableError(f"{encoder.where} is an array of {value.dtype}, which cannot be saved.")
+
+
+def _decode_array(node: dict, decoder: Decoder) -> np.ndarray:
+    if "objects" in node:
+        items = [decoder.decode(item) for item in node["objects"]]
+        array = np.empty(len(items), dtype=object)
+        for i, item in enumerate(items):  # an assignment of all at once would unpack lists
+            array[i] = item
+        return array.reshape([int(n) for n in node["shape"]])
+    array = read_array(node["member"], decoder)
+    if node.get("writeable") is False:
+        array.flags.writeable = False
+    return array
+
+
+def _encode_masked(value: np.ma.MaskedArray, encoder: Encoder) -> dict:
+    return {
+        "values": encoder.encode(np.asarray(value.data), "data"),
+        "mask": encoder.encode(np.ma.getmaskarray(value), "mask"),
+        "fill": encoder.encode(value.fill_value, "fill"),
+    }
+
+
+def _decode_masked(node: dict, decoder: Decoder) -> np.ma.MaskedArray:
+    values, mask = decoder.decode(node["values"]), decoder.decode(node["mask"])
+    return np.ma.MaskedArray(values, mask, fill_value=decoder.decode(node["fill"]))
+
+
+KINDS.add("masked array", np.ma.MaskedArray, _encode_masked, _decode_masked)
+KINDS.add(
+    "array",
+    lambda value: type(value) in (np.ndarray, np.memmap),
+    _encode_array,
+    _decode_array,
+)
+
+# -- tensors ------------------------------------------------------------------------------------
+
+# What NumPy has no type for is kept as the integers of its size.
+_AS_INTEGERS = {torch.bfloat16: torch.int16}
+
+
+def _encode_tensor(value: torch.Tensor, encoder: Encoder) -> dict:
+    if value.layout != torch.strided or value.is_quantized:
+        raise UnsavableError(
+            f"{encoder.where} is a tensor of layout {value.layout}, which cannot be saved. Make it "
+            "dense: .to_dense()."
+        )
+    plain = value.detach().cpu()
+    plain = plain.resolve_conj().resolve_neg()
+    if value.dtype in _AS_INTEGERS:
+        plain = plain.view(_AS_INTEGERS[value.dtype])
+    node: dict[str, Any] = {
+        "dtype": str(value.dtype).partition(".")[2],
+        "member": write_array(plain.numpy(), encoder),
+    }
+    if value.device.type != "cpu":
+        node["device"] = str(value.device)
+    if isinstance(value, torch.nn.Parameter):
+        node["parameter"] = True
+    if value.requires_grad:
+        node["trained"] = True
+    return node
+
+
+def _decode_tensor(node: dict, decoder: Decoder) -> torch.Tensor:
+    array, dtype = read_array(node["member"], decoder), getattr(torch, node["dtype"])
+    tensor = torch.from_numpy(array)
+    if dtype in _AS_INTEGERS:
+        tensor = tensor.view(dtype)
+    if tensor.dtype != dtype:
+        raise ValueError(f"{node['member']} is of {tensor.dtype}, not {dtype}")
+    if "device" in node and (device := there(node["device"])) != "cpu":
+        tensor = tensor.to(device)
+    trained = bool(node.get("trained"))
+    if node.get("parameter"):
+        return torch.nn.Parameter(tensor, requires_grad=trained)
+    return tensor.requires_grad_() if trained else tensor
+
+
+def there(device: Any) -> Any:
+    """The device itself, or the CPU if this machine does not have it."""
+    kind = torch.device(device).type
+    missing = (kind == "cuda" and not torch.cuda.is_available()) or (
+        kind == "mps" and not torch.backends.mps.is_available()
+    )
+    return "cpu" if missing else device
+
+
+KINDS.add(
+    "tensor",
+    lambda value: type(value) in (torch.Tensor, torch.nn.Parameter),
+    _encode_tensor,
+    _decode_tensor,
+)
+
+# -- sparse matrices ------------------------------------------------------------------------------
+
+_PARTS = {
+    "csr": ("data", "indices", "indptr"),
+    "csc": ("data", "indices", "indptr"),
+    "bsr": ("data", "indices", "indptr"),
+    "dia": ("data", "offsets"),
+}
+_SPARSE = {
+    f"{format}_{kind}": getattr(sp, f"{format}_{kind}")
+    for format in ("csr", "csc", "bsr", "dia", "coo", "lil", "dok")
+    for kind in ("matrix", "array")
+}
+
+
+def _encode_sparse(value: Any, encoder: Encoder) -> dict:
+    kind = type(value).__name__
+    if _SPARSE.get(kind) is not type(value):
+        raise UnsavableError(f"{encoder.where} is a {kind}, no sparse matrix of SciPy's own.")
+    node: dict[str, Any] = {"class": kind, "shape": [int(n) for n in value.shape]}
+    names = _PARTS.get(value.format)
+    if names is None:
+        coo = value.tocoo()
+        parts = {"data": coo.data, "row": coo.row, "col": coo.col}
+    else:
+        parts = {name: getattr(value, name) for name in names}
+    return {**node, "parts": {name: encoder.encode(part, name) for name, part in parts.items()}}
+
+
+def _decode_sparse(node: dict, decoder: Decoder) -> Any:
+    kind: Any = _SPARSE[node["class"]]
+    shape = tuple(int(n) for n in node["shape"])
+    parts = {name: decoder.decode(part) for name, part in node["parts"].items()}
+    if "row" in parts:
+        coordinates = (parts["row"], parts["col"])
+        coo = sp.coo_matrix if node["class"].endswith("matrix") else sp.coo_array
+        made = coo((parts["data"], coordinates), shape=shape)
+        return made if type(made) is kind else kind(made)
+    made = kind(tuple(parts.values()), shape=shape)
+    if hasattr(made, "check_format"):
+        made.check_format(full_check=True)  # indices out of range would be read as memory
+    return made
+
+
+KINDS.add("sparse", sp.issparse, _encode_sparse, _decode_sparse)
+
+__all__ = ["data_dtype", "read_array", "there", "write_array"]
