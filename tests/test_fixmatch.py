@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -56,9 +57,10 @@ def flat(net):
         "check_classifiers_classes": "of the labels -1 and 1, -1 marks a sample without one",
     },
 )
-@pytest.mark.filterwarnings("ignore:FixMatch was given no unlabelled points")
 def test_sklearn_checks(estimator, check):
-    check(estimator)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="FixMatch was given no unlabelled points")
+        check(estimator)
 
 
 # -- the loss --------------------------------------------------------------------------------
@@ -179,6 +181,18 @@ def test_points_to_train_on_as_they_are_are_not_moved(images):
     plain = [row for row in rows if (row == X).all(axis=(1, 2, 3)).any()]
     assert 0 < len(plain) < len(rows)
     assert all((moved == row).all(axis=(1, 2, 3)).any() for row in plain)
+
+
+def test_datasets_bytes_and_memory_maps(images, tmp_path):
+    X, y, pool, _ = images
+    base = fixmatch().fit(X, y, X_unlabeled=pool)
+    data = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
+    assert torch.equal(flat(fixmatch().fit(data, X_unlabeled=pool)), flat(base))
+    np.save(tmp_path / "pool.npy", pool)
+    mapped = np.load(tmp_path / "pool.npy", mmap_mode="r")
+    assert torch.equal(flat(fixmatch().fit(X, y, X_unlabeled=mapped)), flat(base))
+    as_bytes = np.round(pool * 255).astype(np.uint8)
+    assert fixmatch().fit(X, y, X_unlabeled=as_bytes).n_pseudo_labels_ == len(pool)
 
 
 # -- views -----------------------------------------------------------------------------------

@@ -151,7 +151,8 @@ class FixMatch(NetClassifier):
         pool, 350 images to the module.
     max_epochs : int, default=25
     updates_per_epoch : int, default=100
-        An epoch is so many updates, however many labels there are.
+        An epoch is so many updates, however many labels there are (one pass over the labelled
+        points with an `iterator_train` of your own).
     bounds : (float, float) or None, default=None
         Range that views are clipped to; as a teacher that of the net, if ``None``.
     callbacks : list of callbacks, "disable" or None, default=None
