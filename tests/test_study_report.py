@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from skactive.__main__ import main
 from skactive.analysis import area_under_budget_curve, selection_bias
 from skactive.retraining import RetrainingReport
 from skactive.study import DRE_STRATEGIES, PRESETS, StudyError, preset, write_report
-from skactive.study._cli import main
 from skactive.study._components import make_strategy
 from skactive.study._frames import load_studies
 from skactive.study._provenance import made_of, open_folder

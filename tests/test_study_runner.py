@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from skactive import ActiveLearner
+from skactive.__main__ import main
 from skactive.datasets import load_digits
 from skactive.study import Execution, StudyError, _store, preset
-from skactive.study._cli import main
 from skactive.study._components import make_net, make_strategy
 from skactive.study._config import _toml
 from skactive.study._runner import check_execution

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import skactive.study as study_module
+from skactive.__main__ import main
 from skactive.datasets import load_digits
 from skactive.study import StudyError, _components, _provenance, _store, load_results, write_report
-from skactive.study._cli import main
 from skactive.study._components import make_strategy, strategy_spec
 from skactive.study._config import _toml
 from skactive.study._protocol import make_protocol

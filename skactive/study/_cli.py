@@ -1,49 +1,20 @@
-"""The command line: study, report."""
+"""Commands of studies: study, report."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ._config import as_toml, read_protocol
-from ._errors import StudyError
 from ._presets import PRESETS
 from ._runner import BACKENDS, Execution, run_study
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None, default=None
-        ``None`` is the command line.
-
-    Returns
-    -------
-    status : int
-        0, 2 for what was refused or failed, 130 after Ctrl-C.
-    """
-    args = _parser().parse_args(arguments)
-    try:
-        args.run(args)
-    except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m skactive", description="Studies of robust active learning."
-    )
-    commands = parser.add_subparsers(required=True, metavar="study | report")
+def add_commands(commands: Any) -> None:
+    """Add ``study`` and ``report`` to the commands of a parser."""
     study = commands.add_parser(
         "study",
         help="run protocols, or go on where they stopped",
@@ -59,7 +30,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--attack", help="attack of the tables (default: the strongest there is)")
     report.set_defaults(run=_report)
-    return parser
 
 
 def _add_study_arguments(parser: argparse.ArgumentParser) -> None:

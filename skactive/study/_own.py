@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import re
 from typing import Any
 
+from ..utils import own_names
+from ..utils.own_names import is_own
 from ._errors import StudyError
-
-_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-
-
-def is_own(name: Any) -> bool:
-    """Whether this is written ``module:attribute``."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def name_of(thing: Any, what: str) -> str:
@@ -42,14 +35,4 @@ def imported(name: str, what: str) -> Any:
     StudyError
         If there is no such module or attribute, or importing it fails.
     """
-    module, _, attribute = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # whatever a module of the user's raises
-        raise StudyError(
-            f"The {what} {name!r} cannot be imported: {type(error).__name__}: {error}. It is "
-            "written module:attribute, and the module must be on PYTHONPATH or in this folder."
-        ) from error
-    return found
+    return own_names.imported(name, what, error=StudyError)

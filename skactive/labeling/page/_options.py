@@ -26,6 +26,9 @@ class PageOptions:
         HTML, a str or an object with ``_repr_html_``. It is shown in a frame where no script runs
         and nothing is loaded from elsewhere: write images into it as ``data:`` addresses, and
         escape what you take from the row (`html.escape`).
+    show : container of rows or None, default=None
+        What people see in place of the pool's rows, as many of them: paths of the images whose
+        features the learner reads, a table with more columns.
     image_shape : tuple of int or None, default=None
         Shape of images whose pixels lie in one line, such as ``(8, 8)``.
     keys : mapping from classes to letters or digits, or None, default=None
@@ -41,6 +44,7 @@ class PageOptions:
 
     title: str = "Labelling"
     render: str | Callable[[Any], Any] = "auto"
+    show: Any = None
     image_shape: tuple[int, ...] | None = None
     keys: Mapping[Any, str] | None = None
     reasons: Sequence[str] = REASONS

@@ -37,6 +37,7 @@ class PageServer:
     address : str
         What to open in a browser, with the token if there is one.
     port : int
+    app : PageApp
     """
 
     def __init__(
@@ -51,14 +52,13 @@ class PageServer:
         uvicorn = optional_import("uvicorn", what="The page", extra="label")
         token = _token_for(host, token)
         self._store = session.store
-        app = PageApp(session, options, known_hosts(host, allowed_hosts), token)
-        self._worker = app.service.worker
+        self.app = PageApp(session, options, known_hosts(host, allowed_hosts), token)
         self._socket = _listening(host, port)
         self.port = self._socket.getsockname()[1]
         self.address = _address(host, self.port, token)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
-            lifespan="off", ws="none", timeout_graceful_shutdown=5,
+            self.app, log_level="warning", access_log=False, server_header=False,
+            proxy_headers=False, lifespan="off", ws="none", timeout_graceful_shutdown=5,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -78,7 +78,7 @@ class PageServer:
         except BaseException:
             self._socket.close()
             raise
-        self._worker.start()
+        self.app.service.worker.start()
         self._thread.start()
         waiting = threading.Event()
         for _ in range(int(_PATIENCE / 0.02)):
@@ -106,7 +106,7 @@ class PageServer:
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(_PATIENCE)
-        self._worker.stop()
+        self.app.service.worker.stop()
         self._socket.close()
         self._store.give_back(_ROLE)
 
