@@ -77,7 +77,7 @@ class Desk:
     def claim(self, annotator: str, n: int) -> list[Item]:
         """Up to `n` items: those that the annotator holds, then the first that are open."""
         self.check_annotator(annotator)
-        with self.store.write() as connection:
+        with self.store.write(lasting=False) as connection:
             now = self.clock()
             self._expire(connection, now)
             held = [row.place for row in self._held(connection, annotator, n)]

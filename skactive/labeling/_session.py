@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -194,9 +195,13 @@ class LabelingSession(Rounds, Review, Reports, Serving):
         if wait:
             self._teach_if_due()
         items = self._desk.claim(annotator, n)
-        while wait and len(items) < n and self.ask():
-            items = self._desk.claim(annotator, n)
-        return items
+        if len(items) == n or not wait:
+            return items
+        with self._trainer.asking:  # one asks; who waited for it finds what it asked for
+            while True:
+                items = self._desk.claim(annotator, n)
+                if len(items) == n or not self.ask():
+                    return items
 
     def label(self, id: Any, y: Any, annotator: str, *, seconds: float | None = None) -> None:
         """Enter a label for an item that the annotator claimed; on the disk when this returns.
@@ -293,15 +298,16 @@ class LabelingSession(Rounds, Review, Reports, Serving):
         """Write down what the session is made of, or hold it against what was."""
         made_of = {
             "n_pool": self._pool.n,
-            "pool": self._pool.fingerprint(),
             "ids": "given" if self._pool.ids is not None else "position",
             "overlap": self.overlap,
+            "pool": self._pool.fingerprint(),
         }
         kept = self._store.meta(connection)
         if "pool" in kept:
             _check_same(kept, made_of, str(self._store))
             self._pool.check(*content_of(connection, self._pool))
-        seed = kept.get("seed", derive_seed(None))
+        given = learner.random_state
+        seed = kept.get("seed", derive_seed(given if isinstance(given, Integral) else None))
         self._trainer = Trainer(learner, self._pool, self._classes, seed)
         if "pool" in kept:
             self._recognise(connection, kept)

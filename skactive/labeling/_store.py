@@ -66,8 +66,14 @@ class Store:
     # -- transactions ---------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Any]:
+    def write(self, *, lasting: bool = True) -> Iterator[Any]:
         """A transaction that sees and changes all or nothing; writers take turns.
+
+        Parameters
+        ----------
+        lasting : bool, default=True
+            On the disk when it returns, so that not even a power failure undoes it. ``False``
+            saves the wait: a killed process loses nothing either.
 
         Raises
         ------
@@ -76,9 +82,11 @@ class Store:
             the commit was lost, perhaps all of it.
         """
         with self._writing, self._explained(), self._engine.connect() as connection:
-            connection = connection.execution_options(writes=True)
+            connection = connection.execution_options(writes=True, lasting=lasting)
             with connection.begin():
                 if self.kind == "postgresql":
+                    if not lasting:
+                        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                     connection.execute(sql(_TURN))
                 yield connection
 
@@ -229,13 +237,13 @@ class Store:
 
 
 def _on_connect(connection: Any, _: Any) -> None:
-    """SQLite: transactions are begun by us, and a commit is on the disk when it returns."""
+    """SQLite: transactions are begun by us."""
     connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
 
 
 def _on_begin(connection: Any) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("writes"):
+        synchronous = "FULL" if options["lasting"] else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")

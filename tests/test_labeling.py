@@ -1,0 +1,704 @@
+"""A labelling session: items out, answers in, nothing lost, and every refusal leaves all as it was."""
+
+import sqlite3
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import cohen_kappa_score
+from sklearn.pipeline import make_pipeline
+
+from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive.labeling import (
+    AnnotatorError,
+    ConflictError,
+    LabelingError,
+    LabelingSession,
+    NotClaimedError,
+    OracleAnnotator,
+    PoolChangedError,
+    StoreBusyError,
+    StoreError,
+    StoreVersionError,
+    UnknownClassError,
+    UnknownItemError,
+    WeightedVote,
+    _schema,
+)
+from tests.labeling_helpers import CLASSES, Clock, X, Y, answer, learner, picks, session, weights
+from tests.models import SmallCNN
+
+# -- items out ------------------------------------------------------------------------------
+
+
+def test_items_come_once_each_until_the_pool_is_empty():
+    labeling = session(pool=X[:50], batch=8)
+    done = answer(labeling, "ada", 50)
+    assert sorted(item.position for item in done) == list(range(50))
+    assert labeling.claim("ada") == []
+    progress = labeling.progress()
+    assert (progress["n_labels"], progress["n_open"], progress["n_rounds"]) == (50, 0, 7)
+    labeling.verify()
+
+
+def test_what_is_held_comes_first_again():
+    labeling = session()
+    first = labeling.claim("ada", 3)
+    assert labeling.claim("ada", 3) == first
+    labeling.label(first[1].id, 0, "ada")
+    assert [item.id for item in labeling.claim("ada", 3)][:2] == [first[0].id, first[2].id]
+
+
+@pytest.mark.parametrize("overlap", [1, 2, 3])
+def test_an_item_goes_to_as_many_annotators_as_overlap_says(overlap):
+    labeling = session(pool=X[:30], overlap=overlap, batch=10, retrain_every=None)
+    names = ["ada", "bob", "cyd", "dan"]
+    threads = [
+        threading.Thread(target=lambda name=name: OracleAnnotator(Y, name=name).annotate(labeling))
+        for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    frame = labeling.to_frame()
+    assert len(frame) == 30 * overlap
+    assert set(frame.groupby("id").annotator.nunique()) == {overlap}
+    labeling.verify()
+
+
+def test_a_lease_that_ran_out_comes_back():
+    clock = Clock()
+    labeling = session(clock=clock, lease=100, pool=X[:5], batch=5)
+    (kept,) = labeling.claim("ada")
+    others = labeling.claim("bob", 5)
+    assert kept.id not in [item.id for item in others]
+    assert len(others) == 4
+    clock.wait(101)
+    again = labeling.claim("bob", 5)
+    assert kept.id in [item.id for item in again]
+    with pytest.raises(NotClaimedError, match="ran out and it was given to somebody else"):
+        labeling.label(kept.id, 1, "ada")
+    labeling.verify()
+
+
+def test_a_late_answer_counts_while_nobody_else_has_the_item():
+    clock = Clock()
+    labeling = session(clock=clock, lease=100)
+    (late,) = labeling.claim("ada")
+    clock.wait(60)
+    (held,) = labeling.claim("bob")
+    clock.wait(50)
+    assert labeling.claim("bob")[0].id == held.id  # ada's lease ends here, and nobody takes her item
+    assert "expire" in [e.kind for e in labeling.events()]
+    labeling.label(late.id, 1, "ada")
+    assert labeling.consensus() == {late.id: 1}
+    assert late.id not in [item.id for item in labeling.claim("cyd", 30)]
+    labeling.verify()
+
+
+def test_a_claim_that_is_looked_at_again_is_renewed():
+    clock = Clock()
+    labeling = session(clock=clock, lease=100)
+    (item,) = labeling.claim("ada")
+    clock.wait(80)
+    (renewed,) = labeling.claim("ada")
+    assert renewed.until > item.until
+    clock.wait(80)
+    assert labeling.claim("ada")[0].id == item.id
+
+
+def test_rank_and_score_are_the_strategy_s():
+    first = learner().fit(X[:40], Y[:40])
+    idx, _, scores = first.query(X[100:], 7, return_scores=True)
+    labeling = session(pool=X[100:], learner=learner().fit(X[:40], Y[:40]), batch=7)
+    items = labeling.claim("ada", 7)
+    assert [item.position for item in items] == idx.tolist()
+    assert [item.rank for item in items] == list(range(7))
+    np.testing.assert_array_equal([item.score for item in items], scores)
+    query = next(e for e in labeling.events() if e.kind == "query")
+    assert query.data["strategy"] == "Margin"
+    assert query.data["seed"] == labeling.learner.seed_
+
+
+def test_rows_labelled_from_the_start_are_not_asked():
+    labeling = session(pool=X[:30], learner=learner().fit(X[:20], Y[:20]))
+    assert {item.position for item in labeling.claim("ada", 30)} == set(range(20, 30))
+
+
+# -- answers in -----------------------------------------------------------------------------
+
+
+def test_the_same_label_again_changes_nothing():
+    labeling = session()
+    (item,) = labeling.claim("ada")
+    labeling.label(item.id, 3, "ada")
+    before = labeling.events()
+    labeling.label(item.id, np.int64(3), "ada")
+    assert labeling.events() == before
+    with pytest.raises(ConflictError, match="already labelled 3 item.*relabel"):
+        labeling.label(item.id, 4, "ada")
+    with pytest.raises(ConflictError, match="already labelled"):
+        labeling.skip(item.id, "ada")
+    assert labeling.events() == before
+
+
+def test_undo_takes_back_one_answer_after_the_other():
+    labeling = session()
+    first, second = labeling.claim("ada", 2)
+    labeling.label(first.id, 1, "ada")
+    labeling.skip(second.id, "ada", "blurred")
+    labeling.relabel(first.id, 2, "ada")
+    assert labeling.undo("ada").label == 1
+    assert labeling.undo("ada").id == second.id
+    back = labeling.undo("ada")
+    assert (back.id, back.state, back.label) == (first.id, "claimed", None)
+    assert labeling.undo("ada") is None
+    assert labeling.progress()["n_labels"] == labeling.progress()["n_skips"] == 0
+    assert labeling.claim("ada")[0].id == first.id
+    labeling.verify()
+
+
+def test_a_skip_becomes_a_label_and_back():
+    labeling = session()
+    (item,) = labeling.claim("ada")
+    labeling.skip(item.id, "ada", "blurred")
+    labeling.relabel(item.id, 5, "ada")
+    assert labeling.consensus() == {item.id: 5}
+    assert labeling.undo("ada").state == "skipped"
+    assert labeling.consensus() == {}
+    labeling.verify()
+
+
+def test_seconds_notes_and_reasons_are_kept():
+    clock = Clock()
+    labeling = session(clock=clock)
+    first, second = labeling.claim("ada", 2)
+    clock.wait(30)
+    labeling.label(first.id, 1, "ada")
+    labeling.note(first.id, "looks like a 7", "bob")
+    labeling.skip(second.id, "ada", "blurred", seconds=2.5)
+    frame = labeling.to_frame().set_index("id")
+    assert 30 <= frame.seconds[first.id] < 40
+    assert frame.notes[first.id] == "bob: looks like a 7"
+    assert (frame.reason[second.id], frame.seconds[second.id]) == ("blurred", 2.5)
+    assert [item.id for item in labeling.answered("ada")] == [second.id, first.id]
+
+
+# -- refusals -------------------------------------------------------------------------------
+
+
+def refusals(item):
+    """What may not be, and in which words it is refused."""
+    return [
+        (UnknownItemError, "There is no item 'nine'.*ids are like '0-", "label", "nine", 1, "ada"),
+        (UnknownClassError, "'3' is none of the declared", "label", item.id, "3", "ada"),
+        (UnknownClassError, "12 is none of the declared", "label", item.id, 12, "ada"),
+        (UnknownClassError, "True is none", "label", item.id, True, "ada"),
+        (NotClaimedError, "'bob' has not claimed item", "label", item.id, 1, "bob"),
+        (NotClaimedError, "nothing to relabel", "relabel", item.id, 1, "ada"),
+        (AnnotatorError, "'adda' is no annotator.*mean 'ada'", "label", item.id, 1, "adda"),
+        (AnnotatorError, "must be a name", "label", item.id, 1, " "),
+        (LabelingError, "text of at most", "note", item.id, 7, "ada"),
+        (ValueError, "'n' parameter", "claim", "ada", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_what_is_refused_changes_nothing(number):
+    labeling = session(annotators=["ada", "bob"])
+    (item,) = labeling.claim("ada")
+    error, words, method, *arguments = refusals(item)[number]
+    before = labeling.events()
+    with pytest.raises(error, match=words):
+        getattr(labeling, method)(*arguments)
+    assert labeling.events() == before
+    labeling.verify()
+
+
+def test_a_label_for_an_item_that_nobody_was_asked():
+    labeling = session()
+    asked = {item.id for item in labeling.claim("ada", 20)}
+    ids = (f"{i}-{labeling._pool.digests([i])[0][:12]}" for i in range(400))
+    other = next(each for each in ids if each not in asked)
+    with pytest.raises(NotClaimedError, match="was not asked yet"):
+        labeling.label(other, 1, "ada")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"pool": X[:399]}, "n_pool: 400 then, 399 now"),
+        ({"pool": X[::-1]}, "another pool"),
+        ({"overlap": 2}, "overlap: 1 then, 2 now"),
+        ({"ids": np.arange(400)}, "ids: 'position' then, 'given' now"),
+        ({"classes": CLASSES[:5]}, "none left out"),
+        ({"learner": learner().fit(X[:50], Y[:50])}, "begins with other labelled samples"),
+    ],
+)
+def test_a_store_of_another_session_is_refused_and_left_alone(tmp_path, changed, words):
+    store = tmp_path / "labels.db"
+    with session(store) as labeling:
+        answer(labeling, "ada", 5)
+        before = labeling.events()
+    with pytest.raises(PoolChangedError, match=words):
+        session(store, **changed)
+    with session(store) as labeling:
+        assert labeling.events() == before
+
+
+def test_a_row_that_changed_after_it_was_asked_is_found(tmp_path):
+    pool = np.tile(X, (20, 1)) + np.arange(8000, dtype=np.float32)[:, None]
+    with session(tmp_path / "labels.db", pool=pool) as labeling:
+        (item,) = labeling.claim("ada")
+    changed = pool.copy()
+    changed[item.position] += 1
+    with pytest.raises(PoolChangedError, match="another pool|1 of the rows that were asked"):
+        session(tmp_path / "labels.db", pool=changed)
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path):
+    store = tmp_path / "labels.db"
+    session(store).close()
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE skactive_meta SET value = '99' WHERE name = 'version'")
+    connection.close()
+    before = store.read_bytes()
+    with pytest.raises(StoreVersionError, match="version 99, written by a newer skactive"):
+        session(store)
+    assert store.read_bytes() == before
+
+
+def test_a_store_of_an_older_version_is_brought_up(tmp_path, monkeypatch):
+    store = tmp_path / "labels.db"
+    with session(store) as labeling:
+        answer(labeling, "ada", 3)
+    step = ["ALTER TABLE skactive_items ADD COLUMN colour TEXT"]
+    steps = [*_schema.STEPS, {"sqlite": step, "postgresql": step}]
+    monkeypatch.setattr("skactive.labeling._store.STEPS", steps)
+    with session(store) as labeling:
+        assert labeling.progress()["n_labels"] == 3
+        with labeling.store.read() as connection:
+            assert labeling.store.meta(connection)["version"] == len(steps)
+    broken = [*steps, {"sqlite": [*step, "NONSENSE"], "postgresql": step}]
+    monkeypatch.setattr("skactive.labeling._store.STEPS", broken)
+    with pytest.raises(StoreError):
+        session(store)
+    monkeypatch.setattr("skactive.labeling._store.STEPS", steps)
+    assert session(store).progress()["n_labels"] == 3
+
+
+def test_what_is_no_store_is_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    (tmp_path / "text.db").write_text("a text " * 1000)
+    for name, error in (("other.db", StoreVersionError), ("text.db", StoreError)):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(error):
+            session(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+    with pytest.raises(StoreError, match="a folder that exists"):
+        session(tmp_path / "no" / "labels.db")
+    with pytest.raises(StoreError, match="sqlite, postgresql"):
+        session("mysql://localhost/labels")
+
+
+def test_one_process_at_a_time_has_a_role(tmp_path):
+    one, other = session(tmp_path / "labels.db"), session(tmp_path / "labels.db")
+    one.store.alone("server")
+    with pytest.raises(StoreBusyError, match="already has the role of server"):
+        other.store.alone("server")
+    one.close()
+    other.store.alone("server")
+    other.close()
+
+
+def test_events_cannot_be_changed(tmp_path):
+    session(tmp_path / "labels.db").claim("ada")
+    with sqlite3.connect(tmp_path / "labels.db") as connection:
+        for statement in ("UPDATE skactive_events SET at = 0", "DELETE FROM skactive_events"):
+            with pytest.raises(sqlite3.IntegrityError, match="appended, never changed"):
+                connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"classes": "abc"}, "classes must be a list"),
+        ({"classes": [1, "a"]}, "of one type"),
+        ({"classes": [1, 1]}, "distinct"),
+        ({"classes": ["a", ""]}, "holds ''"),
+        ({"ids": [1] * 400}, "ids must be distinct"),
+        ({"ids": np.arange(3)}, "must be 400 texts or whole numbers"),
+        ({"ids": "name"}, "is no column of the pool"),
+        ({"pool": X[:0]}, "pool has no rows"),
+        ({"batch": 0}, "'batch' parameter"),
+        ({"overlap": 1.5}, "'overlap' parameter"),
+        ({"lease": -1}, "'lease' parameter"),
+        ({"consensus": "majorty"}, "Did you mean 'majority'"),
+        ({"learner": LogisticRegression()}, "'learner' parameter"),
+        ({"learner": learner(classes=[0, 1])}, "those of the learner are"),
+        ({"learner": learner().fit(X[:30], Y[:30] % 3)}, "but the learner knows"),
+    ],
+)
+def test_parameters_are_checked(params, words):
+    with pytest.raises(ValueError, match=words):
+        session(**params)
+
+
+# -- the learner ----------------------------------------------------------------------------
+
+
+def test_the_learner_is_taught_what_was_labelled():
+    labeling = session(batch=20, retrain_every=20)
+    done = answer(labeling, "ada", 41)
+    by_hand = learner(classes=CLASSES)
+    for part in (done[:20], done[20:40]):
+        at = [item.position for item in part]
+        by_hand.teach(X[at], Y[at])
+    np.testing.assert_array_equal(weights(labeling), _weights(by_hand))
+    assert [row["n_labels"] for row in labeling.history] == [20, 40]
+    assert [row["score"] is None for row in labeling.history] == [True, False]
+
+
+def _weights(taught):
+    return np.concatenate([taught.estimator_.coef_.ravel(), taught.estimator_.intercept_])
+
+
+def warm_net():
+    """A net that goes on training, and asks for its own pseudo-labels along (CEAL)."""
+    net = AdversarialNetClassifier(
+        SmallCNN, attack=None, max_epochs=1, lr=0.05, batch_size=20, random_state=0
+    )
+    first = X[300:340].reshape(-1, 1, 8, 8), Y[300:340]
+    return ActiveLearner(net, "ceal", warm_start=True, random_state=0).fit(*first)
+
+
+@pytest.mark.parametrize("strategy", ["margin", "random", "ceal", "warm net"])
+def test_a_new_process_goes_on_where_the_last_stopped(tmp_path, strategy):
+    pool = X[:200].reshape(-1, 1, 8, 8) if strategy == "warm net" else X[:200]
+
+    def begin(name):
+        made = warm_net() if strategy == "warm net" else learner(strategy)
+        return session(tmp_path / name, pool=pool, learner=made, batch=10, retrain_every=10)
+
+    whole = begin("whole.db")
+    done = answer(whole, "ada", 31)
+    again = []
+    for n in (10, 7, 13, 1):
+        with begin("parted.db") as parted:
+            again += answer(parted, "ada", n)
+    with begin("parted.db") as parted:
+        assert [item.position for item in done] == [item.position for item in again]
+        assert whole._trainer.digest() == parted._trainer.digest()
+        assert picks(whole) == picks(parted)
+    extras = [e.data["extras"] for e in whole.events() if e.kind == "query"]
+    assert any(extras) == (strategy in ("ceal", "warm net"))
+    whole.verify()
+
+
+def test_a_learner_that_was_taught_here_goes_on_without_training(tmp_path, monkeypatch):
+    with session(tmp_path / "labels.db", retrain_every=5) as labeling:
+        answer(labeling, "ada", 16)
+        taught = labeling.learner
+    monkeypatch.setattr(LogisticRegression, "fit", None)  # a training would fail
+    with session(tmp_path / "labels.db", learner=taught) as labeling:
+        assert labeling.learner is taught
+        assert labeling.progress()["n_taught"] == 15
+
+
+def test_a_corrected_and_a_removed_label_retrain_without_it():
+    labeling = session(retrain_every=None, learner=learner(warm_start=True))
+    done = answer(labeling, "ada", 30)
+    labeling.relabel(done[-1].id, (Y[done[-1].position] + 1) % 10, "ada")
+    labeling.teach()
+    labeling.relabel(done[-1].id, Y[done[-1].position], "ada")
+    labeling.relabel(done[-1].id, (Y[done[-1].position] + 2) % 10, "ada")
+    labeling.undo("ada")  # the second relabel
+    labeling.undo("ada")  # the first
+    labeling.undo("ada")  # the wrong label of before the training
+    assert labeling.teach()
+    at = [item.position for item in done]
+    right = learner(classes=CLASSES).fit(X[at], Y[at])
+    np.testing.assert_allclose(weights(labeling), _weights(right), rtol=1e-5, atol=1e-6)
+    labeling.undo("ada")  # the label itself
+    assert labeling.teach()
+    without = learner(classes=CLASSES).fit(X[at[:-1]], Y[at[:-1]])
+    np.testing.assert_allclose(weights(labeling), _weights(without), rtol=1e-5, atol=1e-6)
+    told = [(row["n_new"], row["n_corrected"], row["n_removed"]) for row in labeling.history]
+    assert told == [(30, 0, 0), (0, 1, 0), (0, 0, 1)]
+    assert [row.get("forgotten") for row in labeling.learner.history_][-2:-1] == [1]
+    assert not labeling.teach()
+    labeling.verify()
+
+
+def test_a_training_that_fails_changes_nothing(monkeypatch):
+    labeling = session(retrain_every=None)
+    answer(labeling, "ada", 20)
+    labeling.teach()
+    answer(labeling, "ada", 5)
+    before, events = weights(labeling), labeling.events()
+    monkeypatch.setattr(LogisticRegression, "fit", _fails)
+    with pytest.raises(MemoryError):
+        labeling.teach()
+    monkeypatch.undo()
+    np.testing.assert_array_equal(weights(labeling), before)
+    assert labeling.events() == events
+    assert labeling.teach()
+
+
+def _fails(*_):
+    raise MemoryError
+
+
+def test_answers_during_a_training_wait_for_the_next(monkeypatch):
+    labeling = session(retrain_every=None)
+    items = answer(labeling, "ada", 20)
+    fit = LogisticRegression.fit
+
+    def meanwhile(self, *arguments, **params):
+        monkeypatch.undo()
+        wrong = (Y[items[0].position] + 1) % 10
+        thread = threading.Thread(target=labeling.relabel, args=(items[0].id, wrong, "ada"))
+        thread.start()
+        thread.join()
+        return fit(self, *arguments, **params)
+
+    monkeypatch.setattr(LogisticRegression, "fit", meanwhile)
+    labeling.teach()
+    assert labeling.progress()["n_waiting"] == 1
+    assert labeling.teach()
+    assert labeling.history[-1]["n_corrected"] == 1
+    labeling.verify()
+
+
+def test_one_class_alone_waits_for_another():
+    labeling = session(retrain_every=5, batch=5)
+    answer(labeling, "ada", 12, labels=np.zeros(400, dtype=int))
+    assert labeling.progress()["n_trainings"] == 0
+    answer(labeling, "ada", 2)
+    assert labeling.due or labeling.history
+
+
+def test_classes_may_be_added_later(tmp_path):
+    few = [c for c in CLASSES if c < 9]
+    with session(tmp_path / "labels.db", classes=few, learner=learner(classes=few)) as labeling:
+        answer(labeling, "ada", 25, labels=np.minimum(Y, 8))
+    with session(tmp_path / "labels.db") as labeling:
+        answer(labeling, "ada", 20)
+        assert labeling.learner.classes_.tolist() == CLASSES
+    session(tmp_path / "labels.db").verify()
+
+
+def test_two_sessions_on_one_store_have_one_learner_state(tmp_path):
+    one, other = (session(tmp_path / "labels.db", batch=10, retrain_every=10) for _ in range(2))
+    for _ in range(6):
+        answer(one, "ada", 5)
+        answer(other, "bob", 5)
+    one.teach()
+    other.ask(1)
+    np.testing.assert_array_equal(weights(one), weights(other))
+    one.verify()
+
+
+# -- consensus ------------------------------------------------------------------------------
+
+
+def four_answers(labeling, answers):
+    """The annotators' labels of as many items as there are rows."""
+    items = {}
+    for name, labels in answers.items():
+        for item, label in zip(labeling.claim(name, len(labels)), labels, strict=True):
+            labeling.label(item.id, label, name)
+            items[item.id] = None
+    return list(items)
+
+
+ANSWERS = {"ada": [0, 1, 2, 3], "bob": [0, 1, 2, 4], "cyd": [0, 1, 5, 6]}
+
+
+def test_consensus_agreement_and_disagreements():
+    labeling = session(overlap=3, retrain_every=None)
+    ids = four_answers(labeling, ANSWERS)
+    assert labeling.consensus() == dict(zip(ids, [0, 1, 2], strict=False))
+    labeling.relabel(ids[3], 9, "referee", final=True)
+    assert labeling.consensus()[ids[3]] == 9
+    assert [each.id for each in labeling.disagreements()] == [ids[2]]
+    agreement = labeling.agreement()
+    pair = cohen_kappa_score(ANSWERS["ada"], ANSWERS["cyd"])
+    assert agreement.cohen["ada", "cyd"] == pytest.approx(pair)
+    # Fleiss (1971): mean agreement (1 + 1 + 1/3 + 0) / 4, by chance sum of squared shares.
+    shares = np.unique(np.concatenate(list(ANSWERS.values())), return_counts=True)[1] / 12
+    observed, chance = (2 + 1 / 3) / 4, (shares**2).sum()
+    assert agreement.fleiss == pytest.approx((observed - chance) / (1 - chance))
+    assert agreement.observed == pytest.approx(observed)
+    assert labeling.consensus(lambda given: max(given.values()))[ids[2]] == 5
+    with pytest.raises(UnknownClassError):
+        labeling.consensus(lambda given: "seven")
+    labeling.teach()
+    assert labeling.learner.y_labeled_.tolist() == [0, 1, 2, 9]
+
+
+def test_weighted_votes_are_log_odds():
+    vote = WeightedVote([{"a": 0, "b": 0, "c": 1, "d": 0}] * 8, n_classes=3)
+    right, wrong = 9 / 10, 1 / 10  # (8 + 1) / (8 + 2) of eight items each
+    assert vote.accuracy == {"a": right, "b": right, "c": wrong, "d": right}
+    assert vote({"c": 1, "d": 0}) == 0
+    assert vote({"a": 2, "b": 0, "d": 0}) == 0
+    assert vote({"a": 2, "b": 0}) is None
+    assert vote({"stranger": 2, "c": 1}) == 2  # log(2 * 1 / 1) against log(2 / 9)
+
+
+def test_unanimous_annotators_have_no_kappa():
+    labeling = session(overlap=2, retrain_every=None)
+    four_answers(labeling, {"ada": [0, 0], "bob": [0, 0]})
+    agreement = labeling.agreement()
+    assert np.isnan(agreement.fleiss)
+    assert np.isnan(agreement.cohen["ada", "bob"])
+    assert agreement.observed == 1
+
+
+def test_a_wrong_label_is_suspicious():
+    labeling = session(pool=X[:200], retrain_every=None, batch=200)
+    wrong = np.array(Y)
+    wrong[[7, 50, 99]] = (wrong[[7, 50, 99]] + 1) % 10
+    answer(labeling, "ada", 200, labels=wrong)
+    found = labeling.suspicious(15)
+    where = {labeling.item(each.id, "ada").position for each in found}
+    assert len({7, 50, 99} & where) >= 2
+    assert [each.probability for each in found] == sorted(each.probability for each in found)
+    labeling.teach()
+    assert len(labeling.suspicious(cv=None)) <= len(found)
+
+
+# -- files ----------------------------------------------------------------------------------
+
+
+def test_labels_go_out_and_come_in(tmp_path):
+    labeling = session(overlap=2, batch=6, ids=[f"digit {i}" for i in range(400)])
+    four_answers(labeling, {"ada": [0, 1, 2], "bob": [0, 1]})
+    labeling.skip(labeling.claim("bob")[0].id, "bob", "blurred, or dirty")
+    labeling.to_csv(tmp_path / "labels.csv")
+    frame = pd.read_csv(tmp_path / "labels.csv")
+    assert len(frame) == 6 + 3
+    assert frame.label.isna().sum() == 4
+    other = session(overlap=2, ids=[f"digit {i}" for i in range(400)])
+    report = other.read_csv(tmp_path / "labels.csv")
+    assert (report.n_new, report.n_known, report.n_blank, report.conflicts) == (5, 0, 4, [])
+    assert other.consensus() == labeling.consensus()
+    before = other.events()
+    assert other.read_csv(tmp_path / "labels.csv").n_known == 5
+    assert other.events() == before
+    other.verify()
+
+
+def test_a_conflict_is_told_and_nothing_overwritten(tmp_path):
+    labeling = session(ids=np.arange(400))
+    first, second = labeling.claim("ada", 2)
+    labeling.label(first.id, 1, "ada")
+    file = tmp_path / "labels.csv"
+    file.write_text(f"\ufeffid;label;remark\n{first.id};2;\n{second.id};3;x\n399;;\n")
+    report = labeling.read_csv(file, annotator="ada")
+    assert (report.n_new, report.n_blank) == (1, 1)
+    assert report.conflicts == [(2, first.id, "ada", 1, 2)]
+    assert labeling.consensus() == {first.id: 1, second.id: 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id,label\n3,1\n999,1\n", "lines 3: There is no item '999'.*Nothing was entered"),
+        ("id,label\n3,1\n4,eleven\n", "lines 3: 'eleven' is none of the declared"),
+        ("id,klass\n3,1\n", "must have columns id and label"),
+        ('id,label\n3,"1\n', "bad.csv, line 1: unexpected end of data"),
+        ("", "must have columns"),
+    ],
+)
+def test_a_bad_file_enters_nothing(tmp_path, text, words):
+    labeling = session(ids=np.arange(400))
+    (tmp_path / "bad.csv").write_text(text)
+    before = labeling.events()
+    with pytest.raises(LabelingError, match=words):
+        labeling.read_csv(tmp_path / "bad.csv", "ada")
+    assert labeling.events() == before
+    with pytest.raises(LabelingError, match="does not say whose labels stand in lines 2"):
+        (tmp_path / "bad.csv").write_text("id,label\n3,1\n")
+        labeling.read_csv(tmp_path / "bad.csv")
+
+
+def test_imported_labels_are_taught():
+    labeling = session(ids=np.arange(400), retrain_every=None)
+    answer(labeling, "ada", 10)
+
+
+def test_a_table_s_columns_are_exported(tmp_path):
+    table = pd.DataFrame({"name": ["a", "b", "c"], "size": [1.5, 2.5, 3.5], "label": [0, 0, 0]})
+    labeling = LabelingSession(
+        ":memory:", table[["size"]].assign(name=table["name"]),
+        learner=learner("random"), classes=["x", "y"], batch=3, ids="name",
+    )  # fmt: skip
+    labeling.claim("ada")
+    labeling.to_csv(tmp_path / "labels.csv")
+    frame = pd.read_csv(tmp_path / "labels.csv").set_index("id")
+    assert frame["size"].to_dict() == {"a": 1.5, "b": 2.5, "c": 3.5}
+
+
+def test_texts_are_labelled_through_a_pipeline(tmp_path):
+    texts = [f"{'good' if i % 2 else 'bad'} film number {i}" for i in range(60)]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    labeling = LabelingSession(
+        ":memory:", texts, learner=ActiveLearner(model, "margin", random_state=0),
+        classes=["bad", "good"], batch=10, retrain_every=10,
+    )  # fmt: skip
+    truth = np.array(["good" if i % 2 else "bad" for i in range(60)])
+    assert OracleAnnotator(truth).annotate(labeling, 31) == 31
+    assert labeling.learner.predict(["good one"]) == ["good"]
+    labeling.to_csv(tmp_path / "labels.csv")
+    assert "film number" in (tmp_path / "labels.csv").read_text()
+
+
+def test_labels_and_score_are_plotted():
+    labeling = session(batch=10, retrain_every=10)
+    for name in ("ada", "bob"):
+        OracleAnnotator(Y, name=name).annotate(labeling, 16)
+    ax = labeling.plot()
+    assert [line.get_ydata()[-1] for line in ax.get_lines()] == [16, 16]
+    assert len(ax.figure.axes[1].get_lines()[0].get_ydata()) == len(labeling.history) - 1
+
+
+# -- simulated annotators -------------------------------------------------------------------
+
+
+def test_an_oracle_errs_as_often_as_told():
+    labeling = session(retrain_every=None, batch=400)
+    slow = OracleAnnotator(
+        Y, name="slow", accuracy=0.8, skip_rate=0.1, seconds=5, sleep=lambda s: None, random_state=1
+    )
+    slow.annotate(labeling)
+    frame = labeling.to_frame()
+    said = frame[frame.state == "labelled"]
+    right = (said.label.astype(int) == Y[said.position]).mean()
+    assert right == pytest.approx(0.8, abs=0.06)
+    assert (frame.state == "skipped").mean() == pytest.approx(0.1, abs=0.045)
+    assert frame.seconds.mean() == pytest.approx(5, rel=0.15)
+
+
+def test_an_oracle_confuses_as_told():
+    confusion = np.eye(10)
+    confusion[3, [3, 8]] = 0.5
+    labeling = session(retrain_every=None, batch=400)
+    OracleAnnotator(Y, confusion=confusion, random_state=1).annotate(labeling)
+    said = labeling.to_frame()
+    threes = said[Y[said.position] == 3].label.astype(int)
+    assert set(threes) == {3, 8}
+    others = said[Y[said.position] != 3]
+    assert (others.label.astype(int) == Y[others.position]).all()
+    with pytest.raises(ValueError, match="sum 1"):
+        OracleAnnotator(Y, confusion=np.ones((10, 10))).annotate(session(), 1)
+    with pytest.raises(ValueError, match="accuracy"):
+        OracleAnnotator(Y, accuracy=1.1)
