@@ -1,4 +1,4 @@
-"""A labelling session: items out, answers in, nothing lost, and every refusal leaves all as it was."""
+"""A labelling session: items out, answers in, nothing lost; a refusal leaves all as it was."""
 
 import sqlite3
 import threading
@@ -92,7 +92,9 @@ def test_a_late_answer_counts_while_nobody_else_has_the_item():
     clock.wait(60)
     (held,) = labeling.claim("bob")
     clock.wait(50)
-    assert labeling.claim("bob")[0].id == held.id  # ada's lease ends here, and nobody takes her item
+    assert (
+        labeling.claim("bob")[0].id == held.id
+    )  # ada's lease ends here, and nobody takes her item
     assert "expire" in [e.kind for e in labeling.events()]
     labeling.label(late.id, 1, "ada")
     assert labeling.consensus() == {late.id: 1}

@@ -37,6 +37,14 @@ class Moment(NamedTuple):
     training: int
 
 
+class Trained(NamedTuple):
+    """A draft of the learner, what changed in it by row of the pool, and what its event tells."""
+
+    draft: ActiveLearner
+    moved: list[tuple[int, Any]]
+    told: dict[str, Any]
+
+
 class Rounds:
     """The part of a session that asks and teaches."""
 
@@ -135,31 +143,10 @@ class Rounds:
             Whether there was anything to teach.
         """
         with self._trainer.training:
-            self._catch_up()
-            with self._store.read() as connection:
-                upto = last_event(connection)
-                changes, seen = self._decisions(connection, partial)
-                where = positions(connection, [place for place, _ in changes])
-            if not changes and not seen:
-                return False
-            moved = [(where[place], label) for place, label in changes]
-            started = time.perf_counter()
-            score = self._trainer.score_of(moved)
-            draft = self._trainer.teach(moved) if moved else self.learner
-            told = {
-                "taught": changes, "seen": seen, "upto": upto, "score": score,
-                **self._trainer.counts(moved),
-                "model": self._trainer.digest(draft), "seconds": time.perf_counter() - started,
-            }  # fmt: skip
-            with self._store.write() as connection:
-                overtaken = bool(self._newer(connection))
-                if not overtaken:
-                    done = append(connection, "teach", self.clock(), **told)
-            if overtaken:  # another process taught these
-                self._catch_up()
-            else:
-                self._trainer.adopt(draft, done.seq, moved)
-            return bool(moved)
+            trained = self._train(partial)
+            if trained is not None:
+                self._enter_training(trained)
+            return trained is not None and bool(trained.moved)
 
     # -- inside ---------------------------------------------------------------------------
 
@@ -171,6 +158,37 @@ class Rounds:
             return self.due and self.teach()
         finally:
             self._trainer.training.release()
+
+    def _train(self, partial: bool = False) -> Trained | None:
+        """A draft of the learner that was taught what there is; None if there is nothing."""
+        self._catch_up()
+        with self._store.read() as connection:
+            upto = last_event(connection)
+            changes, seen = self._decisions(connection, partial)
+            where = positions(connection, [place for place, _ in changes])
+        if not changes and not seen:
+            return None
+        moved = [(where[place], label) for place, label in changes]
+        started = time.perf_counter()
+        score = self._trainer.score_of(moved)
+        draft = self._trainer.teach(moved) if moved else self.learner
+        told = {
+            "taught": changes, "seen": seen, "upto": upto, "score": score,
+            **self._trainer.counts(moved),
+            "model": self._trainer.digest(draft), "seconds": time.perf_counter() - started,
+        }  # fmt: skip
+        return Trained(draft, moved, told)
+
+    def _enter_training(self, trained: Trained) -> None:
+        """Bring it into force, unless another process taught the same meanwhile."""
+        with self._store.write() as connection:
+            overtaken = bool(self._newer(connection))
+            if not overtaken:
+                done = append(connection, "teach", self.clock(), **trained.told)
+        if overtaken:
+            self._catch_up()
+        else:
+            self._trainer.adopt(trained.draft, done.seq, trained.moved)
 
     def _decisions(self, connection: Any, partial: bool) -> tuple:
         return decisions(
