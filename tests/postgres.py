@@ -67,10 +67,11 @@ class Server:
 
     def start(self) -> None:
         settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        start = ("-D", "data", "-w", "-l", "log", "-o", settings, "start")
         until = time.monotonic() + 60
         while True:  # after a kill the last of its processes may not be gone yet
             try:
-                return self._call("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", settings, "start")
+                return self._call("pg_ctl", *start)
             except subprocess.CalledProcessError:
                 if time.monotonic() > until:
                     raise

@@ -18,7 +18,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10, help="at most so long (default 10)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="a twentieth of everything")
-    parser.add_argument("--parts", nargs="+", help="flips, interrupts, kills, sessions, threads")
+    parser.add_argument(
+        "--parts", nargs="+", help="flips, interrupts, kills, servers, sessions, threads"
+    )
     options = parser.parse_args()
     from ._run import PARTS, run_parts
 

@@ -11,16 +11,27 @@ import torch
 from ._flips import flips
 from ._interrupts import interrupts
 from ._kills import kills
-from ._sessions import sessions
+from ._sessions import servers, sessions
 from ._tally import Effort, Tally
 from ._threads import threads
 
 # Longest first; the share of the time that each may take.
 PARTS = {
-    "interrupts": interrupts, "sessions": sessions, "flips": flips, "kills": kills,
+    "interrupts": interrupts,
+    "sessions": sessions,
+    "servers": servers,
+    "flips": flips,
+    "kills": kills,
     "threads": threads,
-}  # fmt: skip
-_TIME = {"interrupts": 0.95, "sessions": 0.9, "flips": 0.45, "kills": 0.35, "threads": 0.15}
+}
+_TIME = {
+    "interrupts": 0.95,
+    "sessions": 0.9,
+    "servers": 0.9,
+    "flips": 0.45,
+    "kills": 0.35,
+    "threads": 0.15,
+}
 
 
 def run_parts(names: list[str], seconds: float, share: float, seed: int) -> list[Tally]:

@@ -36,20 +36,22 @@ _ANSWERS = ("label", "skip", "relabel", "undo")
 
 
 def sessions(effort: Effort) -> Iterator[Tally]:
-    """A tally for SQLite and one for PostgreSQL, if there is one: a session counts once a kill."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.torture._sessions", "torch._dynamo"])
+    """One tally, of sessions in SQLite: a session counts once a kill."""
+    tally = Tally("kills of a session in SQLite")
     with tempfile.TemporaryDirectory() as folder:
-        tally = Tally("kills of a session in SQLite")
         stores = (f"{folder}/{i}.db" for i in itertools.count())
-        _strike(tally, effort, context, stores, Path(folder), lambda: None)
-        yield tally
-    if not postgres.why_not():
-        with postgres.running() as server, tempfile.TemporaryDirectory() as folder:
-            tally = Tally("kills of a session and its PostgreSQL")
-            stores = _schemas(server)
-            _strike(tally, effort, context, stores, Path(folder), lambda: _again(server))
-            yield tally
+        _strike(tally, effort, stores, Path(folder), lambda: None)
+    yield tally
+
+
+def servers(effort: Effort) -> Iterator[Tally]:
+    """One tally, of sessions in PostgreSQL, which is killed every other time; none without it."""
+    if postgres.why_not():
+        return
+    tally = Tally("kills of a session and its PostgreSQL")
+    with postgres.running() as server, tempfile.TemporaryDirectory() as folder:
+        _strike(tally, effort, _schemas(server), Path(folder), lambda: _again(server))
+    yield tally
 
 
 def _schemas(server: postgres.Server) -> Iterator[str]:
@@ -69,10 +71,12 @@ def _again(server: postgres.Server) -> None:
 
 
 def _strike(
-    tally: Tally, effort: Effort, context: Any, stores: Iterator[str], folder: Path,
+    tally: Tally, effort: Effort, stores: Iterator[str], folder: Path,
     kill_more: Callable[[], None],
 ) -> None:  # fmt: skip
     """Sessions, some kills each, and whether nothing came of the kills."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.torture._sessions", "torch._dynamo"])
     rng = np.random.default_rng([effort.seed, 40])
     planned = max(2, round(_KILLS * effort.share))
     while tally.tried < planned and time.monotonic() < effort.until:
