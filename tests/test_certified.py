@@ -377,6 +377,30 @@ def test_no_point_of_a_ball_leaves_what_was_proved(seed, images, picks, eps, met
     assert (proved <= worst).all()
 
 
+class Cancelling(nn.Module):
+    """Large values that cancel: exact in float64, noise in float32."""
+
+    def __init__(self, large):
+        super().__init__()
+        self.register_buffer("large", torch.tensor(large))
+
+    def forward(self, X):
+        return X + X * self.large - X * self.large
+
+
+@pytest.mark.parametrize("ending", [[], [nn.Softmax(1)]])
+def test_what_rounding_does_to_the_net_is_taken_off(ending):
+    X, y = torch.rand(200, 3, generator=torch.Generator().manual_seed(0)), None
+    exact = nn.Sequential(Cancelling(0.0), *ending)
+    noisy = nn.Sequential(Cancelling(3e5), *ending)
+    broken = noisy(X).argmax(1) != X.argmax(1)
+    assert broken.any()  # by rounding alone
+    safe = certified_margins(exact, X, y, 1e-8, method="crown") > 0
+    assert safe[broken].any()  # each is robust but for rounding
+    proved = certified_margins(noisy, X, X.argmax(1), 1e-8, method="crown") > 0
+    assert not (proved & broken).any()
+
+
 def test_weights_from_either_side_and_a_softmax_inside():
     torch.manual_seed(0)
     module, X = Weights(), torch.rand(4, 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +15,9 @@ from ._crown import outputs_first
 from ._margins import METHODS, margin_bounds
 from ._rules import before_softmax
 
-# What float32 evaluation of a net may add to a margin, relative to its largest logit.
-ROUNDING = 1e-5
+# What float32 evaluation of a net may add to a margin, relative to its largest logit; or so many
+# times what it does at the sample itself, if that is more (large values that cancel, TF32).
+ROUNDING, _AT_THE_SAMPLE = 1e-5, 4.0
 _MOST = 1 << 23  # float64 numbers kept of one batch (64 MB)
 _CONSTRAINTS = {"eps": [RADIUS], "bounds": [RANGE], "method": [StrOptions(set(METHODS))]}
 
@@ -67,6 +70,9 @@ class Certifier:
         # A step that an attack takes in float32 may end a rounding beyond the ball.
         self._reach = self.eps + 2**-23 * max(self.eps, *map(abs, bounds))
         self._exact = in_float64(module)
+        dtypes = [p.dtype for p in module.parameters() if p.is_floating_point()]
+        self._dtype = dtypes[0] if dtypes else torch.float32
+        self._rounded = copy.deepcopy(self._exact).to(self._dtype)  # as it is attacked
         self._n_rows: dict[str, int] = {}  # samples at once, known after the first one
 
     def margins(self, X: Tensor, y: Tensor | None = None) -> Tensor:
@@ -141,14 +147,21 @@ class Certifier:
         tape = method != "ibp" or method not in self._n_rows
         box = Box.around(X.double(), self._reach, self.bounds, tape=tape)
         with torch.no_grad():
-            output = before_softmax(_checked(self._exact(box), len(X)))
+            returned = _checked(self._exact(box), len(X))
+            output = before_softmax(returned)
             y = _classes(y, output)
             margins = margin_bounds(output, y, method)
+            moved = (output.nominal - self._logits(X, output is returned)).abs().amax(dim=1)
         if method not in self._n_rows:
             self._n_rows[method] = max(1, _MOST // _numbers_a_row(output, method))
         others = margins.scatter(1, y[:, None], torch.inf).amin(dim=1)
         scale = torch.maximum(output.lower.abs(), output.upper.abs()).amax(dim=1)
-        return others - ROUNDING * (1 + scale)
+        return others - torch.maximum(ROUNDING * (1 + scale), _AT_THE_SAMPLE * moved)
+
+    def _logits(self, X: Tensor, plain: bool) -> Tensor:
+        """What the module makes of the samples in its own precision, before any softmax."""
+        X = X.to(self._dtype)
+        return self._rounded(X) if plain else before_softmax(self._rounded(Box(X, X, X))).nominal
 
 
 def _numbers_a_row(output: Box, method: str) -> int:
@@ -187,9 +200,10 @@ def certified_margins(
     Returns
     -------
     margins : Tensor of shape (n,), float64
-        Smallest lower bound of ``z_y - z_k`` over the other classes, less 1e-5 (1 + the largest
-        logit), which covers what rounding does to the net in float32; the ball is widened by the
-        rounding of a step in float32. Positive: no perturbation changes the prediction.
+        Smallest lower bound of ``z_y - z_k`` over the other classes, less what covers the
+        rounding of the net in float32: 1e-5 (1 + the largest logit), or 4 times what it does to
+        the logits at the sample itself, if that is more (it is in TF32). The ball is widened by
+        the rounding of a step in float32. Positive: no perturbation changes the prediction.
 
     Raises
     ------
