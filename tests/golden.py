@@ -20,6 +20,7 @@ from skactive import (
     AdversarialNetClassifier,
     BudgetedLearner,
     Committee,
+    FixMatch,
     active_learning_curve,
 )
 from skactive.attacks import FGSM, PGD
@@ -67,6 +68,10 @@ def recipes():
     for kind in ("rst", "uat-ft", "uat-kl", "uat++"):
         taught = net(unlabeled=kind, callbacks=[AWP(0.005), EpsWarmup(0.3)])
         yield f"weights: {kind}", taught.fit(X, y, X_unlabeled=pool)
+    teacher = FixMatch(max_epochs=2, updates_per_epoch=5, batch_size=40)
+    alike = net(unlabeled="rst", unlabeled_fraction="data", teacher=teacher)
+    yield "weights: alike, taught by fixmatch", alike.fit(X, y, X_unlabeled=pool)
+    yield "weights: fixmatch", alike.teacher_
 
 
 def weights(estimator):
