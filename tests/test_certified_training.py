@@ -1,6 +1,8 @@
 """Losses on bounds: closed forms, schedules, what they cost, and bad input before training."""
 
+import copy
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,14 +17,14 @@ from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD
-from skactive.bounds import Box, certified_margins
+from skactive.bounds import Box, certified_margins, margin_bounds
 from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup
 from skactive.exceptions import UnsupportedOperationError
-from skactive.losses import IBP, Loss
+from skactive.losses import CROWNIBP, IBP, MTLIBP, SABR, Loss
 from skactive.losses._base import Batch
 from tests.models import SmallCNN, SmallMLP
 
-CERTIFIED = ["ibp"]
+CERTIFIED = ["ibp", "crown-ibp", "sabr", "mtl-ibp"]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,92 @@ def test_ibp_of_a_linear_module_is_the_exact_worst_case():
             worst[k] = torch.where(w > 0, w * high[i], w * low[i]).sum() + b
         expected = [-torch.log_softmax(z, 0)[y[i]] for z in (module(X[i]), worst)]
         torch.testing.assert_close(got[i], 0.25 * expected[0] + 0.75 * expected[1])
+
+
+def test_crown_ibp_goes_from_lines_to_intervals():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 4))
+    X, y = torch.rand(5, 6), torch.arange(5) % 4
+    loss = CROWNIBP(eps=0.2, warm_up=0.0, ramp=0.5, kappa=0.0, beta=0.2)
+    assert_allclose([loss.relaxed_share(p) for p in (0, 0.25, 0.5, 1)], [1, 0.6, 0.2, 0.2])
+    box = module(Box.around(X, 0.1, (0, 1)))  # half of the radius, half of the schedule
+    margins = 0.6 * margin_bounds(box, y, "crown") + 0.4 * margin_bounds(box, y)
+    clean, worst = (F.cross_entropy(z, y, reduction="none") for z in (module(X), -margins))
+    got = loss(batch_of(module, X, y, progress=0.25, loss=loss))
+    torch.testing.assert_close(got, 0.5 * clean + 0.5 * worst)
+    at_once = {"eps": 0.2, "warm_up": 0, "ramp": 0, "kappa": 0}
+    last, ibp = CROWNIBP(**at_once), IBP(**at_once)
+    assert torch.equal(*(each(batch_of(module, X, y, loss=each)) for each in (last, ibp)))
+
+
+def test_sabr_bounds_a_small_box_where_the_attack_ends():
+    torch.manual_seed(0)
+    module, X, y = nn.Linear(6, 4), torch.rand(5, 6), torch.arange(5) % 4
+    loss = SABR(eps=0.2, warm_up=0, ramp=0, ratio=0.4)
+    attack = loss.attack_at(PGD(eps=0.9, alpha=0.3, steps=5, random_state=0), 1.0)
+    assert attack.eps == pytest.approx(0.12)
+    assert attack.alpha == pytest.approx(0.04)
+    X_adv = attack(module, X, y)
+    box = loss.box(X, X_adv, (0.0, 1.0), 1.0)
+    ball = Box.around(X, 0.2, (0, 1))
+    assert (box.lower >= ball.lower - 1e-6).all()
+    assert (box.upper <= ball.upper + 1e-6).all()
+    got = loss(batch_of(module, X, y, loss=loss, X_adv=X_adv))
+    bounds = module(Box(box.lower, box.upper, X))
+    torch.testing.assert_close(got, F.cross_entropy(-margin_bounds(bounds, y), y, reduction="none"))
+    whole = SABR(eps=0.2, warm_up=0, ramp=0, ratio=1.0)
+    assert whole.attack_at(attack, 1.0) is None
+    ibp = IBP(eps=0.2, warm_up=0, ramp=0, kappa=0)
+    assert torch.equal(*(each(batch_of(module, X, y, loss=each)) for each in (whole, ibp)))
+
+
+@pytest.mark.parametrize("mix", ["losses", "logits"])
+def test_mtl_ibp_is_between_attack_and_proof(mix):
+    torch.manual_seed(0)
+    module, X, y = SmallCNN().train(), torch.rand(6, 1, 8, 8), torch.arange(6)
+    X_adv = (X + 0.02).clamp(0, 1)
+    settings = {"eps": 0.05, "warm_up": 0, "ramp": 0, "kappa": 0}
+    statistics = [buffer.clone() for buffer in module.buffers()]
+
+    def losses(loss):
+        found = loss(batch_of(copy.deepcopy(module), X, y, loss=loss, X_adv=X_adv))
+        assert all(map(torch.equal, module.buffers(), statistics))
+        return found
+
+    attack, middle, proof = (
+        losses(MTLIBP(**settings, alpha=alpha, mix=mix)) for alpha in (0, 0.3, 1)
+    )
+    expected = F.cross_entropy(copy.deepcopy(module)(X_adv), y, reduction="none")
+    torch.testing.assert_close(attack, expected)
+    torch.testing.assert_close(proof, losses(IBP(**settings)))
+    if mix == "losses":
+        torch.testing.assert_close(middle, 0.7 * attack + 0.3 * proof)
+    else:  # a convex loss of mixed margins
+        assert (middle <= 0.7 * attack + 0.3 * proof + 1e-6).all()
+        assert not torch.allclose(middle, 0.7 * attack + 0.3 * proof)
+    loss = MTLIBP(warm_up=0.0, ramp=0.5)
+    assert loss.attack_at(PGD(eps=0.3), 0.25).eps == pytest.approx(0.15)
+    assert loss.attack_at(PGD(eps=0.3), 0.0) is None
+
+
+class Counted(FGSM):
+    """An attack that notes its radii."""
+
+    seen: ClassVar[list] = []
+
+    def _perturb(self, *args, **kwargs):
+        self.seen.append(self.eps)
+        return super()._perturb(*args, **kwargs)
+
+
+@pytest.mark.parametrize(("loss", "share"), [("sabr", 0.4), ("mtl-ibp", 1.0)])
+def test_the_attack_grows_with_the_box(images, loss, share):
+    X, y, _ = images
+    Counted.seen.clear()
+    net = cnn(attack=Counted(eps=0.1), loss=loss, callbacks__overfitting_guard=None)
+    net.fit(X, y)
+    grown = [IBP(eps=1).grown(update / 15) for update in range(15)]
+    assert_allclose(Counted.seen, [0.1 * share * g for g in grown if g > 0])
 
 
 def test_the_schedule_is_flat_then_linear_then_flat():
@@ -189,14 +277,25 @@ def test_with_the_pool_and_a_teacher(images):
         random_state=cleanly.teacher_.random_state).fit(X, y))  # fmt: skip
 
 
-@pytest.mark.parametrize("loss", CERTIFIED)
-def test_recipes_and_gradient_clipping_work_beside_it(images, loss):
+@pytest.mark.parametrize(
+    "recipe", [EMA(0.9), SWA(0.4), AWP(0.01), BestEpoch("robust"), GradientNormClipping(1.0)]
+)
+def test_recipes_and_gradient_clipping_work_beside_it(images, recipe):
     X, y, _ = images
-    for recipe in (EMA(0.9), SWA(0.4), AWP(0.01), BestEpoch("robust"), EpsWarmup(0.5)):
-        net = cnn(loss=loss, attack=FGSM(eps=0.05), callbacks=[recipe], max_epochs=6).fit(X, y)
-        assert net.score(X, y) > 0.4
-    clipped = cnn(loss=loss, attack=FGSM(eps=0.05), callbacks=[GradientNormClipping(0.01)])
-    assert not same(clipped.fit(X, y), cnn(loss=loss, attack=FGSM(eps=0.05)).fit(X, y))
+    settings = {"attack": PGD(eps=0.05, steps=2), "max_epochs": 6}
+    net = cnn(**settings, callbacks=[recipe]).fit(X, y)
+    assert net.score(X, y) > 0.4
+    assert not same(net, cnn(**settings).fit(X, y))
+
+
+@pytest.mark.parametrize("loss", CERTIFIED)
+def test_several_recipes_at_once_work_beside_every_loss(images, loss):
+    X, y, pool = images
+    callbacks = [EMA(0.9), AWP(0.01), EpsWarmup(0.5), GradientNormClipping(10)]
+    params = {"loss": loss, "attack": PGD(eps=0.05, steps=2), "unlabeled": "rst"}
+    net = cnn(**params, callbacks=callbacks, lr=0.003).fit(X, y, X_unlabeled=pool)
+    assert np.isfinite(net.history[:, "train_loss"]).all()
+    assert net.teacher_.score(X, y) > 0.5
 
 
 @pytest.mark.parametrize("loss", CERTIFIED)
@@ -299,7 +398,14 @@ class Probabilities(Cubed):
         ({"loss": IBP(eps=0.1, warm_up=0.3, ramp=0.8)}, "1.1 together: .* never be eps=0.1"),
         ({"loss": IBP(eps=0.1, warm_up=1, ramp=0)}, "would never be eps=0.1"),
         ({"unlabeled": "uat-ft", "attack": FGSM(eps=0.1)}, "Use unlabeled='rst'"),
-        ({"loss": "ipb"}, "ibp"),
+        ({"loss": "ipb"}, "Did you mean 'ibp'"),
+        ({"loss": CROWNIBP(eps=0.1, beta=-1)}, "'beta' parameter of CROWNIBP"),
+        ({"loss": SABR(eps=0.1)}, "needs an attack, but attack is None"),
+        ({"loss": SABR(eps=0.1, ratio=0), "attack": PGD()}, "'ratio' parameter of SABR"),
+        ({"loss": SABR(eps=0.1), "attack": PGD(eps=0.1, norm="L2")}, "has no L∞ radius"),
+        ({"loss": "mtl-ibp"}, "needs an attack, but attack is None"),
+        ({"loss": MTLIBP(alpha=1.1), "attack": PGD()}, "'alpha' parameter of MTLIBP"),
+        ({"loss": MTLIBP(mix="both"), "attack": PGD()}, "'mix' parameter of MTLIBP"),
         ({"bounds": (1, 0)}, "bounds"),
     ],
 )

@@ -18,10 +18,13 @@ from torch.func import vjp, vmap
 from torch.nn import functional as F
 
 from ._box import Box
-from ._relaxations import is_plain, lines_of, picked, winners
+from ._relaxations import is_plain, lines_of, winners
 from ._rules import LINEAR, PRODUCTS, WEIGHTED, of_channels
 
 _SUMS = (torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub)
+_TRANSPOSED: dict[int, Any] = {
+    1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d
+}  # fmt: skip
 _PRODUCTS = (torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
 
 
@@ -73,17 +76,23 @@ def outputs_first(output: Box) -> list[Box]:
 
 def _concrete(weights: Tensor, box: Box) -> Tensor:
     """The smallest value of a linear function on a box."""
-    low = weights.clamp_min(0) * box.lower + weights.clamp_max(0) * box.upper
-    return low.flatten(2).sum(2) if low.ndim > 2 else low
+    return _dot(weights, box.centre) - _dot(weights.abs(), box.radius)
 
 
-def _sum(products: Tensor) -> Tensor:
-    return products.flatten(2).sum(2)
+def _dot(weights: Tensor, values: Tensor | float) -> Tensor:
+    """``Σ weights · values`` of each sample, shape (n_functions, n), no product kept."""
+    if weights.ndim == 2:
+        return weights * values
+    values = torch.as_tensor(values, dtype=weights.dtype, device=weights.device)
+    rows = values.expand(weights.shape[1:]).flatten(1)
+    return torch.einsum("fnd,nd->fn", weights.flatten(2), rows)
 
 
 def _step_back(box: Box, weights: Tensor) -> tuple[list[tuple[Box, Tensor]], Any]:
     """Coefficients of what a box was made of, and the constant that is left over."""
     func, args, kwargs = box.function, box.args, box.kwargs
+    if func in WEIGHTED and _is_batched(box):
+        return _through_weights(box, weights)
     if func in (*LINEAR, *WEIGHTED, *PRODUCTS, F.pad, F.interpolate):
         at = next(i for i, value in enumerate(args) if isinstance(value, Box))
         before, after = args[:at], args[at + 1 :]
@@ -104,14 +113,59 @@ def _step_back(box: Box, weights: Tensor) -> tuple[list[tuple[Box, Tensor]], Any
 def _through_map(function: Any, source: Box, weights: Tensor) -> tuple[list, Tensor]:
     """Back through any affine function: vector-Jacobian products, and what it makes of zero."""
     constant, back = vjp(function, torch.zeros_like(source.nominal))[:2]
-    return [(source, vmap(lambda row: back(row)[0])(weights))], _sum(weights * constant)
+    return [(source, vmap(lambda row: back(row)[0])(weights))], _dot(weights, constant)
+
+
+def _is_batched(box: Box) -> bool:
+    """Whether a layer reads samples, with a border given in numbers."""
+    padding = box.args[4] if len(box.args) > 4 else box.kwargs.get("padding")
+    linear = box.function is F.linear
+    return linear or (box.ndim == box.args[1].ndim and not isinstance(padding, str))
+
+
+def _through_weights(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:
+    """Back through a linear layer or a convolution, all functions in one batch."""
+    source, weight = box.args[:2]
+    bias = box.args[2] if len(box.args) > 2 else box.kwargs.get("bias")
+    if box.function is F.linear:
+        passed = weights @ weight
+        shifts = weights.flatten(2, -2).sum(2) if weights.ndim > 3 else weights
+    else:
+        passed = _transposed(box, weights, source, weight)
+        shifts = weights.flatten(3).sum(3)
+    return [(source, passed)], 0.0 if bias is None else shifts @ bias
+
+
+def _transposed(box: Box, weights: Tensor, source: Box, weight: Tensor) -> Tensor:
+    """The transpose of a convolution."""
+    names, dims = ("stride", "padding", "dilation", "groups"), weight.ndim - 2
+    given = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    given |= dict(zip(names, box.args[3:], strict=False))
+    given |= {name: box.kwargs[name] for name in names if name in box.kwargs}
+    wide = {name: _per_dim(given[name], dims) for name in names[:3]}
+    left_over = [
+        source.shape[2 + i]
+        + 2 * wide["padding"][i]
+        - wide["dilation"][i] * (weight.shape[2 + i] - 1)
+        - 1
+        - (box.shape[2 + i] - 1) * wide["stride"][i]
+        for i in range(dims)
+    ]
+    passed = _TRANSPOSED[dims](
+        weights.flatten(0, 1), weight, output_padding=left_over, groups=given["groups"], **wide
+    )
+    return passed.unflatten(0, weights.shape[:2])
+
+
+def _per_dim(value: Any, dims: int) -> list[int]:
+    return [value] * dims if isinstance(value, int) else list(value) * (dims // len(value))
 
 
 def _through_batch_norm(box: Box, weights: Tensor) -> tuple[list, Tensor]:
     source, maps = box.args[0], box.channel_map
     assert maps is not None
     scale, shift = (of_channels(value, box) for value in maps)
-    return [(source, weights * scale)], _sum(weights * shift)
+    return [(source, weights * scale)], _dot(weights, shift)
 
 
 def _through_sum(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:
@@ -126,7 +180,7 @@ def _through_sum(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:
         if isinstance(value, Box):
             parts.append((value, (factor * weights).sum_to_size(len(weights), *value.shape)))
         else:
-            offset = offset + _sum(factor * weights * value)
+            offset = offset + factor * _dot(weights, value)
     return parts, offset
 
 
@@ -148,27 +202,34 @@ def _through_cat(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:
         if isinstance(value, Box):
             parts.append((value, passed))
         else:
-            offset = offset + _sum(passed * value)
+            offset = offset + _dot(passed, value)
     return parts, offset
 
 
 def _through_activation(box: Box, weights: Tensor) -> tuple[list, Tensor]:
     """A line below where the coefficient is positive, one above where it is negative."""
-    source = box.args[0]
-    up, down = weights.clamp_min(0), weights.clamp_max(0)
+    source, size = box.args[0], weights.abs()
     if box.function is F.max_pool2d and is_plain(box):
-        return _through_max_pool(box, up, down)
+        return _through_max_pool(box, weights, size)
     lines = lines_of(box.function, source, box, box.args[1:], box.kwargs)
     if lines is None:
-        return [], _sum(up * box.lower + down * box.upper)
-    passed = up * lines.low_slope + down * lines.high_slope
-    return [(source, passed)], _sum(up * lines.low_offset + down * lines.high_offset)
+        return [], _concrete(weights, box)
+    # Positive and negative parts of w are (|w| + w) / 2 and (w - |w|) / 2.
+    even = (lines.low_slope + lines.high_slope) / 2
+    odd = (lines.low_slope - lines.high_slope) / 2
+    offset = (_dot(weights, lines.high_offset) - _dot(size, lines.high_offset)) / 2
+    if lines.low_offset is not None:
+        offset = offset + (_dot(weights, lines.low_offset) + _dot(size, lines.low_offset)) / 2
+    return [(source, torch.addcmul(weights * even, size, odd))], offset
 
 
-def _through_max_pool(box: Box, up: Tensor, down: Tensor) -> tuple[list, Tensor]:
+def _through_max_pool(box: Box, weights: Tensor, size: Tensor) -> tuple[list, Tensor]:
     """A maximum is at least its likeliest entry; it is that entry where no other can win."""
+    source = box.args[0]
     pick, decided = winners(box)
-    ((source, passed),), _ = _through_map(
-        lambda X: picked(box, X, pick), box.args[0], up + down * decided
-    )
-    return [(source, passed)], _sum(down * ~decided * box.upper)
+    down = (weights - size) / 2
+    lost = down * ~decided  # what is known of these is the upper bound
+    planes = weights.new_zeros(*weights.shape[:3], source.shape[2] * source.shape[3])
+    rows = pick.flatten(2).expand(len(weights), *[-1] * 3)
+    passed = planes.scatter_add(3, rows, (weights - lost).flatten(3))
+    return [(source, passed.unflatten(3, source.shape[2:]))], _dot(lost, box.upper)

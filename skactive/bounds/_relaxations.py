@@ -12,10 +12,13 @@ from ._box import Box
 
 
 class Lines(NamedTuple):
-    """``low_slope x + low_offset <= f(x) <= high_slope x + high_offset`` on the box."""
+    """``low_slope x + low_offset <= f(x) <= high_slope x + high_offset`` on the box.
+
+    No offset is one of zeros.
+    """
 
     low_slope: Tensor
-    low_offset: Tensor
+    low_offset: Tensor | None
     high_slope: Tensor
     high_offset: Tensor
 
@@ -47,7 +50,7 @@ def _kinked(box: Box, slope: float) -> Lines:
     chord = torch.where(crossing, (high - slope * low) / width, side)
     offset = torch.where(crossing, high * (1 - chord), torch.zeros_like(low))
     below = torch.where(crossing, torch.where(high > -low, 1.0, slope).to(low), side)
-    return Lines(below, torch.zeros_like(low), chord, offset)
+    return Lines(below, None, chord, offset)
 
 
 def _parallel(box: Box, made: Box, derivative: Any) -> Lines:
@@ -73,24 +76,26 @@ def winners(box: Box) -> tuple[Tensor, Tensor]:
 
     Returns
     -------
-    pick : int64 Tensor of shape (n, channels, 1, n_windows)
+    pick : int64 Tensor of the pooled shape
+        Its position in the plane, counted row by row.
     decided : bool Tensor of the pooled shape
     """
-    low, high = _windows(box, box.args[0].lower), _windows(box, box.args[0].upper)
-    pick = low.argmax(dim=2, keepdim=True)
-    rivals = high.scatter(2, pick, -torch.inf).amax(dim=2, keepdim=True)
-    decided = low.gather(2, pick) >= rivals
-    return pick, decided.reshape(box.shape)
+    source = box.args[0]
+    size, stride = box.args[1], _stride(box)
+    best, pick = F.max_pool2d(source.lower, size, stride, return_indices=True)
+    height, width = source.shape[2:]
+    plane = torch.arange(height * width, device=pick.device, dtype=torch.float64)
+    positions = _windows(box, plane.reshape(1, 1, height, width)).long()
+    is_pick = positions == pick.flatten(2)[:, :, None]
+    rivals = _windows(box, source.upper).masked_fill(is_pick, -torch.inf).amax(dim=2)
+    return pick, best >= rivals.reshape(best.shape)
 
 
-def picked(box: Box, X: Tensor, pick: Tensor) -> Tensor:
-    """The picked entry of each window: a linear function of `X`."""
-    return _windows(box, X).gather(2, pick).reshape(box.shape)
+def _stride(box: Box) -> Any:
+    return box.kwargs.get("stride") or (box.args[2] if len(box.args) > 2 else None) or box.args[1]
 
 
 def _windows(box: Box, X: Tensor) -> Tensor:
     """Entries of each window, shape (n, channels, window size, n_windows)."""
-    size = box.args[1]
-    stride = box.kwargs.get("stride") or (box.args[2] if len(box.args) > 2 else None) or size
-    columns = F.unfold(X, size, stride=stride)
+    columns = F.unfold(X, box.args[1], stride=_stride(box))
     return columns.reshape(len(X), X.shape[1], -1, columns.shape[-1])

@@ -104,5 +104,9 @@ class Loss(BaseEstimator):
         """The loss as it is where batches are attacked with `attack`: itself."""
         return self
 
+    def attack_at(self, attack: Attack, progress: float) -> Attack | None:
+        """The attack by now, of those that change on the way; None for none."""
+        return attack
+
     def check(self, bounds: tuple[float, float]) -> None:
         """Raise, before any training, unless it fits inputs in `bounds`."""

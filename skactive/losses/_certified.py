@@ -82,15 +82,23 @@ class CertifiedLoss(Loss):
         """The loss with the radius of the attack, if it has none of its own."""
         if self.eps is not None:
             return self
-        if attack is None or attack.norm != "Linf" or attack.eps == float("inf"):
-            raise ValueError(
-                f"loss={self!r} takes its radius from the attack, but "
-                f"{'attack is None' if attack is None else f'{attack!r} has no L∞ radius'}. "
-                f"Set it: loss={type(self).__name__}(eps=…)."
-            )
         own = copy.copy(self)
-        own.eps = attack.eps
+        own.eps = self._radius_of(attack)
         return own
+
+    def _radius_of(self, attack: Attack | None) -> float:
+        if attack is None or attack.norm != "Linf" or attack.eps == float("inf"):
+            given = "attack is None" if attack is None else f"{attack!r} has no L∞ radius"
+            raise ValueError(
+                f"loss={self!r} takes its radius from the attack, but {given}. Set it: "
+                f"loss={type(self).__name__}(eps=…)."
+            )
+        return attack.eps
+
+    def attack_at(self, attack: Attack, progress: float) -> Attack | None:
+        """The attack to search with by now, its radius grown as far as the box; None for none."""
+        grown = self.grown(progress)
+        return resized(attack, float(attack.eps) * grown) if grown else None
 
     def check(self, bounds: tuple[float, float]) -> None:
         """Raise unless radius and schedule fit inputs in `bounds` and a training."""
@@ -115,65 +123,26 @@ class CertifiedLoss(Loss):
     def __call__(self, batch: Batch) -> Tensor:
         """Loss of each sample."""
         share = self.clean_share(batch.progress)
-        worst = self._worst_case(batch)
-        if worst is None or share == 1:
+        if batch.output is None or share == 1:
             return batch.criterion(batch.logits, batch.y)
+        robust = self._robust(batch, self._margins(batch.output, batch))
         if share == 0:
-            return worst
-        return share * batch.criterion(batch.logits, batch.y) + (1 - share) * worst
-
-    def _worst_case(self, batch: Batch) -> Tensor | None:
-        """The criterion on the worst logits of the box; None while it has no width."""
-        if batch.output is None:
-            return None
-        return batch.criterion(-self._margins(batch.output, batch), batch.y)
+            return robust
+        return share * batch.criterion(batch.logits, batch.y) + (1 - share) * robust
 
     def _margins(self, output: Box, batch: Batch) -> Tensor:
+        """Lower bounds of how far the label is ahead of each class."""
         return margin_bounds(output, batch.y)
 
+    def _robust(self, batch: Batch, margins: Tensor) -> Tensor:
+        """What the clean loss is mixed with: the criterion on the worst logits of the box."""
+        return batch.criterion(-margins, batch.y)
 
-class IBP(CertifiedLoss):
-    """Interval bound propagation: the criterion on the worst logits of a box, by intervals.
 
-    κ L(z(x), y) + (1 − κ) L(ẑ, y), where ẑ is 0 for the label and, for any other class, an upper
-    bound of how far it gets ahead anywhere within `eps`, the last linear layer elided. No attack
-    is run in training; an update costs about three of plain training.
-
-    Parameters
-    ----------
-    eps : float or None, default=None
-        L∞ radius of the box at the end, in input units; ``None`` is the attack's. It may be
-        larger than the radius that is certified later (.33 for .3).
-    warm_up : float in [0, 1], default=0.03
-        Share of the updates at radius 0, which is plain training.
-    ramp : float in [0, 1], default=0.5
-        Share of the updates, after those, over which the radius grows linearly.
-    kappa : float in [0, 1], default=0.5
-        Weight of the clean loss at the end; it falls from 1 while the radius grows.
-
-    Raises
-    ------
-    ValueError
-        By ``fit``, before any training: if a parameter is out of range, the radius is wider than
-        the net's ``bounds``, or warm-up and ramp are longer than the training.
-    UnsupportedOperationError
-        Likewise, if there is no bound for something that the module does.
-
-    See Also
-    --------
-    skactive.bounds.certified_margins : the certificates that this trains for.
-
-    References
-    ----------
-    Gowal et al., "On the effectiveness of interval bound propagation for training verifiably
-    robust models", arXiv 1810.12715, equations 12 and 14.
-
-    Examples
-    --------
-    >>> from skactive import AdversarialNetClassifier
-    >>> from skactive.losses import IBP
-    >>> from skactive.networks import ConvSmall
-    >>> net = AdversarialNetClassifier(ConvSmall, attack=None, loss=IBP(eps=0.3))
-    >>> net.set_params(loss__eps=0.33).loss
-    IBP(eps=0.33)
-    """
+def resized(attack: Attack, eps: float) -> Attack:
+    """An attack with another radius, its step size in proportion."""
+    own: Attack = copy.copy(attack)
+    step = own.get_params().get("alpha")
+    if step is not None:
+        own.set_params(alpha=float(step) * eps / float(attack.eps))
+    return own.set_params(eps=eps)

@@ -7,12 +7,22 @@ from typing import Any
 from ..utils.names import by_name
 from ._adversarial import Adversarial
 from ._base import Loss
-from ._certified import IBP
+from ._ibp import CROWNIBP, IBP
 from ._mart import MART
+from ._mtl_ibp import MTLIBP
 from ._pool import RST, UATFT, UATKL, PoolLoss, UATPlusPlus
+from ._sabr import SABR
 from ._trades import TRADES
 
-_LOSSES = {"adversarial": Adversarial, "trades": TRADES, "mart": MART, "ibp": IBP}
+_LOSSES = {
+    "adversarial": Adversarial,
+    "trades": TRADES,
+    "mart": MART,
+    "ibp": IBP,
+    "crown-ibp": CROWNIBP,
+    "sabr": SABR,
+    "mtl-ibp": MTLIBP,
+}
 _POOL_LOSSES = {"rst": RST, "uat-ft": UATFT, "uat-kl": UATKL, "uat++": UATPlusPlus}
 
 

@@ -27,11 +27,13 @@ class AdversarialNetClassifier(NetClassifier):
         ``PGD(eps=0.3, alpha=0.01, steps=40)``, whose parameters can be set and searched as
         ``attack__eps``; a name (see `skactive.attacks.resolve_attack`);
         ``TorchAttack("FFGSM", …)``. ``None`` is standard training.
-    loss : {"adversarial", "trades", "mart", "ibp"} or Loss, default="adversarial"
+    loss : {"adversarial", "trades", "mart", "ibp", "crown-ibp", "sabr", "mtl-ibp"} or Loss, \
+default="adversarial"
         What labelled samples are trained on: a name, or an object of `skactive.losses` such as
         ``TRADES(beta=2)``, whose parameters can be set and searched as ``loss__beta``.
-        ``"adversarial"``: `criterion` on the attacked batch (Madry et al.). ``"ibp"``:
-        certified training (`IBP`), which runs no attack.
+        ``"adversarial"``: `criterion` on the attacked batch (Madry et al.). ``"ibp"``,
+        ``"crown-ibp"``: certified training, on bounds in place of an attack; ``"sabr"``,
+        ``"mtl-ibp"``: on bounds and an attack.
     bounds : (float, float) or None, default=None
         Range of the inputs; ``None`` takes the attack's, (0, 1) by default. Put any
         normalisation inside the module.

@@ -40,6 +40,10 @@ class Objective:
         if attack is None or not (self.labelled.reads_attacked or self.pooled.reads_attacked):
             return X
 
+        attack = self.labelled.attack_at(attack, self._progress)
+        if attack is None:
+            return X
+
         def move(X: Tensor, y: Tensor) -> Tensor:
             return self._moved(attack, X, y, generator)
 
