@@ -73,7 +73,7 @@ class Store:
         ----------
         lasting : bool, default=True
             On the disk when it returns, so that not even a power failure undoes it. ``False``
-            saves the wait: a killed process loses nothing either.
+            saves the wait in SQLite, where a killed process loses nothing either.
 
         Raises
         ------
@@ -85,8 +85,6 @@ class Store:
             connection = connection.execution_options(writes=True, lasting=lasting)
             with connection.begin():
                 if self.kind == "postgresql":
-                    if not lasting:
-                        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                     connection.execute(sql(_TURN))
                 yield connection
 

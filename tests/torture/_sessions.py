@@ -32,6 +32,7 @@ from ._tally import Effort, Tally
 _KILLS = 100
 _NAMES = ("ada", "bob", "cyd")
 _PER_SESSION = 25
+_REFUSED = 3
 _ANSWERS = ("label", "skip", "relabel", "undo")
 
 
@@ -91,6 +92,8 @@ def _strike(
             process.join(rng.uniform(0, 1.5))
             process.kill()
             process.join()
+            if process.exitcode == _REFUSED:
+                tally.silent.append(f"{store}, seed {seed}, kill {kill}: something was refused")
         process = context.Process(target=work, args=(store, told, seed, 20))
         process.start()
         process.join()
@@ -183,10 +186,10 @@ def _insist(call: Callable[[], Any]) -> Any:
     while True:
         try:
             return call()
-        except StoreError:
-            if time.monotonic() > until:
+        except Exception as error:
+            if not isinstance(error, StoreError) or time.monotonic() > until:
                 traceback.print_exc()
-                os._exit(3)  # all threads
+                os._exit(_REFUSED)  # all threads
             time.sleep(0.05)
 
 
