@@ -366,8 +366,8 @@ def test_batches_that_fit_in_memory_and_neighbours_change_no_margin(monkeypatch)
         ({"y": torch.tensor([0, 3])}, "y must hold one class index per sample, 0 to 2"),
         ({"y": torch.tensor([0.0, 1.0])}, "y must hold"),
         ({"y": torch.tensor([0])}, "y must hold"),
-        ({"module": nn.Linear(4, 1)}, r"logits .*returned \(1, 1\)"),
-        ({"module": nn.Flatten(0)}, r"logits .*returned \(4,\)"),
+        ({"module": nn.Linear(4, 1)}, r"logits .*returned \(3, 1\)"),
+        ({"module": nn.Flatten(0)}, r"logits .*returned \(12,\)"),
         ({"module": nn.Linear(4, 3).bfloat16()}, "half precision"),
     ],
 )

@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from ..exceptions import UnsupportedOperationError
 from ..passes.logits import in_float64
 from ..utils.ranges import RADIUS, RANGE, check_bounds, check_width
 from ..utils.validation import StrOptions, check_constraints
@@ -18,6 +19,8 @@ from ._rules import before_softmax
 # What float32 evaluation of a net may add to a margin, relative to its largest logit; or so many
 # times what it does at the sample itself, if that is more (large values that cancel, TF32).
 ROUNDING, _AT_THE_SAMPLE = 1e-5, 4.0
+# With CROWN also of the largest value inside, which may cancel: intervals see that anyway.
+_INNER_ROUNDING = 1e-6
 _MOST = 1 << 23  # float64 numbers kept of one batch (64 MB)
 _CONSTRAINTS = {"eps": [RADIUS], "bounds": [RANGE], "method": [StrOptions(set(METHODS))]}
 
@@ -74,6 +77,7 @@ class Certifier:
         self._dtype = dtypes[0] if dtypes else torch.float32
         self._rounded = copy.deepcopy(self._exact).to(self._dtype)  # as it is attacked
         self._n_rows: dict[str, int] = {}  # samples at once, known after the first one
+        self._is_checked = False
 
     def margins(self, X: Tensor, y: Tensor | None = None) -> Tensor:
         """Certified margin of each sample.
@@ -93,7 +97,8 @@ class Certifier:
         Raises
         ------
         ValueError
-            If `X` leaves `bounds`, or the module returns anything but logits.
+            If `X` leaves `bounds`, the module returns anything but logits, or its predictions
+        depend on chance or on the other samples of the batch.
         UnsupportedOperationError
             If the module does something to its input that there is no bound for.
         """
@@ -135,6 +140,9 @@ class Certifier:
 
     def _proved(self, X: Tensor, y: Tensor | None, method: str) -> Tensor:
         """Margins, as many samples at once as fit in memory."""
+        if len(X) and not self._is_checked:
+            self._check_module(X[:1])
+            self._is_checked = True
         found = torch.empty(len(X), dtype=torch.float64, device=X.device)
         start = 0
         while start < len(X):
@@ -156,12 +164,50 @@ class Certifier:
             self._n_rows[method] = max(1, _MOST // _numbers_a_row(output, method))
         others = margins.scatter(1, y[:, None], torch.inf).amin(dim=1)
         scale = torch.maximum(output.lower.abs(), output.upper.abs()).amax(dim=1)
-        return others - torch.maximum(ROUNDING * (1 + scale), _AT_THE_SAMPLE * moved)
+        rounding = torch.maximum(ROUNDING * (1 + scale), _AT_THE_SAMPLE * moved)
+        if method != "ibp":
+            rounding = rounding + _INNER_ROUNDING * _largest_inside(output)
+        return others - rounding
 
     def _logits(self, X: Tensor, plain: bool) -> Tensor:
         """What the module makes of the samples in its own precision, before any softmax."""
-        X = X.to(self._dtype)
+        X = X.to(self._dtype, copy=True)  # the module may overwrite it
         return self._rounded(X) if plain else before_softmax(self._rounded(Box(X, X, X))).nominal
+
+    def _check_module(self, X: Tensor) -> None:
+        """Raise unless predictions depend on their sample alone, and a box goes the way it went."""
+        three = torch.cat([X, sum(self.bounds) - X, X]).double()
+        with torch.no_grad():
+            try:
+                all_three, two = self._exact(three.clone()), self._exact(three[:2].clone())
+            except RuntimeError as error:
+                raise ValueError(
+                    f"A certificate is computed in float64, in which the module does not run: "
+                    f"{error}. Does it cast its inputs, as X.float() does?"
+                ) from error
+            followed = _checked(self._exact(Box.around(three, self._reach, self.bounds)), 3)
+        if not _close(all_three[:2], two) or not _close(all_three[2], two[0]):
+            raise ValueError(
+                "A certificate needs a module whose prediction for a sample depends on nothing "
+                "else. This one draws random numbers in eval mode (F.dropout without training=), "
+                "or its prediction depends on the other samples of the batch (BatchNorm without "
+                "running statistics, a mean over the batch)."
+            )
+        if not _close(all_three, followed.nominal):
+            raise UnsupportedOperationError(
+                "a value that is read again after an operation has overwritten it (inplace=True), "
+                "or code that asks whether its input is a tensor"
+            )
+
+
+def _close(one: Tensor, two: Tensor) -> bool:
+    return torch.allclose(one, two, rtol=1e-8, atol=1e-8, equal_nan=True)
+
+
+def _largest_inside(output: Box) -> Tensor:
+    """The largest value that each sample takes anywhere in the module."""
+    inside = [box.nominal.abs().reshape(len(output), -1) for box in outputs_first(output)]
+    return torch.stack([values.amax(dim=1) for values in inside]).amax(dim=0)
 
 
 def _numbers_a_row(output: Box, method: str) -> int:
@@ -202,7 +248,8 @@ def certified_margins(
     margins : Tensor of shape (n,), float64
         Smallest lower bound of ``z_y - z_k`` over the other classes, less what covers the
         rounding of the net in float32: 1e-5 (1 + the largest logit), or 4 times what it does to
-        the logits at the sample itself, if that is more (it is in TF32). The ball is widened by
+        the logits at the sample itself, if that is more (it is in TF32), and for CROWN 1e-6 of
+        the largest value inside the net. The ball is widened by
         the rounding of a step in float32. Positive: no perturbation changes the prediction.
 
     Raises

@@ -49,13 +49,20 @@ def linear_lower_bound(output: Box, coefficients: Tensor) -> Tensor:
         if weights is None:
             continue
         if box.function is None:
-            total = total + _concrete(weights, box)
+            total = total + _of_samples(_concrete(weights, box), total)
             continue
         parts, offset = _step_back(box, weights)
-        total = total + offset
+        total = total + _of_samples(offset, total)
         for part, passed in parts:
             pending[id(part)] = pending[id(part)] + passed if id(part) in pending else passed
     return total.T
+
+
+def _of_samples(offset: Tensor | float, total: Tensor) -> Tensor | float:
+    """Sums over the rows, patches for instance, that code has made of each sample."""
+    if isinstance(offset, Tensor) and offset.shape != total.shape:
+        return offset.reshape(*total.shape, -1).sum(2)
+    return offset
 
 
 def outputs_first(output: Box) -> list[Box]:

@@ -28,8 +28,8 @@ def lines_of(func: Any, box: Box, made: Box, args: tuple, kwargs: dict[str, Any]
     if func in (torch.relu, Tensor.relu, F.relu):
         return _kinked(box, 0.0)
     if func is F.leaky_relu:
-        slope = args[0] if args else kwargs.get("negative_slope", 0.01)
-        return _kinked(box, float(slope))
+        slope = float(args[0] if args else kwargs.get("negative_slope", 0.01))
+        return _kinked(box, slope) if slope <= 1 else None  # its chord would lie below
     if func in (torch.sigmoid, Tensor.sigmoid, F.sigmoid):
         return _parallel(box, made, lambda value: value * (1 - value))
     if func in (torch.tanh, Tensor.tanh, F.tanh):

@@ -30,7 +30,7 @@ LINEAR = (
 MONOTONE = (
     torch.relu, Tensor.relu, F.relu, F.relu6, torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.tanh,
     Tensor.tanh, F.tanh, F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool2d,
-    F.hardtanh, F.softplus, F.elu, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
+    F.hardtanh, F.softplus, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
     torch.logit, Tensor.logit,
 )  # fmt: skip
 SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax)
@@ -186,6 +186,13 @@ def _leaky_relu(func: Any, box: Box, negative_slope: float = 0.01) -> Box:
     return box.map(lambda value: F.leaky_relu(value, negative_slope))
 
 
+@rule(F.elu)
+def _elu(func: Any, box: Box, alpha: float = 1.0) -> Box:
+    if alpha < 0:
+        raise UnsupportedOperationError("elu with a negative alpha")
+    return box.map(lambda value: F.elu(value, alpha))
+
+
 @rule(*SOFTMAX, *LOG_SOFTMAX)
 def _softmax(func: Any, box: Box, dim: int, *args: Any, **kwargs: Any) -> Box:
     """Each logit's own bound over those of the sum of all: margins undo it (`before_softmax`)."""
@@ -265,6 +272,8 @@ def as_box(value: Any) -> Box:
     """A box as it is; a constant as a box without width."""
     if isinstance(value, Box):
         return value
+    if isinstance(value, float):
+        value = torch.tensor(value, dtype=torch.float64)  # beside float32 it counts as such
     value = torch.as_tensor(value)
     return Box(value, value, value)
 
