@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -24,6 +25,8 @@ def bin_folder() -> Path | None:
 
 def why_not() -> str:
     """Why no server can be started here; empty if one can."""
+    if importlib.util.find_spec("psycopg") is None:
+        return "psycopg is not installed"
     if bin_folder() is None:
         return "PostgreSQL is not installed (apt-get install postgresql)"
     if os.getuid() == 0 and not any(user.pw_name == "postgres" for user in pwd.getpwall()):

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 from sklearn.pipeline import make_pipeline
 
+import skactive
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.labeling import (
     AnnotatorError,
@@ -633,9 +634,15 @@ def test_a_bad_file_enters_nothing(tmp_path, text, words):
         labeling.read_csv(tmp_path / "bad.csv")
 
 
-def test_imported_labels_are_taught():
+def test_imported_labels_are_taught(tmp_path):
     labeling = session(ids=np.arange(400), retrain_every=None)
-    answer(labeling, "ada", 10)
+    pd.DataFrame({"id": range(60), "label": Y[:60]}).to_csv(tmp_path / "labels.csv")
+    assert labeling.read_csv(tmp_path / "labels.csv", "ada").n_new == 60
+    labeling.teach()
+    at_once = learner(classes=CLASSES).fit(X[:60], Y[:60])
+    np.testing.assert_array_equal(weights(labeling), _weights(at_once))
+    assert min(item.position for item in labeling.claim("ada", 20)) >= 60
+    labeling.verify()
 
 
 def test_a_table_s_columns_are_exported(tmp_path):
@@ -704,3 +711,22 @@ def test_an_oracle_confuses_as_told():
         OracleAnnotator(Y, confusion=np.ones((10, 10))).annotate(session(), 1)
     with pytest.raises(ValueError, match="accuracy"):
         OracleAnnotator(Y, accuracy=1.1)
+
+
+def test_a_saved_learner_goes_on_without_training(tmp_path, monkeypatch):
+    with session(tmp_path / "labels.db", retrain_every=5) as labeling:
+        answer(labeling, "ada", 16)
+        labeling.learner.save(tmp_path / "learner.skactive")
+        answer(labeling, "ada", 5)
+        whole = weights(labeling)
+    saved = skactive.load(tmp_path / "learner.skactive")
+    trainings, fit = [], LogisticRegression.fit
+
+    def counted(self, *arguments, **params):
+        trainings.append(1)
+        return fit(self, *arguments, **params)
+
+    monkeypatch.setattr(LogisticRegression, "fit", counted)
+    with session(tmp_path / "labels.db", learner=saved) as labeling:
+        assert len(trainings) == 1  # the one that it was saved before
+        np.testing.assert_array_equal(weights(labeling), whole)
