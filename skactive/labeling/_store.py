@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,8 @@ class Store:
         self._writing = threading.RLock()
         self._engine = self._make_engine()
         self._locks: dict[str, Any] = {}
+        # One that nobody closed closes its connections when nobody has it any more.
+        self._closing = weakref.finalize(self, _close, self._engine, self._locks)
         with self.write() as connection:
             self._migrate(connection)
         if self.kind == "sqlite" and not self.in_memory:
@@ -118,16 +121,11 @@ class Store:
 
     def give_back(self, role: str) -> None:
         """Give a role back."""
-        connection = self._locks.pop(role, None)
-        if connection is not None:
-            with contextlib.suppress(Exception):  # a server that is gone holds no lock
-                connection.close()
+        _give_back(self._locks, role)
 
     def close(self) -> None:
         """Give all roles and connections back; the store itself stays."""
-        for role in list(self._locks):
-            self.give_back(role)
-        self._engine.dispose()
+        _close(self._engine, self._locks)
 
     # -- settings -------------------------------------------------------------------------
 
@@ -232,6 +230,19 @@ class Store:
             return connection
         connection.close()
         return None
+
+
+def _give_back(locks: dict[str, Any], role: str) -> None:
+    connection = locks.pop(role, None)
+    if connection is not None:
+        with contextlib.suppress(Exception):  # a server that is gone holds no lock
+            connection.close()
+
+
+def _close(engine: Any, locks: dict[str, Any]) -> None:
+    for role in list(locks):
+        _give_back(locks, role)
+    engine.dispose()
 
 
 def _on_connect(connection: Any, _: Any) -> None:
