@@ -8,6 +8,8 @@ from .nets.recipes import (
     BestEpoch,
     CosineDecay,
     EpsWarmup,
+    IBPInit,
+    IBPRegularizer,
     OverfittingGuard,
     Recipe,
 )
@@ -19,6 +21,8 @@ __all__ = [
     "BestEpoch",
     "CosineDecay",
     "EpsWarmup",
+    "IBPInit",
+    "IBPRegularizer",
     "OverfittingGuard",
     "Recipe",
     "RobustScoring",

@@ -25,7 +25,14 @@ class Objective:
     Points marked in `as_is` are not attacked and take the criterion on themselves.
 
     Labelled points take ``net.loss``, points of the pool what ``net.unlabeled`` says.
+
+    Attributes
+    ----------
+    output : Box or None
+        Bounds of the logits that the last losses were read from, if any were.
     """
+
+    output: Box | None = None
 
     def __init__(self, net: Any, n_pool: int, as_is: Tensor | None = None) -> None:
         self.net = net
@@ -111,9 +118,9 @@ class Objective:
         """Clean logits and the loss of each point, from one pass of boxes around the points."""
         net, loss = self.net, self.labelled
         box = loss.box(X, X_adv, net.bounds_, self._progress)
-        output = None if box is None else bounds_of(net.module_, box)
-        clean = net.infer(X) if output is None else output.nominal
-        losses = self._of(loss, X, X_adv, clean, clean, y, output)
+        self.output = None if box is None else bounds_of(net.module_, box)
+        clean = net.infer(X) if self.output is None else self.output.nominal
+        losses = self._of(loss, X, X_adv, clean, clean, y, self.output)
         return clean, self._with_as_is(losses, clean, y)
 
     def _with_as_is(self, losses: Tensor, adv: Tensor, y: Tensor) -> Tensor:

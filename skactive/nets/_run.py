@@ -48,6 +48,7 @@ class TrainingRun:
     samples : Samples
         Labelled training data.
     seed : int
+    fresh : bool, default=True
 
     Attributes
     ----------
@@ -60,13 +61,16 @@ class TrainingRun:
     updates_per_epoch : int
     seed : int
         Of this run: a recipe derives its random numbers from it.
+    fresh : bool
+        Whether the weights are where a ``fit`` starts, rather than trained before.
     device : torch.device
     """
 
-    def __init__(self, net: Any, samples: Samples, seed: int) -> None:
+    def __init__(self, net: Any, samples: Samples, seed: int, fresh: bool = True) -> None:
         self.net = net
         self.samples = samples
         self.seed = seed
+        self.fresh = fresh
         self.device = next(iter(net.module_.parameters())).device
         self.generator = torch_generator(seed, _ATTACK, device=self.device)
         self.attack = copy.copy(net.attack_)

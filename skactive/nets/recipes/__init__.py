@@ -5,6 +5,8 @@ from ._best_epoch import BestEpoch
 from ._cosine_decay import CosineDecay
 from ._ema import EMA
 from ._eps_warmup import EpsWarmup
+from ._ibp_init import IBPInit
+from ._ibp_regularizer import IBPRegularizer
 from ._overfitting_guard import OverfittingGuard
 from ._recipe import Recipe
 from ._swa import SWA
@@ -16,6 +18,8 @@ __all__ = [
     "BestEpoch",
     "CosineDecay",
     "EpsWarmup",
+    "IBPInit",
+    "IBPRegularizer",
     "OverfittingGuard",
     "Recipe",
 ]

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from ...bounds import Box
+
 
 class Recipe(Callback):
     """Base class of what changes the training of an `AdversarialNetClassifier`.
@@ -44,6 +46,10 @@ class Recipe(Callback):
     ) -> contextlib.AbstractContextManager:
         """A context in which a batch's gradient is computed; ``loss()`` is the batch's loss."""
         return contextlib.nullcontext()
+
+    def penalty(self, net: Any, output: Box | None) -> Tensor | None:
+        """What is added to a batch's loss, if anything; `output` bounds the logits, or is None."""
+        return None
 
     def on_epoch_trained(self, net: Any, **kwargs: Any) -> None:
         """An epoch's updates are done; comes before any callback's ``on_epoch_end``."""
