@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -11,17 +12,19 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback, GradientNormClipping
+from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from torch import nn
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD
 from skactive.bounds import Box, certified_margins, margin_bounds
-from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup
+from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup, IBPInit, IBPRegularizer
+from skactive.datasets import load_mnist
 from skactive.exceptions import UnsupportedOperationError
 from skactive.losses import CROWNIBP, IBP, MTLIBP, SABR, Loss
 from skactive.losses._base import Batch
+from skactive.networks import ConvSmall
 from tests.models import SmallCNN, SmallMLP
 
 CERTIFIED = ["ibp", "crown-ibp", "sabr", "mtl-ibp"]
@@ -453,3 +456,152 @@ def test_a_fitted_net_is_checked_again_when_its_loss_changes(images):
     with pytest.raises(UnsupportedOperationError, match="erf"):
         net.set_params(loss=IBP(eps=0.1)).partial_fit(X, y)
     assert torch.equal(weights(net), before)
+
+
+# -- recipes of certified training ---------------------------------------------------------
+
+
+class Plain(nn.Sequential):
+    """Images of 8×8 through two layers and no BatchNorm."""
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 8, 4, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 200), nn.ReLU(),
+            nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 10),
+        )  # fmt: skip
+
+
+def plain(**params):
+    given = {"attack": None, "loss": IBP(eps=0.05), "max_epochs": 3, "random_state": 0}
+    return AdversarialNetClassifier(Plain, batch_size=40, **{**given, **params})
+
+
+def test_ibp_init_draws_weights_that_keep_bounds_as_wide(images):
+    X, y, _ = images
+    nothing = {"max_epochs": 1, "lr": 1e-12, "optimizer": torch.optim.SGD}
+    usual = plain(**nothing).fit(X, y).module_
+    net = plain(**nothing, callbacks=[IBPInit()]).fit(X, y)
+    for i in (0, 3, 5, 7):
+        fan_in = net.module_[i].weight[0].numel()
+        ratio = float(net.module_[i].weight.detach().std() * fan_in / np.sqrt(2 * np.pi))
+        assert 0.85 < ratio < 1.15
+        assert not torch.equal(net.module_[i].bias, torch.zeros_like(net.module_[i].bias))
+    assert same(net, plain(**nothing, callbacks=[IBPInit()]).fit(X, y))
+    growth = []
+    for module in (usual, net.module_):
+        with torch.no_grad():
+            box = module(Box.around(torch.from_numpy(X), 1e-3, (0, 1)))
+        growth.append(float(box.args[0].radius.mean() / 1e-3))
+    assert growth[0] > 5 * growth[1]
+    assert 0.2 < growth[1] < 1.5
+
+
+def test_ibp_init_leaves_trained_weights_alone(images):
+    X, y, _ = images
+    net = plain(callbacks=[IBPInit()]).fit(X, y)
+    before = weights(net)
+    nothing = {"lr": 1e-12, "max_epochs": 1}
+    net.set_params(**nothing).partial_fit(X, y)
+    torch.testing.assert_close(weights(net), before)
+    around = AdversarialNetClassifier.from_module(
+        net.module_, classes=range(10), callbacks=[IBPInit()], attack=None, **nothing
+    )
+    torch.testing.assert_close(weights(around.partial_fit(X, y)), before)
+    assert not torch.allclose(weights(around.fit(X, y)), before, atol=0.01)
+
+
+def slow_penalty(module, X, eps, tolerance):
+    """Sample by sample, neuron by neuron, layer by layer."""
+    layers, values = list(module), Box.around(X, eps, (0, 1))
+    width = (values.upper - values.lower).mean() / 2
+    terms = []
+    for layer in layers:
+        if isinstance(layer, nn.ReLU):
+            low, high = values.lower.flatten().tolist(), values.upper.flatten().tolist()
+            centres = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+            mean = sum(centres) / len(centres)
+            on = [c for c, a in zip(centres, low, strict=True) if a > 0]
+            off = [c for c, b in zip(centres, high, strict=True) if b < 0]
+            ratios = [width / (sum(high) - sum(low)) * 2 * len(low)]
+            for of in (abs, lambda c: (c - mean) ** 2):
+                one, two = sum(map(of, on)), sum(map(of, off))
+                ratios.append(min(one / two, two / one))
+            terms.append(sum(max(0, tolerance - r) / tolerance for r in ratios))
+        values = layer(values)
+    return sum(terms) / len(terms)
+
+
+def test_the_regularizer_is_its_formula_and_fades(images):
+    torch.manual_seed(0)
+    X, module = torch.from_numpy(images[0][:20]), Plain()
+    recipe = IBPRegularizer(strength=0.8, tolerance=0.6)
+    net = SimpleNamespace(loss=IBP(eps=0.05, warm_up=0, ramp=0.5), run=SimpleNamespace(progress=0))
+    with torch.no_grad():
+        output = module(Box.around(X, 0.005, (0, 1)))
+        expected = slow_penalty(module, X, 0.005, 0.6)
+    assert float(recipe.penalty(net, output)) == pytest.approx(0.8 * float(expected), rel=1e-4)
+    net.run.progress = 0.25
+    assert float(recipe.penalty(net, output)) == pytest.approx(0.4 * float(expected), rel=1e-4)
+    net.run.progress = 0.5
+    assert recipe.penalty(net, output) is None
+    net.run.progress = 0
+    assert recipe.penalty(net, None) is None  # the warm-up has no bounds
+
+
+def test_the_regularizer_lowers_its_penalty_and_is_refused_without_bounds(images):
+    X, y, _ = images
+    recipe, left = IBPRegularizer(strength=5.0), []
+    for callbacks in ([], [recipe]):
+        net = plain(callbacks=callbacks, loss=IBP(eps=0.05, warm_up=0, ramp=1.0)).fit(X, y)
+        net._run = SimpleNamespace(progress=0)
+        with torch.no_grad():
+            box = net.module_(Box.around(torch.from_numpy(X), 0.01, (0, 1)))
+            left.append(float(recipe.penalty(net, box)))
+    assert left[1] < 0.7 * left[0]
+    with pytest.raises(ValueError, match="IBPRegularizer needs a certified loss"):
+        plain(callbacks=[IBPRegularizer()], loss="adversarial").fit(X, y)
+    for wrong in (IBPRegularizer(strength=-1), IBPRegularizer(tolerance=0)):
+        with pytest.raises(ValueError, match="parameter of IBPRegularizer"):
+            plain(callbacks=[wrong]).fit(X, y)
+
+
+class Rates(Callback):
+    """The learning rate of each update."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen_ = []
+
+    def on_batch_begin(self, net, training=True, **kwargs):
+        self.seen_.append(net.optimizer_.param_groups[0]["lr"])
+
+
+def test_learning_rates_warm_up_and_fall_in_steps_by_skorch(images):
+    X, y, _ = images
+
+    def rate(update):
+        return min(1, (update + 1) / 5) * (0.2 if update >= 10 else 1)
+
+    scheduler = LRScheduler("LambdaLR", lr_lambda=rate, step_every="batch")
+    net = cnn(callbacks=[("lr", scheduler), ("rates", Rates())]).fit(X, y)
+    seen = dict(net.callbacks_)["rates"].seen_
+    assert_allclose(seen, [0.01 * rate(update) for update in range(15)])
+
+
+# -- real images ---------------------------------------------------------------------------
+
+
+def test_ibp_is_certified_where_a_standard_net_is_not(data_root):
+    data = load_mnist(root=data_root, n_train=600, n_test=500)
+    X, y = torch.from_numpy(data.X_test), torch.from_numpy(data.y_test)
+    certified, accuracy = {}, {}
+    for name, loss in (("standard", "adversarial"), ("ibp", IBP(eps=0.1))):
+        net = AdversarialNetClassifier(
+            ConvSmall, attack=None, loss=loss, max_epochs=25, lr=2e-3, batch_size=50,
+            callbacks=[GradientNormClipping(10), IBPInit()], random_state=0,
+        ).fit(data.X_train, data.y_train)  # fmt: skip
+        accuracy[name] = net.score(data.X_test, data.y_test)
+        certified[name] = float((certified_margins(net.module_, X, y, 0.1) > 0).float().mean())
+        assert certified[name] <= accuracy[name]
+    assert certified["standard"] < 0.1
+    assert certified["ibp"] > 0.5
+    assert accuracy["ibp"] > 0.8

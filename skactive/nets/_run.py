@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..bounds import Box
 from ..losses import resolve_pool_loss
 from ..utils.compat import fit_loop, set_training
 from ..utils.indexing import Rows
@@ -71,6 +72,7 @@ class TrainingRun:
         self.samples = samples
         self.seed = seed
         self.fresh = fresh
+        self.output: Box | None = None  # bounds of the logits of the last batch
         self.device = next(iter(net.module_.parameters())).device
         self.generator = torch_generator(seed, _ATTACK, device=self.device)
         self.attack = copy.copy(net.attack_)
@@ -231,12 +233,19 @@ class TrainingRun:
 
     def step(self, batch: Any) -> dict[str, Tensor]:
         """Attack one batch and compute the gradients of the loss on it."""
-        evaluate = self._posed(batch)
+        posed = self._posed(batch)
+
+        def evaluate() -> tuple[Tensor, Tensor]:
+            logits, loss = posed()
+            penalties = [recipe.penalty(self.net, self.output) for recipe in self.recipes]
+            return logits, sum((extra for extra in penalties if extra is not None), loss)
+
         with contextlib.ExitStack() as contexts:
             for recipe in self.recipes:
                 contexts.enter_context(recipe.around_gradient(self.net, lambda: evaluate()[1]))
             logits, loss = evaluate()
             loss.backward()
+        self.output = None
         return {"loss": loss, "y_pred": logits}
 
     def _posed(self, batch: Any) -> Callable[[], tuple[Tensor, Tensor]]:
@@ -251,6 +260,7 @@ class TrainingRun:
 
         def evaluate() -> tuple[Tensor, Tensor]:
             logits, losses = objective.losses(X, attacked, y)
+            self.output = objective.output
             return logits, weighted_mean(losses, weights)
 
         return evaluate

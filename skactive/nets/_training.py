@@ -97,7 +97,7 @@ class TrainedNet(Savable, NestedParams, NeuralNetClassifier):
                 self._seeded_elsewhere(X, seed),
             ):
                 samples = Samples(X, encoded, weights, as_is).with_weight()
-                self._run = self._run_type(self, samples, seed)
+                self._run = self._run_type(self, samples, seed, fresh)
                 self._run.train(unlabeled, y_unlabeled, method, fit_params)
         return self
 
