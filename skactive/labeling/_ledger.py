@@ -38,8 +38,8 @@ def answers(connection: Any, places: Sequence[int] | None = None) -> dict[int, d
     return found
 
 
-def positions(connection: Any, places: Sequence[int] | None) -> dict[int, int]:
-    """Row of the pool by item; of all items, or of some."""
+def positions(connection: Any, places: Sequence[int]) -> dict[int, int]:
+    """Row of the pool by item."""
     found: dict[int, int] = {}
     for condition, values in _in_parts("place", places):
         rows = connection.execute(

@@ -320,10 +320,12 @@ class LabelingSession(Rounds, Review, Reports, Serving):
 
     def _recognise(self, connection: Any, kept: Mapping[str, Any]) -> None:
         """Hold the learner against the one that the store was made with, or a later state of it."""
-        trainings = list(events(connection, kind="teach"))
-        where = positions(connection, None)
-        if self._trainer.fitted and self._trainer.recognise(trainings, where, kept["n_start"]):
-            return
+        if self._trainer.fitted:
+            trainings = list(events(connection, kind="teach"))
+            taught = [place for each in trainings for place, _ in each.data["taught"]]
+            where = positions(connection, taught)
+            if self._trainer.recognise(trainings, where, kept["n_start"]):
+                return
         if self._trainer.start() != kept["start"]:
             raise PoolChangedError(
                 f"The learner begins with other labelled samples than when {self._store} was "
