@@ -5,7 +5,10 @@ import threading
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import scipy.sparse
+import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
@@ -669,6 +672,62 @@ def test_texts_are_labelled_through_a_pipeline(tmp_path):
     assert labeling.learner.predict(["good one"]) == ["good"]
     labeling.to_csv(tmp_path / "labels.csv")
     assert "film number" in (tmp_path / "labels.csv").read_text()
+
+
+class Digits(torch.utils.data.Dataset):
+    """Images one by one, as a net reads them."""
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, at):
+        return torch.as_tensor(X[at].reshape(1, 8, 8))
+
+
+POOLS = {
+    "list of rows": lambda: X[:60].tolist(),
+    "sparse": lambda: scipy.sparse.csr_array(X[:60]),
+    "tensor": lambda: torch.as_tensor(X[:60]),
+    "pandas": lambda: pd.DataFrame(X[:60], columns=[f"p{i}" for i in range(64)]),
+    "polars": lambda: pl.DataFrame(X[:60], schema=[f"p{i}" for i in range(64)]),
+    "dataset": Digits,
+}
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_pools_of_every_kind_are_labelled_and_known_again(kind, tmp_path):
+    def begin():
+        made = learner()
+        if kind == "dataset":
+            net = AdversarialNetClassifier(
+                SmallCNN, attack=None, max_epochs=1, lr=0.05, batch_size=20, random_state=0
+            )
+            made = ActiveLearner(net, "margin", random_state=0)
+        pool = POOLS[kind]()
+        return session(tmp_path / "labels.db", pool=pool, learner=made, batch=10, retrain_every=10)
+
+    with begin() as labeling:
+        done = answer(labeling, "ada", 21)
+        row = np.asarray(done[0].content, dtype=float) if kind != "sparse" else None
+        expected = X[done[0].position]
+        assert row is None or np.allclose(row.ravel(), expected)
+        known = labeling._trainer.digest()
+    with begin() as labeling:
+        assert labeling._trainer.digest() == known
+        assert not {item.id for item in labeling.claim("ada", 9)} & {item.id for item in done}
+        labeling.to_csv(tmp_path / "labels.csv")
+
+
+def test_a_learner_that_cannot_repeat_says_so(tmp_path):
+    with session(tmp_path / "labels.db", retrain_every=5) as labeling:
+        answer(labeling, "ada", 16)
+    wrong = ActiveLearner(LogisticRegression(C=-1), "margin", random_state=0)
+    with pytest.raises(LabelingError, match="cannot repeat event .*labels are safe"):
+        session(tmp_path / "labels.db", learner=wrong)
+    other = ActiveLearner(LogisticRegression(C=0.01), "margin", random_state=0)
+    with pytest.warns(UserWarning, match="came out otherwise"):
+        opened = session(tmp_path / "labels.db", learner=other)
+    assert opened.progress()["n_labels"] == 16
 
 
 def test_labels_and_score_are_plotted():

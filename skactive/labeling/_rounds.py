@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..learners import ActiveLearner
 from ..utils.validation import COUNT, check_constraints
+from ._errors import LabelingError
 from ._events import Event, append, events
 from ._ledger import (
     add_items,
@@ -232,7 +233,14 @@ class Rounds:
             with self._store.read() as connection:
                 missed = self._newer(connection)
             for each in missed:
-                self._repeat(each)
+                try:
+                    self._repeat(each)
+                except Exception as error:
+                    raise LabelingError(
+                        f"The learner cannot repeat event {each.seq} ({each.kind}) of "
+                        f"{self._store}: {error} Pass the learner it was made with. The labels "
+                        "are safe, and any learner that can be taught them opens the store."
+                    ) from error
 
     def _repeat(self, e: Event) -> None:
         with self._store.read() as connection:

@@ -182,7 +182,7 @@ class Store:
             yield
         except self._alchemy.exc.DBAPIError as error:
             raise StoreError(
-                f"{self} cannot be read or written now: {error.orig}. What was acknowledged is "
+                f"{self} cannot be read or written now: {str(error.orig).strip()}. What was acknowledged is "
                 "kept; repeat what was not, it is not entered twice."
             ) from error
 

@@ -175,7 +175,7 @@ def _annotate(
                 elif rng.random() < 0.08:
                     _insist(lambda: session.relabel(item.id, (label + 1) % 10, name))
             if not items:
-                if session.progress()["n_asked"] == len(session.pool):
+                if _insist(session.progress)["n_asked"] == len(session.pool):
                     return
                 time.sleep(0.01)
 
