@@ -181,8 +181,9 @@ class Store:
         try:
             yield
         except self._alchemy.exc.DBAPIError as error:
+            why = str(error.orig).strip()
             raise StoreError(
-                f"{self} cannot be read or written now: {str(error.orig).strip()}. What was acknowledged is "
+                f"{self} cannot be read or written now: {why}. What was acknowledged is "
                 "kept; repeat what was not, it is not entered twice."
             ) from error
 
