@@ -31,6 +31,7 @@ from skactive.metrics import (
     certified_accuracy_score,
     certified_correct,
     make_certified_scorer,
+    make_robust_scorer,
     robust_accuracy_score,
     robust_correct,
     robustness_curve,
@@ -126,6 +127,10 @@ def test_weights_of_samples(digits_net):
     assert found == pytest.approx(weights[certified].sum() / weights.sum())
     scorer = make_certified_scorer(0.1)
     assert scorer(net, X, y, sample_weight=weights) == found
+    few, attack = slice(0, 50), PGD(steps=2)
+    correct = robust_correct(net, X[few], y[few], attack, eps=0.1)
+    attacked = make_robust_scorer(attack, eps=0.1)(net, X[few], y[few], sample_weight=weights[few])
+    assert attacked == pytest.approx(weights[few][correct].sum() / weights[few].sum())
     for bad, message in (
         (weights[:3], "one number per sample"), (-weights, "finite numbers >= 0"),
         (0 * weights, "one of them above 0"), (weights * np.nan, "finite"),

@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..utils.progress import shown
 from ..utils.typing import Estimator, Pool
 from ..utils.validation import check_constraints
-from ..utils.weights import check_weights
 from ._certificates import CONSTRAINTS, Certificates
 from ._examined import CONSTRAINTS as OF_BATCHES
-from ._examined import Examined
+from ._examined import Examined, refuse_unknown, share
 
 
 def certified_correct(
@@ -164,25 +163,6 @@ def certified_accuracy_score(
     return share(certified, sample_weight)
 
 
-def share(correct: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:
-    """Weighted share of true entries.
-
-    Raises
-    ------
-    ValueError
-        If weights are not one finite number >= 0 a sample, or all of them are 0.
-    """
-    weights = check_weights(sample_weight, len(correct))
-    if weights is None:
-        return float(correct.mean())
-    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
-        raise ValueError(
-            "sample_weight must hold finite numbers >= 0, and one of them above 0; got values in "
-            f"[{weights.min():g}, {weights.max():g}]."
-        )
-    return float(np.average(correct, weights=weights))
-
-
 class CertifiedScorer:
     """What `make_certified_scorer` returns: ``scorer(estimator, X, y) -> float``."""
 
@@ -232,13 +212,7 @@ def make_certified_scorer(eps: float, **params: Any) -> CertifiedScorer:
     >>> make_certified_scorer(eps=0.1, method="crown")
     make_certified_scorer(eps=0.1, method='crown')
     """
-    allowed = {"method", "bounds", "batch_size", "progress"}
-    unknown = sorted(set(params) - allowed)
-    if unknown:
-        raise TypeError(
-            f"make_certified_scorer got unexpected {', '.join(unknown)}; it takes eps, "
-            f"{', '.join(sorted(allowed))}."
-        )
+    refuse_unknown("make_certified_scorer", params, {"method", "bounds", "batch_size", "progress"})
     params = {"eps": eps, **params}
     known = {**CONSTRAINTS, **OF_BATCHES, "progress": ["boolean"]}
     check_constraints(known, params, "make_certified_scorer")

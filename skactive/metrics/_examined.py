@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
 from ..exceptions import CapabilityError
@@ -14,6 +14,7 @@ from ..utils.indexing import Rows
 from ..utils.labels import encode_labels, unknown_labels
 from ..utils.typing import Estimator, Pool
 from ..utils.validation import COUNT, check_constraints
+from ..utils.weights import check_weights
 
 CONSTRAINTS = {"batch_size": [COUNT]}
 
@@ -58,3 +59,32 @@ def _encoded(y: NDArray, classes: NDArray, estimator: Any) -> NDArray:
     told = unknown_labels(np.asarray(getattr(estimator, "classes_", classes)), classes)
     columns = encode_labels(y, [*np.asarray(classes).tolist(), *told])
     return np.where(columns < len(classes), columns, -1)
+
+
+def share(correct: NDArray[np.bool_], sample_weight: ArrayLike | None) -> float:
+    """Weighted share of true entries.
+
+    Raises
+    ------
+    ValueError
+        If weights are not one finite number >= 0 a sample, or all of them are 0.
+    """
+    weights = check_weights(sample_weight, len(correct))
+    if weights is None:
+        return float(correct.mean())
+    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
+        raise ValueError(
+            "sample_weight must hold finite numbers >= 0, and one of them above 0; got values in "
+            f"[{weights.min():g}, {weights.max():g}]."
+        )
+    return float(np.average(correct, weights=weights))
+
+
+def refuse_unknown(caller: str, params: dict[str, Any], allowed: set[str], more: str = "") -> None:
+    """Raise a TypeError for parameters that a maker of scorers does not take."""
+    unknown = sorted(set(params) - allowed)
+    if unknown:
+        raise TypeError(
+            f"{caller} got unexpected {', '.join(unknown)}; it takes {', '.join(sorted(allowed))}."
+            f"{more}"
+        )

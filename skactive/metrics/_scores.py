@@ -12,7 +12,7 @@ from ..attacks import resolve_attack
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ..utils.validation import check_constraints
 from ._evaluation import Evaluation
-from ._examined import CONSTRAINTS
+from ._examined import CONSTRAINTS, refuse_unknown, share
 from ._report import RobustnessReport
 
 
@@ -136,6 +136,7 @@ def robust_accuracy_score(
     *,
     eps: float | None = None,
     bounds: tuple[float, float] | None = None,
+    sample_weight: ArrayLike | None = None,
     batch_size: int = 256,
     random_state: RandomState = 0,
     progress: bool = False,
@@ -164,6 +165,7 @@ def robust_accuracy_score(
     bounds : (float, float) or None, default=None
         Range of the inputs; ``None`` takes the attack's, or the net's for named attacks:
         (0, 1) where neither says otherwise. Tables on other scales need theirs.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
     batch_size : int, default=256
         Samples attacked at once.
     random_state : None, int, RandomState or Generator, default=0
@@ -179,8 +181,8 @@ def robust_accuracy_score(
     ------
     ValueError
         If `X` and `y` differ in length, `y` holds missing labels or any that the estimator does
-        not know (``"3"`` for 3), `X` leaves `bounds`, `batch_size` is below 1, or `attack` is not
-        known.
+        not know (``"3"`` for 3), `X` leaves `bounds`, `batch_size` is below 1, `attack` is not
+        known, or weights are negative, not finite or all 0.
     CapabilityError
         If the estimator is no net and the attack needs gradients, or it has no scores.
 
@@ -209,7 +211,7 @@ def robust_accuracy_score(
         random_state=random_state,
         progress=progress,
     )
-    return float(correct.mean())
+    return share(correct, sample_weight)
 
 
 class RobustScorer:
@@ -219,9 +221,17 @@ class RobustScorer:
         self.attack = attack
         self.params = params
 
-    def __call__(self, estimator: Estimator, X: Pool, y: ArrayLike) -> float:
+    def __call__(
+        self,
+        estimator: Estimator,
+        X: Pool,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Robust accuracy of a fitted estimator."""
-        return robust_accuracy_score(estimator, X, y, self.attack, **self.params)
+        return robust_accuracy_score(
+            estimator, X, y, self.attack, sample_weight=sample_weight, **self.params
+        )
 
     def __repr__(self) -> str:
         params = "".join(f", {key}={value!r}" for key, value in self.params.items())
@@ -256,14 +266,12 @@ def make_robust_scorer(attack: AttackLike = "pgd", **params: Any) -> RobustScore
     >>> make_robust_scorer("pgd", eps=0.1)
     make_robust_scorer('pgd', eps=0.1)
     """
-    allowed = {"eps", "bounds", "batch_size", "random_state", "progress"}
-    unknown = sorted(set(params) - allowed)
-    if unknown:
-        raise TypeError(
-            f"make_robust_scorer got unexpected {', '.join(unknown)}; it takes "
-            f"{', '.join(sorted(allowed))}. Settings of the attack go into an attack object, "
-            "such as PGD(eps=0.3, steps=50)."
-        )
+    refuse_unknown(
+        "make_robust_scorer",
+        params,
+        {"eps", "bounds", "batch_size", "random_state", "progress"},
+        " Settings of the attack go into an attack object, such as PGD(eps=0.3, steps=50).",
+    )
     check_constraints(CONSTRAINTS, params, "make_robust_scorer")
     resolve_attack(attack, eps=params.get("eps"))  # fails now rather than inside a search
     return RobustScorer(attack, params)
