@@ -406,6 +406,33 @@ def test_what_rounding_does_to_the_net_is_taken_off(ending):
     assert not (proved & broken).any()
 
 
+class Copying(nn.Module):
+    """Reads a copy of its input, outside of the graph or not."""
+
+    def __init__(self, copy):
+        super().__init__()
+        self.copy = copy
+        self.layers = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 3))
+
+    def forward(self, X):
+        return self.layers(self.copy(X))
+
+
+def test_copies_and_what_leaves_the_graph():
+    torch.manual_seed(0)
+    X = torch.rand(5, 3)
+    module = Copying(torch.clone)
+    y = module(X).argmax(1)
+    ibp, crown = (certified_margins(module.layers, X, y, 0.05, method=method) for method in METHODS)
+    for method, expected in zip(METHODS, (ibp, crown), strict=True):
+        assert_array_equal(certified_margins(module, X, y, 0.05, method=method), expected)
+    module.copy = lambda X: X.detach()
+    detached = certified_margins(module, X, y, 0.05, method="crown")
+    assert (detached <= crown + 1e-9).all()  # no gradient there, and no bound of zero either
+    assert (ibp <= detached).all()
+    assert (ibp <= crown).all()
+
+
 def test_weights_from_either_side_and_a_softmax_inside():
     torch.manual_seed(0)
     module, X = Weights(), torch.rand(4, 5)

@@ -158,16 +158,18 @@ class Certifier:
             returned = _checked(self._exact(box), len(X))
             output = before_softmax(returned)
             y = _classes(y, output)
-            margins = margin_bounds(output, y, method)
             moved = (output.nominal - self._logits(X, output is returned)).abs().amax(dim=1)
         if method not in self._n_rows:
             self._n_rows[method] = max(1, _MOST // _numbers_a_row(output, method))
-        others = margins.scatter(1, y[:, None], torch.inf).amin(dim=1)
         scale = torch.maximum(output.lower.abs(), output.upper.abs()).amax(dim=1)
         rounding = torch.maximum(ROUNDING * (1 + scale), _AT_THE_SAMPLE * moved)
-        if method != "ibp":
-            rounding = rounding + _INNER_ROUNDING * _largest_inside(output)
-        return others - rounding
+        with torch.no_grad():
+            margins = margin_bounds(output, y) - rounding[:, None]
+            if method != "ibp":
+                rounding = rounding + _INNER_ROUNDING * _largest_inside(output)
+                tighter = margin_bounds(output, y, method) - rounding[:, None]
+                margins = torch.maximum(margins, tighter)
+        return margins.scatter(1, y[:, None], torch.inf).amin(dim=1)
 
     def _logits(self, X: Tensor, plain: bool) -> Tensor:
         """What the module makes of the samples in its own precision, before any softmax."""

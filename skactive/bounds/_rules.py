@@ -24,14 +24,14 @@ LINEAR = (
     torch.mean, torch.sum, Tensor.sum, F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
     F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, Tensor.expand,
     torch.repeat_interleave, Tensor.repeat_interleave, Tensor.repeat, torch.unflatten,
-    Tensor.unflatten, Tensor.float, Tensor.double, Tensor.to,
+    Tensor.unflatten, Tensor.float, Tensor.double, Tensor.to, torch.clone, Tensor.clone,
 )  # fmt: skip
 # Monotone, element by element or over windows, not linear.
 MONOTONE = (
     torch.relu, Tensor.relu, F.relu, F.relu6, torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.tanh,
     Tensor.tanh, F.tanh, F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool2d,
     F.hardtanh, F.softplus, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
-    torch.logit, Tensor.logit,
+    torch.logit, Tensor.logit, Tensor.detach,
 )  # fmt: skip
 SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax)
 LOG_SOFTMAX = (F.log_softmax, torch.log_softmax, Tensor.log_softmax)
