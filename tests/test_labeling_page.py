@@ -483,3 +483,18 @@ def test_the_page_is_in_the_wheel(tmp_path):
     packed = zipfile.ZipFile(wheel).namelist()
     for file in static.iterdir():
         assert f"skactive/labeling/page/static/{file.name}" in packed
+
+
+# -- many people ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("overlap", [1, 2])
+def test_many_people_at_once_are_given_each_item_as_often_as_it_is_wanted(tmp_path, overlap):
+    from benchmarks.labeling_page import check, label_all
+
+    params = {"overlap": overlap, "batch": 20, "retrain_every": 20}
+    with make_session(tmp_path / "labels.db", **params) as session:
+        with session.serve(port=0, block=False) as server:
+            label_all(server.port, 8, 0.0, 0, Y[4:].tolist())
+        check(session, overlap, 56)
+        assert session.progress()["n_trainings"] >= 1

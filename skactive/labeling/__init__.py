@@ -20,6 +20,7 @@ from ._files import Conflict, ImportReport
 from ._items import Item
 from ._review import Disagreement, Suspicion
 from ._session import LabelingSession
+from .label_studio import LabelStudio, LabelStudioBackend, LabelStudioError
 from .page import PageOptions, PageServer
 
 __all__ = [
@@ -31,6 +32,9 @@ __all__ = [
     "Event",
     "ImportReport",
     "Item",
+    "LabelStudio",
+    "LabelStudioBackend",
+    "LabelStudioError",
     "LabelingError",
     "LabelingSession",
     "NotClaimedError",

@@ -113,7 +113,7 @@ def import_labels(rows: Sequence[Row], desk: Desk, overlap: int, path: str) -> I
     with desk.store.write() as connection:
         now = desk.clock()
         for row, label, position in labelled:
-            place = _place(connection, desk, position, overlap)
+            place = item_at(connection, desk, position, overlap)
             state = connection.execute(
                 sql(
                     "SELECT state, label FROM skactive_work "
@@ -143,7 +143,7 @@ def _checked(row: Row, desk: Desk) -> tuple[Any, int]:
         return error, -1
 
 
-def _place(connection: Any, desk: Desk, position: int, overlap: int) -> int:
+def item_at(connection: Any, desk: Desk, position: int, overlap: int) -> int:
     """The item at that position; one that was never asked becomes one."""
     place = connection.execute(
         sql("SELECT place FROM skactive_items WHERE position = :position"), {"position": position}

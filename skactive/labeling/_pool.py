@@ -35,6 +35,13 @@ class SessionPool:
         self.ids = None if ids is None else self._given(ids)
         self._positions: dict[str, int] | None = None
 
+    def beside(self, show: Any) -> SessionPool:
+        """Rows that people see in place of these, as many."""
+        shown = SessionPool(show)
+        if shown.n != self.n:
+            raise LabelingError(f"show has {shown.n} rows, the pool {self.n}. Pass as many.")
+        return shown
+
     # -- ids ------------------------------------------------------------------------------
 
     def texts(self, positions: Sequence[int], digests: Sequence[str]) -> list[str]:

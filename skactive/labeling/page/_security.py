@@ -65,12 +65,17 @@ class Guard:
         where there is a token, and a loopback address where there is none.
     token : str or None
         What the address or the cookie must have.
+    largest : int
+        Bytes that a request may have.
     """
 
-    def __init__(self, app: Any, hosts: Iterable[str], token: str | None) -> None:
+    def __init__(
+        self, app: Any, hosts: Iterable[str], token: str | None, *, largest: int = LARGEST
+    ) -> None:
         self.app = app
         self.hosts = frozenset(hosts)
         self.token = token
+        self.largest = largest
         # Browsers send cookies to all ports of a host: pages beside each other have their own.
         self.cookie = f"skactive_{hashlib.sha256((token or '').encode()).hexdigest()[:8]}"
 
@@ -88,9 +93,9 @@ class Guard:
         if refused is not None:
             await _refuse(send, *refused)
             return
-        body = await _body(receive) if scope["method"] == "POST" else b""
+        body = await _body(receive, self.largest) if scope["method"] == "POST" else b""
         if body is None:
-            await _refuse(send, 413, f"A request may have {LARGEST} bytes.")
+            await _refuse(send, 413, f"A request may have {self.largest} bytes.")
             return
         answered = _with_headers(send, self._cookie_header(scope))
         await self.app(scope, _once(body), answered)
@@ -125,8 +130,8 @@ class Guard:
             return 403, "Another site asked for this."
         if not headers.get("content-length", "0").isdecimal():
             return 400, "Content-Length is no number."
-        if int(headers.get("content-length", "0")) > LARGEST:
-            return 413, f"A request may have {LARGEST} bytes."
+        if int(headers.get("content-length", "0")) > self.largest:
+            return 413, f"A request may have {self.largest} bytes."
         return None
 
     def _host_is_meant(self, header: str) -> bool:
@@ -169,14 +174,14 @@ def _name_of(host: str) -> str:
     return name.partition(":")[0]
 
 
-async def _body(receive: Any) -> bytes | None:
+async def _body(receive: Any, largest: int) -> bytes | None:
     """All of a request's body; None as soon as it is too long, whatever its header said."""
     body, more = bytearray(), True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > LARGEST:
+        if len(body) > largest:
             return None
     return bytes(body)
 

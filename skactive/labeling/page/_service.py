@@ -12,7 +12,6 @@ import numpy as np
 
 from ...utils.indexing import take_rows
 from .._errors import ConflictError, LabelingError, NotClaimedError
-from .._pool import SessionPool
 from ._keys import class_keys
 from ._once import Once
 from ._options import PageOptions
@@ -62,9 +61,7 @@ class Service:
         self.options = options
         self.worker = Worker(session)
         self.n = session._pool.n
-        shown = session._pool if options.show is None else SessionPool(options.show)
-        if shown.n != self.n:
-            raise LabelingError(f"show has {shown.n} rows, the pool {self.n}. Pass as many.")
+        shown = session._pool if options.show is None else session._pool.beside(options.show)
         self.rendering = make_rendering(shown, options.render, options.image_shape)
         self._by_position = session._pool.ids is None
         self.keys = class_keys(session.classes, options.keys)

@@ -1,0 +1,91 @@
+"""Answers of another system into the session's events, each once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._desk import Desk
+from .._errors import AnnotatorError, UnknownClassError, UnknownItemError
+from .._events import append
+from .._files import item_at
+from .._store import sql
+from ._tasks import Answer
+
+
+@dataclass
+class PullReport:
+    """What came of reading answers.
+
+    Attributes
+    ----------
+    n_labels, n_skips, n_changed, n_known : int
+        New labels and skips, answers that were changed there, answers that were here already.
+    refused : list of (Answer, str)
+        Answers that the session cannot take, and why: all others were entered.
+    """
+
+    n_labels: int = 0
+    n_skips: int = 0
+    n_changed: int = 0
+    n_known: int = 0
+    refused: list[tuple[Answer, str]] = field(default_factory=list)
+
+
+def enter_answers(answers: Iterable[Answer], desk: Desk, overlap: int) -> PullReport:
+    """Enter answers in one transaction; those that are known change nothing.
+
+    Parameters
+    ----------
+    answers : iterable of Answer
+    desk : Desk
+    overlap : int
+        Of the session.
+    """
+    report = PullReport()
+    checked = [(answer, *_checked(answer, desk, report)) for answer in answers]
+    with desk.store.write() as connection:
+        now = desk.clock()
+        for answer, label, position in checked:
+            if position is None:
+                continue
+            place = item_at(connection, desk, position, overlap)
+            named = {"annotator": answer.annotator, "place": place}
+            state = connection.execute(
+                sql(
+                    "SELECT state, label FROM skactive_work "
+                    "WHERE place = :place AND annotator = :annotator"
+                ),
+                named,
+            ).first()
+            told = {**named, "source": answer.source, "seconds": answer.seconds}
+            if state is None or state.state == "claimed":
+                if label is None:
+                    append(connection, "skip", now, reason="skipped in Label Studio", **told)
+                    report.n_skips += 1
+                else:
+                    append(connection, "import", now, label=label, **told)
+                    report.n_labels += 1
+                continue
+            before = None if state.label is None else json.loads(state.label)
+            if before == label:
+                report.n_known += 1
+            elif label is None:
+                report.refused.append((answer, f"skipped after it was labelled {before!r}"))
+            else:
+                append(connection, "relabel", now, label=label, before=before, final=False, **told)
+                report.n_changed += 1
+    return report
+
+
+def _checked(answer: Answer, desk: Desk, report: PullReport) -> tuple[Any, int | None]:
+    """Label and position of an answer; no position for one that is refused."""
+    try:
+        desk.check_annotator(answer.annotator)
+        label = None if answer.label is None else desk.classes.parsed(answer.label)
+        return label, desk.pool.position_of(answer.id)
+    except (AnnotatorError, UnknownClassError, UnknownItemError) as error:
+        report.refused.append((answer, str(error)))
+        return None, None
