@@ -246,6 +246,7 @@ def overwritten(hidden):
         (lambda h: F.dropout(h, 0.5), ValueError, "random numbers in eval mode"),
         (nn.BatchNorm1d(6, track_running_stats=False), ValueError, "the batch"),
         (lambda h: h - h.mean(0), ValueError, "the batch"),
+        (lambda h: F.embedding(h.long(), torch.eye(6)), UnsupportedOperationError, "long"),
         (lambda h: h.float(), ValueError, r"float64.*X\.float\(\)"),
     ],
 )

@@ -1,5 +1,7 @@
 """Asking by proofs: against closed forms on affine nets, independent loops, and in the loop."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from skactive.exceptions import CapabilityError, UnsupportedOperationError
 from skactive.kernels.stratified import bin_indices
 from skactive.model_view import ModelView
 from skactive.strategies import DFAL, CertifiedDRE, CertifiedMargin, RobustMargin
+from skactive.utils.estimator_checks import check_query_strategy
 from tests.models import SmallCNN
 
 
@@ -209,6 +212,30 @@ def test_a_verified_twin_is_within_the_ball_and_changes_the_prediction(robust):
     assert plain.twins is None
     assert plain.twinned is None
     assert_array_equal(plain.indices, found.indices)
+
+
+def test_verified_twins_keep_every_promise_of_a_strategy(robust):
+    net, pool, _ = robust
+    check_query_strategy(DFAL("all", "verified", eps=0.05), net, pool[:40], pool[40:50])
+
+
+@pytest.mark.parametrize("ending", [nn.Softmax(1), nn.LogSoftmax(1)])
+def test_nets_that_return_probabilities_are_asked_as_their_logits(affine, ending):
+    net, pool, _ = affine
+    plain = NeuralNetClassifier(
+        nn.Sequential(copy.deepcopy(net.module_), ending), max_epochs=1, verbose=0, lr=0.0,
+        train_split=None,
+    ).fit(pool, np.arange(len(pool)) % 10)  # fmt: skip
+    assert_allclose(
+        CertifiedMargin(0.05).score_samples(plain, pool),
+        CertifiedMargin(0.05).score_samples(net, pool),
+        atol=1e-3,
+    )
+    mine, reference = (ModelView.of(one).counterexamples(pool[:40], 0.1)[1] for one in (plain, net))
+    assert (np.isfinite(mine) == np.isfinite(reference)).mean() > 0.95
+    both = np.isfinite(mine) & np.isfinite(reference)
+    assert both.any()
+    assert_allclose(mine[both], reference[both], rtol=0.2, atol=1e-3)
 
 
 def test_what_is_certified_has_no_twin(affine):

@@ -15,7 +15,7 @@ from skactive.passes.gradient_norms import expected_gradient_length, lengths_and
 from skactive.passes.inference import forward_in_batches
 from skactive.passes.longest_gradients import longest_gradients
 from skactive.passes.mc_dropout import mc_dropout_proba
-from skactive.strategies import DFAL, EGL, MaxEntropy
+from skactive.strategies import DFAL, EGL, CertifiedMargin, MaxEntropy
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -101,7 +101,8 @@ def test_a_net_on_the_gpu_is_trained_and_queried():
     net = AdversarialNetClassifier(
         LeNet5, attack=PGD(eps=0.05, steps=2), max_epochs=1, device="cuda", random_state=0
     ).fit(X[:30], np.arange(30) % 10)
-    for strategy in (MaxEntropy(), DFAL("all"), EGL("input")):
+    verified = DFAL("all", "verified", eps=0.05)
+    for strategy in (MaxEntropy(), DFAL("all"), EGL("input"), CertifiedMargin(0.01), verified):
         picks = strategy.set_params(random_state=0).query(net, X[30:], 4)
         assert len(set(picks.tolist())) == 4
 

@@ -181,13 +181,16 @@ class Certifier:
         three = torch.cat([X, sum(self.bounds) - X, X]).double()
         with torch.no_grad():
             try:
+                box = Box.around(three, self._reach, self.bounds)
+                followed = _checked(self._exact(box), 3).nominal
                 all_three, two = self._exact(three.clone()), self._exact(three[:2].clone())
             except RuntimeError as error:
+                if isinstance(error, NotImplementedError):  # it names what has no bounds
+                    raise
                 raise ValueError(
                     f"A certificate is computed in float64, in which the module does not run: "
                     f"{error}. Does it cast its inputs, as X.float() does?"
                 ) from error
-            followed = _checked(self._exact(Box.around(three, self._reach, self.bounds)), 3)
         if not _close(all_three[:2], two) or not _close(all_three[2], two[0]):
             raise ValueError(
                 "A certificate needs a module whose prediction for a sample depends on nothing "
@@ -195,7 +198,7 @@ class Certifier:
                 "or its prediction depends on the other samples of the batch (BatchNorm without "
                 "running statistics, a mean over the batch)."
             )
-        if not _close(all_three, followed.nominal):
+        if not _close(all_three, followed):
             raise UnsupportedOperationError(
                 "a value that is read again after an operation has overwritten it (inplace=True), "
                 "or code that asks whether its input is a tensor"

@@ -94,9 +94,9 @@ class CertifiedMargin(ScoringStrategy):
 class RobustMargin(ScoringStrategy):
     """Pick the samples with the smallest gap between the two largest logits.
 
-    In a robustly trained net that gap ranks samples as their distance to the decision boundary
-    does (margin consistency), at the price of one forward pass. It differs from `Margin` where the
-    softmax saturates and in how it weighs the other classes.
+    A proxy for the distance to the decision boundary at the price of one forward pass: in many
+    robustly trained nets the two rank samples alike (margin consistency). It differs from `Margin`
+    where the softmax saturates and in how it weighs the other classes.
 
     Parameters
     ----------
@@ -105,8 +105,9 @@ class RobustMargin(ScoringStrategy):
 
     Notes
     -----
-    How far the ranks agree depends on the net: ``examples/margin_consistency_mnist.py`` measures
-    it. Of a binary classifier with one decision value its size is the gap.
+    How far the ranks agree depends on the net; on MNIST at ε = .3 they do less in robust nets than
+    in plain ones (``examples/margin_consistency_mnist.py``). Of a binary classifier with one
+    decision value the gap is its size.
 
     References
     ----------
