@@ -14,7 +14,6 @@ Rows are written as they end; run the same command again to go on. Nets are kept
 
 import argparse
 import csv
-import pickle
 import time
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from skorch.callbacks import LRScheduler
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
+import skactive
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD, AutoAttack
 from skactive.callbacks import EpsWarmup
@@ -118,8 +118,8 @@ def evaluate_kept(args, data):
     """Survivors of each part for nets that an earlier run kept, resumable within each."""
     X, y = data.X_test[: args.n_test], data.y_test[: args.n_test]
     for path in args.evaluate:
-        net = pickle.loads(path.read_bytes())
-        checkpoint = path.with_suffix(f".{args.version}-{args.n_test}.npz")
+        net = skactive.load(path)
+        checkpoint = path.with_suffix(f".{args.version}-{args.n_test}.checkpoint")
         attack = AutoAttack(EPS, version=args.version)
         found = robustness_report(
             net, X, y, attack, batch_size=50, checkpoint=checkpoint, progress=True
@@ -132,8 +132,8 @@ def run(args, data, strategy, recipe, seed):
     started = time.process_time()
     learner = train(args, data, strategy, recipe, seed)
     fitted = time.process_time()
-    name = f"{args.dataset}-{recipe}-{strategy}-{seed}.pickle"
-    args.out.with_name(name).write_bytes(pickle.dumps(learner.estimator_))
+    name = f"{args.dataset}-{recipe}-{strategy}-{seed}.skactive"
+    learner.estimator_.save(args.out.with_name(name))
     scores = evaluate(args, learner, data)
     history = learner.estimator_.history
     return {

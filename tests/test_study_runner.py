@@ -212,7 +212,7 @@ def unfinished(out, stop_at=2):
 @pytest.mark.parametrize("damage", ["truncated", "gone"])
 def test_a_damaged_state_is_repaired_and_said(whole, tmp_path, damage):
     unfinished(tmp_path)
-    (state,) = (tmp_path / "digits" / "state").glob("entropy*.1.safetensors")
+    (state,) = (tmp_path / "digits" / "state").glob("entropy*.1.skactive")
     if damage == "gone":
         state.unlink()
     else:
@@ -230,7 +230,7 @@ def test_truncated_rows_and_initial_models_are_repaired_and_said(whole, tmp_path
     unfinished(tmp_path)
     rows = tmp_path / "digits" / TASK
     rows.write_bytes(rows.read_bytes()[:-3000])
-    initial = tmp_path / "digits" / "initial" / "seed0.safetensors"
+    initial = tmp_path / "digits" / "initial" / "seed0.skactive"
     initial.write_bytes(initial.read_bytes()[:-1])
     said = "\n".join(run(tmp_path))
     assert "the initial model of seed 0 was damaged; trained anew" in said
@@ -345,7 +345,7 @@ def test_unwritable_folders_are_refused(tmp_path, capsys):
 
 def test_a_full_disk_loses_nothing_that_was_finished(whole, tmp_path, monkeypatch):
     def full(path, content):
-        if "entropy" in path.name and path.suffix == ".safetensors":
+        if "entropy" in path.name and path.suffix == ".skactive":
             raise OSError(28, "No space left on device", str(path))
         return real(path, content)
 

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import zipfile
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 
-_CHECKSUM = 16  # bytes in front of a checkpoint
+from ..utils.archive import reading, writing
+from ..utils.checksums import DamagedFileError
+from ..utils.npy import read_array, write_array
+
+_KIND = "skactive robustness_report checkpoint"
 
 
 def save(path: Path, key: str, found: list[dict[str, NDArray]]) -> None:
     """Write all batches so far; a reader finds the old file or the new one, never half of one."""
-    arrays = {
-        f"{number}/{name}": mask for number, part in enumerate(found) for name, mask in part.items()
-    }
-    unfinished = path.with_name(path.name + ".part")
-    content = io.BytesIO()
-    np.savez_compressed(content, key=np.array(key), **arrays)  # type: ignore[arg-type]
-    unfinished.write_bytes(_checksum(content.getvalue()) + content.getvalue())
-    unfinished.replace(path)
-
-
-def _checksum(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=_CHECKSUM).digest()
+    with writing(path) as writer:
+        parts: list[dict[str, str]] = []
+        for number, part in enumerate(found):
+            parts.append({name: f"batch_{number}/{i}.npy" for i, name in enumerate(part)})
+            for name, member in parts[-1].items():
+                write_array(writer, member, part[name])
+        writer.finish({"format": 1, "kind": _KIND, "key": json.loads(key), "batches": parts})
 
 
 def load(path: Path, key: str) -> list[dict[str, NDArray]]:
     """The batches of an earlier run; raise if it is not this one's, or the file is damaged."""
     try:
-        content = path.read_bytes()
-        if _checksum(content[_CHECKSUM:]) != content[:_CHECKSUM]:
-            raise ValueError("its checksum does not fit")
-        with np.load(io.BytesIO(content[_CHECKSUM:]), allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files}
-        theirs = json.loads(str(stored.pop("key")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with reading(path) as archive, archive.explained():
+            if archive.manifest["kind"] != _KIND or archive.manifest["format"] != 1:
+                raise ValueError("it holds something else")
+            theirs = dict(archive.manifest["key"])
+            found = [
+                {str(name): read_array(archive, member) for name, member in part.items()}
+                for part in archive.manifest["batches"]
+            ]
+    except DamagedFileError as error:
         raise ValueError(
             f"{path} is no checkpoint of robustness_report, or a damaged one ({error}). Delete it "
             "or name another file."
@@ -51,9 +48,4 @@ def load(path: Path, key: str) -> list[dict[str, NDArray]]:
             f"{path} belongs to another run: {', '.join(differing)} differ. Name another file, or "
             "delete this one."
         )
-    found: list[dict[str, NDArray]] = []
-    for name, mask in stored.items():
-        number, _, part = name.partition("/")
-        found.extend({} for _ in range(int(number) + 1 - len(found)))
-        found[int(number)][part] = mask
     return found

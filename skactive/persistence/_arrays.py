@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,62 +9,17 @@ import scipy.sparse as sp
 import torch
 
 from ..exceptions import UnsavableError
+from ..utils.npy import read_array, write_array
 from ._codec import Decoder, Encoder, Kinds
-from ._plain import data_dtype
 
 KINDS = Kinds()
 
-_CHUNK = 1 << 24
-_MAX_HEADER = 1 << 16
-_MAX_DIMENSIONS = 32
 
-
-def write_array(array: np.ndarray, encoder: Encoder) -> str:
-    """Write an array of data as a member, a slice at a time; the member's name."""
-    in_order = array.flags.c_contiguous or array.flags.f_contiguous
-    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-    if not in_order:
-        array = np.ascontiguousarray(array)
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header,
-        {
-            "descr": np.lib.format.dtype_to_descr(array.dtype),
-            "fortran_order": fortran,
-            "shape": array.shape,
-        },
-    )
+def _write(array: np.ndarray, encoder: Encoder) -> str:
+    """Write an array as a member; the member's name."""
     name = encoder.member("arrays", ".npy")
-    flat = array.T if fortran else array
-    size = len(header.getvalue()) + array.nbytes
-    encoder.writer.write(name, _chunks(header.getvalue(), flat), size)
+    write_array(encoder.writer, name, array)
     return name
-
-
-def _chunks(header: bytes, array: np.ndarray) -> Iterator[Any]:
-    yield header
-    if array.nbytes:
-        flat = np.reshape(array, -1).view(np.uint8)
-        for at in range(0, flat.nbytes, _CHUNK):
-            yield memoryview(flat[at : at + _CHUNK])
-
-
-def read_array(name: str, decoder: Decoder) -> np.ndarray:
-    """An array of data from a member: its size is checked before memory is taken for it."""
-    with decoder.archive.member(name) as member:
-        major, minor = np.lib.format.read_magic(member)
-        if (major, minor) not in ((1, 0), (2, 0)):
-            raise ValueError(f"{name} has npy version {major}.{minor}")
-        read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-        shape, fortran, dtype = read[major](member, max_header_size=_MAX_HEADER)
-        if dtype.hasobject or len(shape) > _MAX_DIMENSIONS or min(shape, default=0) < 0:
-            raise ValueError(f"{name} is no array of data")
-        if math.prod(shape) * dtype.itemsize != member.left:
-            raise ValueError(f"{name} is not as long as its shape, {shape}, says")
-        array = np.empty(shape[::-1] if fortran else shape, dtype)
-        if array.nbytes:
-            member.readinto(memoryview(array.reshape(-1).view(np.uint8)))
-    return array.T if fortran else array
 
 
 # -- arrays -----------------------------------------------------------------------------------
@@ -80,7 +32,7 @@ def _encode_array(value: np.ndarray, encoder: Encoder) -> dict:
             _refuse(value, encoder)
         items = [encoder.encode(item, str(i)) for i, item in enumerate(array.ravel().tolist())]
         return {"shape": list(array.shape), "objects": items}
-    node: dict[str, Any] = {"member": write_array(array, encoder)}
+    node: dict[str, Any] = {"member": _write(array, encoder)}
     if np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(array.dtype)) != array.dtype:
         _refuse(value, encoder)
     if not array.flags.writeable and array.base is None:
@@ -99,7 +51,7 @@ def _decode_array(node: dict, decoder: Decoder) -> np.ndarray:
         for i, item in enumerate(items):  # an assignment of all at once would unpack lists
             array[i] = item
         return array.reshape([int(n) for n in node["shape"]])
-    array = read_array(node["member"], decoder)
+    array = read_array(decoder.archive, node["member"])
     if node.get("writeable") is False:
         array.flags.writeable = False
     return array
@@ -144,7 +96,7 @@ def _encode_tensor(value: torch.Tensor, encoder: Encoder) -> dict:
         plain = plain.view(_AS_INTEGERS[value.dtype])
     node: dict[str, Any] = {
         "dtype": str(value.dtype).partition(".")[2],
-        "member": write_array(plain.numpy(), encoder),
+        "member": _write(plain.numpy(), encoder),
     }
     if value.device.type != "cpu":
         node["device"] = str(value.device)
@@ -156,7 +108,7 @@ def _encode_tensor(value: torch.Tensor, encoder: Encoder) -> dict:
 
 
 def _decode_tensor(node: dict, decoder: Decoder) -> torch.Tensor:
-    array, dtype = read_array(node["member"], decoder), getattr(torch, node["dtype"])
+    array, dtype = read_array(decoder.archive, node["member"]), getattr(torch, node["dtype"])
     tensor = torch.from_numpy(array)
     if dtype in _AS_INTEGERS:
         tensor = tensor.view(dtype)
@@ -231,5 +183,3 @@ def _decode_sparse(node: dict, decoder: Decoder) -> Any:
 
 
 KINDS.add("sparse", sp.issparse, _encode_sparse, _decode_sparse)
-
-__all__ = ["data_dtype", "read_array", "there", "write_array"]

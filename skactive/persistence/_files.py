@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import NewerFormatError
-from ..utils.archive import Archive, reading, writing
+from ..utils.archive import Archive, reading, writing, writing_into
 from ..utils.reports import markdown_table
 from ..utils.saving import use_writer
 from ..utils.typing import Pool
@@ -24,7 +25,7 @@ from ._names import Resolver
 from ._samples import Pool as KnownPool
 
 FORMAT = 1
-_KIND = "skactive object"
+_KIND, _TREE = "skactive object", "skactive tree"
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "skops", "safetensors")
 _DATA = {"data": [StrOptions({"labels", "all", "ids"})]}
 
@@ -60,6 +61,31 @@ def save(obj: Any, path: str | Path, data: str = "labels", pool: Any = None) -> 
         tree = encoder.encode(obj)
         about = {"format": FORMAT, "kind": _KIND, **_about(obj, encoder), "object": tree}
         writer.finish(about)
+
+
+def to_bytes(tree: Any) -> bytes:
+    """Content of a file with a tree of containers, numbers, words, arrays and tensors."""
+    file = io.BytesIO()
+    with writing_into(file) as writer:
+        encoder = Encoder(writer, KINDS)
+        node = encoder.encode(tree)
+        writer.finish({"format": FORMAT, "kind": _TREE, "needs": list(encoder.needs), "of": node})
+    return file.getvalue()
+
+
+def from_bytes(content: bytes) -> Any:
+    """The tree that `to_bytes` was given; it names no class but those on the list.
+
+    Raises
+    ------
+    DamagedFileError
+        If `content` is not what was written.
+    """
+    archive = Archive(io.BytesIO(content), "A state")
+    with archive.explained():
+        if archive.manifest["kind"] != _TREE or archive.manifest["format"] > FORMAT:
+            raise ValueError("it holds something else")
+        return Decoder(archive, KINDS, Resolver(None, ())).decode(archive.manifest["of"])
 
 
 def _last_pool(obj: Any) -> Any:

@@ -98,9 +98,15 @@ def _skorch() -> dict[str, Any]:
 
 
 def _sklearn() -> dict[str, Any]:
+    from sklearn import metrics, model_selection
+    from sklearn.dummy import DummyClassifier
     from sklearn.utils import all_estimators
 
-    found = {}
+    found = {f"sklearn.metrics.{name}": getattr(metrics, name) for name in metrics.__all__}
+    found |= _classes("sklearn.model_selection", model_selection, object)
+    # What a search scores by: its classes are private.
+    found["sklearn:Scorer"] = type(metrics.get_scorer("accuracy"))
+    found["sklearn:PassthroughScorer"] = type(metrics.check_scoring(DummyClassifier()))
     for name, value in all_estimators():
         public = [part for part in value.__module__.split(".") if not part.startswith("_")]
         if public[0] == "sklearn":
@@ -121,7 +127,8 @@ def _numpy() -> dict[str, Any]:
 
 def _classes(path: str, module: Any, base: type) -> dict[str, Any]:
     """Public classes that a module lists."""
-    names = getattr(module, "__all__", None) or dir(module)
+    listed = getattr(module, "__all__", None) or dir(module)
+    names = [name for name in listed if name in vars(module)]
     return {
         f"{path}.{name}": value
         for name in names

@@ -26,6 +26,7 @@ from ..utils.random_state import guarded_draws, seeded_torch
 from ._arrays import there
 from ._codec import Decoder, Encoder, Kinds, part_of
 from ._names import known_name
+from ._objects import decode_object, encode_object
 from ._tensors import named_tensors, read_tensors, write_tensors
 
 KINDS = Kinds()
@@ -158,13 +159,19 @@ def _encode_optimizer(optimizer: Any, name: str, encoder: Encoder) -> dict:
         }
 
 
+def _encode_scheduler(callback: LRScheduler, encoder: Encoder) -> dict:
+    """Without torch's scheduler, which is made anew when a training begins."""
+    own = vars(callback)
+    state = {name: value for name, value in own.items() if name != "lr_scheduler_"}
+    return encode_object(callback, encoder, state)
+
+
 def _encode_callbacks(net: NeuralNet, encoder: Encoder) -> dict:
     """What callbacks noted, by name; their parameters are the net's."""
     found = {}
     for name, callback in getattr(net, "callbacks_", ()):
         params = callback.get_params(deep=False)
-        # A scheduler of learning rates is made anew when a training begins.
-        left_out = {*params, *(("lr_scheduler_",) if isinstance(callback, LRScheduler) else ())}
+        left_out = {*params, "lr_scheduler_"}
         state = {n: value for n, value in vars(callback).items() if n not in left_out}
         with part_of(encoder, name):
             found[name] = {n: encoder.encode(value, n) for n, value in state.items()}
@@ -266,4 +273,5 @@ def _restore_optimizer(optimizer: Any, node: dict, decoder: Decoder) -> None:
     optimizer.load_state_dict({"state": state, "param_groups": decoder.decode(node["groups"])})
 
 
+KINDS.add("rate scheduler", LRScheduler, _encode_scheduler, decode_object)
 KINDS.add("net", NeuralNet, _encode_net, _decode_net)

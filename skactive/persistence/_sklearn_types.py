@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import sklearn.metrics
+import sklearn.model_selection
 from sklearn.gaussian_process import kernels
 from sklearn.neighbors import BallTree, KDTree
 
@@ -34,6 +35,7 @@ _NAMES = [
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 ]
@@ -53,6 +55,9 @@ def trusted_types() -> frozenset[str]:
     for name, value in vars(kernels).items():
         if inspect.isclass(value) and value.__module__ == kernels.__name__:
             found.add(f"{kernels.__name__}.{name}")
+    for name, value in vars(sklearn.model_selection).items():
+        if inspect.isclass(value) and hasattr(value, "split"):
+            found.add(f"{value.__module__}.{name}")
     for name in sklearn.metrics.__all__:
         if inspect.isfunction(value := getattr(sklearn.metrics, name)):
             found.add(f"{value.__module__}.{name}")

@@ -19,7 +19,6 @@ from ._errors import StudyError
 from ._protocol import MODES, Protocol, known
 from ._provenance import data_digest, environment, made_of, open_folder
 from ._rehearsal import rehearse
-from ._state import check_installed
 from ._store import count_rows, task_path
 from ._task import Task
 from ._worker import Job, Outcome, Place, pick_device, run_initial, run_task
@@ -102,7 +101,6 @@ def run_study(
     [50, 75]
     """
     execution = execution or Execution()
-    check_installed()
     check_execution(execution)
     out = Path(out)
     _check_names(protocols)

@@ -1,4 +1,4 @@
-"""A learner's learned state as one safetensors file: tensors, and JSON in its metadata.
+"""A learner's learned state as a file of data: arrays, and JSON.
 
 Nothing in such a file is code: the learner itself is built from the protocol, and what it had
 learned is put into it.
@@ -6,41 +6,27 @@ learned is put into it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from skorch.history import History
 from torch import Tensor
 
 from ..learners import ActiveLearner
 from ..learners._training import final_step
-from ..utils.optional import optional_import
-from ._errors import StudyError
+from ..persistence import from_bytes, to_bytes
 
 # Parts of a net that are kept apart, or made when it is built.
 _PARTS = ("module_", "criterion_", "optimizer_", "callbacks_", "history_", "virtual_params_")
 _TWINS = ("X_twins", "y_twins", "twin_of")
 
 
-def check_installed() -> None:
-    """Raise unless states can be written.
-
-    Raises
-    ------
-    StudyError
-        Without safetensors.
-    """
-    optional_import("safetensors", what="A study", extra="study", error=StudyError)
-
-
 def learned_state(learner: ActiveLearner) -> bytes:
     """Content of a file with all that `learner` learned, without the images it was taught."""
     net = final_step(learner.estimator_)
-    return pack(
+    return to_bytes(
         {
             "learner": _learned(learner, ("labeled_",)),
             "twins": {name: getattr(learner.labeled_, name) for name in _TWINS},
@@ -54,7 +40,7 @@ def learned_state(learner: ActiveLearner) -> bytes:
 
 def put_state(learner: ActiveLearner, content: bytes) -> ActiveLearner:
     """Give a learner of the same protocol, fitted for no epoch, what another had learned."""
-    state = unpack(content)
+    state = from_bytes(content)
     net = final_step(learner.estimator_)
     learner.__dict__.update(state["learner"])
     net.__dict__.update(state["net"])
@@ -67,70 +53,15 @@ def put_state(learner: ActiveLearner, content: bytes) -> ActiveLearner:
 
 def _learned(owner: Any, apart: tuple[str, ...]) -> dict[str, Any]:
     """Attributes that end in ``_`` and are numbers, words, arrays, or containers of those."""
-    found = {}
-    for name, value in vars(owner).items():
-        if name.endswith("_") and name not in apart:
-            try:
-                _encoded(value, {})
-            except TypeError:  # a part that building the learner made already
-                continue
-            found[name] = value
-    return found
+    own = {name: value for name, value in vars(owner).items() if name.endswith("_")}
+    return {name: value for name, value in own.items() if name not in apart and _is_data(value)}
 
 
-def pack(tree: Any) -> bytes:
-    """A tree of containers, numbers, words, arrays and tensors as a safetensors file.
-
-    Raises
-    ------
-    TypeError
-        If something else is in it.
-    """
-    from safetensors.torch import save
-
-    tensors: dict[str, Tensor] = {}
-    words = json.dumps(_encoded(tree, tensors))
-    return save(tensors, metadata={"tree": words})
-
-
-def unpack(content: bytes) -> Any:
-    """The tree that `pack` was given."""
-    from safetensors.torch import load
-
-    length = int.from_bytes(content[:8], "little")
-    words = json.loads(content[8 : 8 + length])["__metadata__"]["tree"]
-    return _decoded(json.loads(words), load(content))
-
-
-def _encoded(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """JSON data; tensors and arrays go into `tensors`."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (Tensor, np.ndarray)):
-        kind = "tensor" if isinstance(value, Tensor) else "array"
-        name = str(len(tensors))
-        tensors[name] = torch.as_tensor(value).detach().cpu().clone().contiguous()
-        return {kind: name}
+def _is_data(value: Any) -> bool:
+    """Whether it is no part that building the learner makes already."""
     if isinstance(value, Mapping):
-        pairs = [[_encoded(k, tensors), _encoded(v, tensors)] for k, v in value.items()]
-        return {"dict": pairs}
+        return all(_is_data(part) for pair in value.items() for part in pair)
     if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [_encoded(item, tensors) for item in value]}
-    raise TypeError(f"{type(value).__name__} is no data")
-
-
-def _decoded(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "array":
-        return tensors[content].numpy()
-    if kind == "dict":
-        return {_decoded(k, tensors): _decoded(v, tensors) for k, v in content}
-    items = [_decoded(item, tensors) for item in content]
-    return items if kind == "list" else tuple(items)
+        return all(_is_data(part) for part in value)
+    words = (bool, int, float, str, np.generic, np.ndarray, Tensor)
+    return value is None or isinstance(value, words)

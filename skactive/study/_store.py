@@ -203,7 +203,7 @@ class TaskStore:
     # -- inside -------------------------------------------------------------------------
 
     def _state_path(self, stage: int) -> Path:
-        return self.folder / "state" / f"{self.slug}.{stage}.safetensors"
+        return self.folder / "state" / f"{self.slug}.{stage}.skactive"
 
     def _drop_states(self, keep: Any) -> None:
         for path in (self.folder / "state").glob(f"{self.slug}.*"):

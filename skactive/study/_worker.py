@@ -136,7 +136,7 @@ def load_initial(
             )
     learner, row = train_initial(protocol, seed, place.device)
     path.parent.mkdir(exist_ok=True)
-    state = write_state(path.with_suffix(".safetensors"), learner)
+    state = write_state(path.with_suffix(".skactive"), learner)
     write_json(path, {"made_of": place.made_of, "seed": seed, "row": row, "state": state})
     return learner, row
 
@@ -145,7 +145,7 @@ def _read_initial(
     path: Path, protocol: Protocol, seed: int, place: Place
 ) -> tuple[ActiveLearner, dict[str, Any]]:
     found = read_json(path)
-    content = read_state(path.with_suffix(".safetensors"), found["state"])
+    content = read_state(path.with_suffix(".skactive"), found["state"])
     if content is None or found["seed"] != seed or found["made_of"] != place.made_of:
         raise DamagedError(f"{path} and its weights are not what was written.")
     start = first_rows(protocol, len(load_data(protocol).y_train), seed)

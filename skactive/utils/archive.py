@@ -65,7 +65,7 @@ class ArchiveWriter:
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Write the manifest, which lists all members beside what is passed."""
-        content = json.dumps({**manifest, "members": self._members}, allow_nan=False, indent=1)
+        content = json.dumps({**manifest, "members": self._members}, allow_nan=False)
         info = zipfile.ZipInfo(MANIFEST, _DATE)
         self._zip.writestr(info, content.encode())
 
@@ -79,10 +79,16 @@ def writing(path: str | Path) -> Iterator[ArchiveWriter]:
     writer : ArchiveWriter
         ``finish`` has to be called.
     """
-    with replacing(Path(path)) as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            yield ArchiveWriter(archive)
-        _seal(file)
+    with replacing(Path(path)) as file, writing_into(file) as writer:
+        yield writer
+
+
+@contextlib.contextmanager
+def writing_into(file: BinaryIO) -> Iterator[ArchiveWriter]:
+    """Write an archive into a file that is open, and empty."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        yield ArchiveWriter(archive)
+    _seal(file)
 
 
 @contextlib.contextmanager
@@ -186,7 +192,9 @@ class Archive:
         except DamagedFileError:
             raise
         except (*_MALFORMED, zipfile.BadZipFile) as error:
-            raise self.damaged(f"{error or type(error).__name__}") from error
+            lacks = "it lacks " if isinstance(error, KeyError) else ""
+            why = f"{lacks}{error}" if str(error) else type(error).__name__
+            raise self.damaged(why.rstrip(".")) from error
 
     def _read_manifest(self) -> dict[str, Any]:
         start, size = self._payloads[MANIFEST]
