@@ -41,9 +41,10 @@ from ._pool import of_labelled, split_unlabeled
 from ._run import _INIT, _TRAIN, TrainingRun
 from ._samples import Samples
 from ._state import TrainingState
+from ._weights import PortableWeights
 
 
-class TrainedNet(Savable, NestedParams, NeuralNetClassifier):
+class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
     """Training of `AdversarialNetClassifier`, its base class.
 
     A `TrainingRun` holds what is needed while skorch's loop runs; the methods that skorch

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..nets._weights import unshared
 from ..utils.optional import optional_import
 from ._codec import Decoder, Encoder
 
@@ -34,20 +35,6 @@ def read_tensors(name: str | None, decoder: Decoder) -> dict[str, Tensor]:
             return load(content)
         except Exception as error:  # its own error class is private
             raise ValueError(f"{name} is no safetensors file: {error}") from error
-
-
-def unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors on the CPU, one after the other in memory of their own."""
-    found: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in tensors.items():
-        plain = tensor.detach().cpu().contiguous()
-        address = plain.untyped_storage().data_ptr()
-        if address in seen or plain.untyped_storage().nbytes() != plain.nbytes:
-            plain = plain.clone()
-        seen.add(address)
-        found[name] = plain
-    return found
 
 
 def named_tensors(module: torch.nn.Module) -> dict[str, Tensor]:
