@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision import transforms
 
+import skactive
 from skactive import ActiveLearner, AdversarialNetClassifier, FixMatch
 from skactive.attacks import FGSM
 from skactive.callbacks import CosineDecay
@@ -34,8 +35,8 @@ def fixmatch(module=SmallCNN, **params):
 
 
 def student(**params):
-    given = {"attack": FGSM(eps=0.05), "max_epochs": 1, "unlabeled": "rst", "random_state": 0}
-    return AdversarialNetClassifier(SmallCNN, **{**given, **params})
+    given = {"module": SmallCNN, "attack": FGSM(eps=0.05), "max_epochs": 1, "unlabeled": "rst"}
+    return AdversarialNetClassifier(**{**given, "random_state": 0, **params})
 
 
 @pytest.fixture(scope="module")
@@ -369,6 +370,23 @@ def test_a_learner_hands_its_pool_on(images):
     idx, rows = learner.query(pool, 5)
     learner.teach(rows, y_pool[idx])
     assert learner.history_[-1]["pseudo"] == len(pool) - 5
+
+
+def test_a_saved_net_goes_on_with_its_teacher(images, tmp_path):
+    pytest.importorskip("safetensors")
+    X, y, pool, y_pool = images
+    teacher = FixMatch(strong=RandomAffine(0.5), **SHORT)
+    net = student(module=LeNet5, teacher=teacher, unlabeled_fraction="data")
+    learner = ActiveLearner(net, "margin", use_pool=True, random_state=0).fit(X, y)
+    learner.save(tmp_path / "learner.skactive")
+    for each in (learner, skactive.load(tmp_path / "learner.skactive")):
+        idx, rows = each.query(pool, 5)
+        each.teach(rows, y_pool[idx])
+        each.save(tmp_path / f"taught-{each is learner}.skactive")
+    kept = [skactive.load(tmp_path / f"taught-{first}.skactive") for first in (True, False)]
+    assert torch.equal(*(flat(each.estimator_) for each in kept))
+    assert torch.equal(*(flat(each.estimator_.teacher_) for each in kept))
+    assert kept[0].estimator_.teacher.strong.strength == 0.5
 
 
 def test_few_labels_of_mnist_go_further_than_with_a_plain_teacher(data_root):

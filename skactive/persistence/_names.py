@@ -25,6 +25,7 @@ _INTERNAL = {
     "AllBut": ("utils.indexing", "AllBut"),
     "BytesAsNumbers": ("utils.stacking", "_AsBatch"),
     "BatchIterator": ("nets._batches", "BatchIterator"),
+    "RepeatedBatches": ("nets._batches", "RepeatedBatches"),
     "ReorderedColumns": ("nets._pretrained", "ReorderedColumns"),
 }
 # Of skorch: what neither reads nor writes files.
