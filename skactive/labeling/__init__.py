@@ -20,7 +20,13 @@ from ._files import Conflict, ImportReport
 from ._items import Item
 from ._review import Disagreement, Suspicion
 from ._session import LabelingSession
-from .label_studio import LabelStudio, LabelStudioBackend, LabelStudioError
+from .label_studio import (
+    LabelStudio,
+    LabelStudioBackend,
+    LabelStudioError,
+    PullReport,
+    PushReport,
+)
 from .page import PageOptions, PageServer
 
 __all__ = [
@@ -42,6 +48,8 @@ __all__ = [
     "PageOptions",
     "PageServer",
     "PoolChangedError",
+    "PullReport",
+    "PushReport",
     "StoreBusyError",
     "StoreError",
     "StoreVersionError",
