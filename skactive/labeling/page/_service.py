@@ -24,7 +24,7 @@ log = logging.getLogger("skactive.labeling")
 _MOST_ITEMS = 50  # one request may claim
 _LONGEST = {"annotator": 200, "note": 10_000}
 _HISTORY = 20  # answered items that a page can go back to when it opens
-_FRESH = 1.0  # seconds for which a progress is told again
+_FRESH = 0.3  # seconds for which a progress is told again
 _SHOWN_CLASSES = 3  # of the model's opinion
 
 
@@ -265,7 +265,7 @@ class Service:
         ]
 
     def _progress_of(self, annotator: str) -> dict[str, Any]:
-        """Progress for everybody, counted at most once a second, and what this annotator did."""
+        """Progress for everybody, counted at most thrice a second, and what this annotator did."""
         with self._lock:
             told, progress = self._counted
             if time.monotonic() - told > _FRESH:

@@ -33,8 +33,13 @@ export function described(map) {
     undo: "undo the last label or skip (also Ctrl+Z)", skip: "skip, with a reason", note: "write a note",
     help: "this window", find: "find a class by its name",
   };
-  const names = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Backspace: "⌫ Backspace" };
-  const labels = [...map].filter(([, { label }]) => label).map(([key, { label }]) => [key.toUpperCase(), label.name]);
+  const names = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+  const all = [...map].filter(([, { label }]) => label);
+  const other = all.filter(([key, { label }]) => key !== label.name.toLowerCase());
+  const labels = other.map(([key, { label }]) => [key.toUpperCase(), label.name]);
+  if (other.length < all.length) {
+    labels.unshift([all.find((one) => !other.includes(one))[0].toUpperCase(), "and others: the class of that name"]);
+  }
   const acts = [...map].filter(([, { act }]) => act).map(([key, { act }]) => [names[key] ?? key.toUpperCase(), words[act]]);
   return [...labels, ...acts];
 }
