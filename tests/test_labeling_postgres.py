@@ -23,10 +23,9 @@ def url(server, request):
     import sqlalchemy
 
     name = f"s{abs(hash(request.node.name))}"
-    engine = sqlalchemy.create_engine(server.url, pool_pre_ping=True)
+    engine = sqlalchemy.create_engine(server.url, poolclass=sqlalchemy.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-    engine.dispose()
     return f"{server.url}?options=-csearch_path%3D{name}"
 
 

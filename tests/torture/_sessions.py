@@ -59,7 +59,7 @@ def _schemas(server: postgres.Server) -> Iterator[str]:
     """URLs of one database, each with a schema of its own."""
     import sqlalchemy
 
-    engine = sqlalchemy.create_engine(server.url, pool_pre_ping=True)
+    engine = sqlalchemy.create_engine(server.url, poolclass=sqlalchemy.NullPool)
     for number in itertools.count():
         with engine.begin() as connection:
             connection.exec_driver_sql(f"CREATE SCHEMA store{number}")
