@@ -42,6 +42,7 @@ SCRIPTS = (
     "tabular",
     "pgd",
     "training",
+    "certified",
     "certify",
     "memory",
 )
