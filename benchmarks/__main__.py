@@ -42,7 +42,7 @@ SCRIPTS = (
     "tabular",
     "pgd",
     "training",
-    "certified",
+    "certified_training",
     "certify",
     "memory",
 )
