@@ -140,8 +140,8 @@ def main() -> None:
     many = crowd(10, 200, 0.01) if options.quick else crowd(50, 10_000, 1.0)
     print(json.dumps(many))
     if not options.quick:
-        told = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "queue": rows,
-                "crowd": many}  # fmt: skip
+        machine = f"{platform.machine()}, {os.cpu_count()} cores"
+        told = {"machine": machine, "load": os.getloadavg(), "queue": rows, "crowd": many}
         _RESULTS.write_text(json.dumps(told, indent=1) + "\n")
 
 
