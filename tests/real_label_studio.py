@@ -160,7 +160,6 @@ def try_backend(person, studio, session):
     import uvicorn
 
     backend = LabelStudioBackend(studio, password=PASSWORD)
-    backend.worker.start()
     config = uvicorn.Config(backend, port=9099, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     threading.Thread(target=server.run, daemon=True).start()

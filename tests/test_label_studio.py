@@ -355,7 +355,8 @@ def test_the_backend_ranks_tasks_and_reads_answers_from_the_server_itself():
     with serving(answer) as url, make_session() as session:
         studio = LabelStudio(session, url, TOKEN, project=1)
         session.ask(6)
-        with asked(LabelStudioBackend(studio)) as ask:
+        backend = LabelStudioBackend(studio)
+        with asked(backend) as ask:
             assert ask("GET", "/health") == (200, {"status": "UP", "model_class": "skactive"})
             _, told = ask("POST", "/setup", {"project": "1.1"})
             assert told == {"model_version": "skactive 1.0"}
@@ -373,6 +374,7 @@ def test_the_backend_ranks_tasks_and_reads_answers_from_the_server_itself():
             for bad in ({}, {"tasks": 3}, {"tasks": [3]}):
                 assert ask("POST", "/predict", bad)[0] == 400
             assert ask("GET", "/health", Host="evil.example")[0] == 421
+        backend.worker.stop()
 
 
 def test_the_backend_has_a_password_where_others_reach_it():

@@ -4,7 +4,8 @@ import http.client
 import io
 import json
 import threading
-import zipfile
+from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -472,17 +473,13 @@ def test_options_that_are_wrong_are_refused(session, options, error, words):
 # -- the package ----------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(120)
-def test_the_page_is_in_the_wheel(tmp_path):
-    build = pytest.importorskip("hatchling.builders.wheel", reason="needs hatchling")
-    from pathlib import Path
-
-    root = Path(__file__).parents[1]
-    (wheel,) = build.WheelBuilder(str(root)).build(directory=str(tmp_path))
-    static = root / "skactive" / "labeling" / "page" / "static"
-    packed = zipfile.ZipFile(wheel).namelist()
+def test_the_page_is_installed_with_the_package():
+    installed = {str(path) for path in metadata.files("skactive") or ()}
+    if "skactive/labeling/page/_app.py" not in installed:
+        pytest.skip("skactive is installed in place or older: there is no wheel to look into")
+    static = Path(__file__).parents[1] / "skactive" / "labeling" / "page" / "static"
     for file in static.iterdir():
-        assert f"skactive/labeling/page/static/{file.name}" in packed
+        assert f"skactive/labeling/page/static/{file.name}" in installed
 
 
 # -- many people ----------------------------------------------------------------------------

@@ -90,6 +90,7 @@ class LabelStudioBackend:
         if given.get("action") not in _ANSWERED:
             return {"status": "ignored"}
         report = self.studio.pull_task(int(given["task"]["id"]))
+        self.worker.start()
         self.worker.answered()
         pushed = not self.studio.open_items()
         if pushed:

@@ -44,10 +44,11 @@ class Worker:
         return self._since is not None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, unless it has begun."""
         self._answered.set()  # labels of an earlier process may be due
         for thread in self._threads:
-            thread.start()
+            if thread.ident is None:
+                thread.start()
 
     def stop(self) -> None:
         """End after what is under way, of which nothing is lost: events are written when done."""
