@@ -376,6 +376,15 @@ class Unwrapped(Cubed):
         return self.last(torch.as_tensor(X.nominal if isinstance(X, Box) else X).flatten(1))
 
 
+class Half(Cubed):
+    def __init__(self):
+        super().__init__()
+        self.bfloat16()
+
+    def forward(self, X):
+        return self.last(X.flatten(1))
+
+
 class Probabilities(Cubed):
     def forward(self, X):
         return self.last(X.flatten(1)).softmax(1)
@@ -428,6 +437,7 @@ def test_wrong_parameters_are_named_before_training(images, params, message):
         (OfTheBatch, ValueError, "depends on the other samples of its batch"),
         (Unwrapped, ValueError, "Unwrapped returned Tensor: its forward must be a function"),
         (Probabilities, ValueError, "returns probabilities"),
+        (Half, ValueError, "needs a module that runs in float32"),
     ],
 )
 def test_wrong_modules_are_named_before_training(images, module, error, message):
@@ -436,6 +446,13 @@ def test_wrong_modules_are_named_before_training(images, module, error, message)
     with pytest.raises(error, match=message):
         net.fit(X, y)
     assert not net.initialized_
+
+
+def test_autocast_is_refused_before_training(images):
+    X, y, _ = images
+    refused = pytest.raises(ValueError, match=r"float32.*outside torch.autocast")
+    with torch.autocast("cpu", dtype=torch.bfloat16), refused:
+        cnn().fit(X, y)
 
 
 def test_inputs_outside_the_range_of_the_boxes_are_refused(images):

@@ -10,6 +10,8 @@ from skactive import AdversarialNetClassifier
 from skactive.attacks import PGD, DeepFool
 from skactive.attacks._nearest_boundary import nearest_boundaries
 from skactive.bounds import METHODS, certified_margins
+from skactive.losses import CROWNIBP, IBP
+from skactive.nets._objective import Objective
 from skactive.networks import LeNet5
 from skactive.passes.gradient_norms import expected_gradient_length, lengths_and_slopes
 from skactive.passes.inference import forward_in_batches
@@ -115,3 +117,23 @@ def test_certified_margins(pair, method):
     assert mine.is_cuda
     reference = certified_margins(module, X, None, 1e-4, method=method)
     torch.testing.assert_close(mine.cpu(), reference, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("loss", [IBP(eps=0.05), CROWNIBP(eps=0.05, beta=1.0)])
+def test_an_update_on_bounds_equals_the_cpus_and_waits_for_nothing(pair, loss):
+    """Gradients; no value is brought to the host on the way."""
+    X, y, gradients = pair[2], torch.arange(40) % 10, []
+    for device in ("cpu", "cuda"):
+        net = AdversarialNetClassifier(LeNet5, attack=None, loss=loss, device=device).initialize()
+        net.attack_ = None
+        net.module_.load_state_dict(pair[0].state_dict())
+        net.module_.train()
+        rows, labels = X.to(device), y.to(device)
+        torch.cuda.set_sync_debug_mode("error" if device == "cuda" else "default")
+        try:
+            Objective(net, 0).losses(rows, rows, labels)[1].mean().backward()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        gradients.append([p.grad.cpu() for p in net.module_.parameters()])
+    for on_gpu, expected in zip(*gradients[::-1], strict=True):
+        assert (on_gpu - expected).norm() <= 1e-3 * expected.norm() + 1e-3

@@ -25,15 +25,8 @@ class CertifiedLoss(Loss):
 
     Parameters
     ----------
-    eps : float or None, default=None
-        L∞ radius of the box at the end, in input units; ``None`` is the attack's. It may be
-        larger than the radius that is certified later (.33 for .3).
-    warm_up : float in [0, 1], default=0.03
-        Share of the updates at radius 0, which is plain training.
-    ramp : float in [0, 1], default=0.5
-        Share of the updates, after those, over which the radius grows linearly.
-    kappa : float in [0, 1], default=0.5
-        Weight of the clean loss at the end; it falls from 1 while the radius grows.
+    eps, warm_up, ramp, kappa
+        As of `IBP`.
     """
 
     reads_clean = True

@@ -7,7 +7,6 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..passes.precision import float32_door
 from ..utils.compat import uncompiled
 from ..utils.validation import StrOptions
 from ._base import Batch
@@ -78,7 +77,7 @@ class MTLIBP(CertifiedLoss):
 
     def _robust(self, batch: Batch, margins: Tensor) -> Tensor:
         alpha, y = float(self.alpha), batch.y
-        logits = _without_statistics(float32_door(uncompiled(batch.module)), batch.X_adv)
+        logits = _without_statistics(uncompiled(batch.module), batch.X_adv)
         if self.mix == "losses":
             return alpha * batch.criterion(-margins, y) + (1 - alpha) * batch.criterion(logits, y)
         ahead = logits.gather(1, y[:, None]) - logits

@@ -11,6 +11,7 @@ from ..attacks import Attack
 from ..bounds import Box
 from ..losses import RST, resolve_loss, resolve_pool_loss
 from ..passes.modules import untouched
+from ..passes.precision import float32_door
 from ..utils.compat import uncompiled
 
 
@@ -47,6 +48,11 @@ def check_bounded(net: Any, X: Tensor) -> None:
     """Raise unless a loss that reads bounds will get them from the module, tried on samples."""
     if not reads_bounds(net):
         return
+    if float32_door(net.module_) is not net.module_:
+        raise ValueError(
+            f"loss={net.loss!r} needs a module that runs in float32: in half precision rounding "
+            "alone is as wide as bounds. Train module.float(), outside torch.autocast."
+        )
     with torch.no_grad(), untouched(net.module_, freeze=False) as module:
         together, alone = module(X), module(X[:1])
         output = bounds_of(module, Box.around(X[:1], 0.0, net.bounds_))
