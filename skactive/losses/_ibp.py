@@ -64,7 +64,7 @@ class CROWNIBP(CertifiedLoss):
     As `IBP`, with margins β m + (1 − β) m', where m' are those of intervals and m the larger of
     these and of one backward pass of lines around each activation. β falls from 1 to `beta` while
     the radius grows. Tighter, and so stabler early in the training; while β is above 0 an update
-    costs that of `IBP` and one or two plain ones for each class but the label.
+    costs, on a CPU, about three plain ones for each class but the label.
 
     Parameters
     ----------
