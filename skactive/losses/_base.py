@@ -100,6 +100,12 @@ class Loss(BaseEstimator):
         """Loss of each sample, shape (n,)."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__.")
 
+    def box(
+        self, X: Tensor, X_adv: Tensor, bounds: tuple[float, float], progress: float
+    ) -> Box | None:
+        """Inputs to bound the logits over, of a loss that reads bounds; None where only `X`."""
+        raise NotImplementedError(f"{type(self).__name__} says reads_bounds: implement box.")
+
     def with_attack(self, attack: Attack | None) -> Any:
         """The loss as it is where batches are attacked with `attack`: itself."""
         return self
