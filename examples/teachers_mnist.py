@@ -92,13 +92,13 @@ def run(args, data, n_labels, asked, teacher, seed):
 def report(path):
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    head = ["data", "labels", "asked by", "teacher", "pseudo-labels right, %", "test, %"]
-    head += ["worst class, %", "seeds", "CPU s"]
-    keys = ("dataset", "labels", "asked", "teacher")
+    head = ["data", "labels", "asked by", "teacher", "updates", "pseudo-labels right, %"]
+    head += ["worst class, %", "test, %", "seeds", "CPU s"]
+    keys = ("dataset", "labels", "asked", "teacher", "updates")
     body = []
     for key in dict.fromkeys(tuple(row[name] for name in keys) for row in rows):
         group = [row for row in rows if tuple(row[name] for name in keys) == key]
-        shown = [_mean(group, n) for n in ("pool_accuracy", "test_accuracy", "worst_class")]
+        shown = [_mean(group, n) for n in ("pool_accuracy", "worst_class", "test_accuracy")]
         cost = statistics.mean(float(row["ask_cpu_s"]) + float(row["fit_cpu_s"]) for row in group)
         body.append([*key, *shown, len(group), f"{cost:.0f}"])
     print(markdown_table(head, body))
