@@ -1,8 +1,10 @@
 """Saved and loaded: a learner goes on bit by bit; what is no data is refused in words."""
 
+import dataclasses
 import datetime as dt
 import json
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -571,3 +573,23 @@ def test_who_lacks_a_library_is_told_the_extra(table, tmp_path, library, monkeyp
         learner.save(tmp_path / "a")
     ActiveLearner(estimator, "random").save(tmp_path / "a")  # no weights, no need
     assert skactive.load(tmp_path / "a", modules=OWN).query_strategy == "random"
+
+
+def test_a_large_set_takes_little_memory_beyond_it(tmp_path):
+    """The small form of benchmarks/bench_saving.py: what Python and NumPy allocate."""
+    X = np.random.default_rng(0).random((1 << 13, 1 << 10), dtype=np.float32)  # 32 MB
+    learner = ActiveLearner(LogisticRegression(), "random", random_state=0)
+    learner.fit(X[:10], np.arange(10) % 2)
+    learner.labeled_ = dataclasses.replace(learner.labeled_, X=X, y=np.arange(len(X)) % 2)
+    learner.save(tmp_path / "a")
+    tracemalloc.start()
+    learner.save(tmp_path / "a")
+    saving = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    loaded = skactive.load(tmp_path / "a")
+    loading = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert saving < 16 << 20
+    assert loading < X.nbytes + (16 << 20)
+    assert_array_equal(loaded.X_labeled_, X)

@@ -233,8 +233,8 @@ class Member:
         self._taken(place.nbytes)
         if place.nbytes:
             place = place.cast("B")
-        for at in range(0, place.nbytes, _CHUNK):
-            self._fill(place[at : at + _CHUNK])
+        for window in self.digest.windows(place):
+            self._fill(window)
 
     def _taken(self, n: int) -> int:
         if not 0 <= n <= self.left:

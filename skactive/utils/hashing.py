@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -37,6 +38,14 @@ class ParallelHash:
         for at in range(0, whole, BLOCK):
             self._hash(view[at : at + BLOCK])
         self._rest += view[whole:]
+
+    def windows(self, data: memoryview) -> Iterator[memoryview]:
+        """Parts of bytes that are to come, cut so that `update` need not copy them together."""
+        at = 0
+        while at < len(data):
+            end = at + BLOCK - len(self._rest)
+            yield data[at:end]
+            at = end
 
     def _hash(self, block: Any) -> None:
         if self._pool is None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .archive import Archive, ArchiveWriter
+from .hashing import BLOCK
 
-_CHUNK = 1 << 24
 _MAX_HEADER = 1 << 16
 _MAX_DIMENSIONS = 32
 
@@ -36,9 +36,11 @@ def write_array(writer: ArchiveWriter, name: str, array: NDArray) -> None:
 def _chunks(header: bytes, array: NDArray) -> Iterator[Any]:
     yield header
     if array.nbytes:
-        flat = np.reshape(array, -1).view(np.uint8)
-        for at in range(0, flat.nbytes, _CHUNK):
-            yield memoryview(flat[at : at + _CHUNK])
+        flat = memoryview(np.reshape(array, -1).view(np.uint8))
+        first = BLOCK - len(header)  # so that blocks are hashed where they lie
+        yield flat[:first]
+        for at in range(first, flat.nbytes, BLOCK):
+            yield flat[at : at + BLOCK]
 
 
 def read_array(archive: Archive, name: str) -> NDArray:
