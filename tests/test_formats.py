@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -22,6 +23,11 @@ from tests.models import SmallMLP
 
 FOLDER = Path(__file__).with_name("formats")
 FILES = sorted(FOLDER.glob("*.skactive"))
+
+
+def version(text):
+    """Version numbers, to be compared."""
+    return [int(part) for part in text.split(".")[:2]]
 
 
 def table():
@@ -57,6 +63,8 @@ def test_files_of_each_format_are_read(path):
     if path.name.startswith("strategy"):
         assert obj.n_bins == 7
         return
+    if version(about.versions["scikit-learn"]) > version(sklearn.__version__):
+        return  # scikit-learn reads what older versions of it fitted, if any
     expected = np.load(path.with_suffix(".npy"))
     assert_allclose(obj.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
     learner = getattr(obj, "learner_", obj)

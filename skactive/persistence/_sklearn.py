@@ -18,8 +18,9 @@ from ._sklearn_types import check_trees, objects_inside, trusted_types
 
 KINDS = Kinds()
 
-# Whose objects and functions a fitted estimator may hold.
-_PACKAGES = ("sklearn", "numpy", "scipy", "builtins")
+# Whose objects and functions a fitted estimator may hold; of scikit-learn's compiled losses, some
+# versions say that they are of "_loss".
+_PACKAGES = ("sklearn", "numpy", "scipy", "builtins", "_loss")
 
 
 def _is_pure(value: Any) -> bool:
