@@ -31,7 +31,11 @@ def private_names(tree):
     defined, used = set(), set()
     for node in ast.walk(tree):
         match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 defined.add(name)
             case ast.arg(arg=str(name)) | ast.keyword(arg=str(name)):
                 defined.add(name)

@@ -53,17 +53,21 @@ class Reports:
             ``annotators``, labels that stand by name.
         """
         with self._store.read() as connection:
-            one = connection.execute(
-                sql(
-                    "SELECT count(*) AS n_asked, "
-                    "coalesce(sum(CASE WHEN free > 0 THEN 1 ELSE 0 END), 0) AS n_open, "
-                    "coalesce(sum(CASE WHEN n_labels > 0 THEN 1 ELSE 0 END), 0) AS n_labelled, "
-                    "coalesce(sum(CASE WHEN n_labels = 0 AND n_skips > 0 AND free <= 0 "
-                    "THEN 1 ELSE 0 END), 0) AS n_skipped, "
-                    "coalesce(sum(n_labels), 0) AS n_labels, "
-                    "coalesce(sum(n_skips), 0) AS n_skips FROM skactive_items"
+            one = (
+                connection.execute(
+                    sql(
+                        "SELECT count(*) AS n_asked, "
+                        "coalesce(sum(CASE WHEN free > 0 THEN 1 ELSE 0 END), 0) AS n_open, "
+                        "coalesce(sum(CASE WHEN n_labels > 0 THEN 1 ELSE 0 END), 0) AS n_labelled, "
+                        "coalesce(sum(CASE WHEN n_labels = 0 AND n_skips > 0 AND free <= 0 "
+                        "THEN 1 ELSE 0 END), 0) AS n_skipped, "
+                        "coalesce(sum(n_labels), 0) AS n_labels, "
+                        "coalesce(sum(n_skips), 0) AS n_skips FROM skactive_items"
+                    )
                 )
-            ).one()
+                .mappings()
+                .one()
+            )
             by_name = connection.execute(
                 sql(
                     "SELECT annotator, count(*) FROM skactive_work WHERE state = 'labelled' "
@@ -79,7 +83,7 @@ class Reports:
             count = "SELECT count(*) FROM skactive_events WHERE kind = 'query'"
             rounds = int(connection.execute(sql(count)).scalar())
             waiting = n_changed(connection, self.overlap)
-        counts = {name: int(n) for name, n in one._mapping.items()}
+        counts = {name: int(n) for name, n in one.items()}
         scores = [e.data["score"] for e in trainings if e.data["score"] is not None]
         return {
             "n_pool": self._pool.n, **counts, "n_claimed": int(claimed), "n_rounds": rounds,
