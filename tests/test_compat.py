@@ -20,9 +20,10 @@ from skactive.utils import compat
 ROOT = Path(skactive.__file__).parent
 THE_TWO = {"utils/compat.py", "utils/validation.py"}
 # Documented, whatever the underscore: methods of a named tuple, scikit-learn's row indexing, its
-# constraints and BaseEstimator's way to show itself; names inside CIFAR-10's pickled files.
+# constraints and BaseEstimator's way to show itself; names inside
+# CIFAR-10's pickled files and skops' schemas.
 DOCUMENTED = {"_replace", "_safe_indexing", "_parameter_constraints"}
-IN_FILES = {"datasets/_cifar10.py"}
+IN_FILES = {"datasets/_cifar10.py", "persistence/_sklearn.py"}
 PRIVATE = re.compile(r"_[A-Za-z]\w*")
 
 
