@@ -14,7 +14,7 @@ Rows are written as they end, and pseudo-labels and nets are kept beside them: r
 again to go on.
 
     python examples/certified_mnist.py --labels 100 1000 --seeds 0 1 2 --out certified.csv
-    python examples/certified_mnist.py --report certified.csv
+    python examples/certified_mnist.py --report certified.csv --page docs/certificates.md
 """
 
 import argparse
@@ -52,6 +52,11 @@ COLUMNS = [
     "parameters", "pseudo_right", "accuracy", "certified", "pgd50", "autoattack", "attacked",
     "certified_of_attacked", "ask_cpu_s", "fit_cpu_s", "eval_cpu_s", "version", "commit", "machine",
 ]  # fmt: skip
+SCORES = {  # and their names in the tables, in the order of their sizes
+    "accuracy": "accuracy", "pgd50": "PGD-50", "autoattack": "AutoAttack",
+    "certified_of_attacked": "certified of these", "certified": "certified",
+}  # fmt: skip
+GROUP = ["dataset", "size", "eps", "net", "recipe", "updates", "labels", "strategy"]
 KEY = ["dataset", "size", "eps", "labels", "strategy", "seed", "net", "recipe", "updates"]
 
 
@@ -75,6 +80,7 @@ def parse():
     add("--autoattack", default="standard", choices=["standard", "fast", "none"])
     add("--out", type=Path, default=Path("certified.csv"))
     add("--report", type=Path, help="only print the tables of that file")
+    add("--page", type=Path, help="and write them between the marks of that page")
     return parser.parse_args()
 
 
@@ -241,26 +247,43 @@ def key_of(args, task):
 # -- tables ----------------------------------------------------------------------------------
 
 
-def report(path):
-    """Mean and range over the seeds, one table for each data set, size and radius."""
-    rows = list(csv.DictReader(path.open()))
-    scores = ["accuracy", "autoattack", "certified", "pgd50"]
-    group = ["dataset", "size", "eps", "net", "recipe", "updates", "labels", "strategy"]
+def report(args):
+    """Mean and range over the seeds, a table for each data set, size and radius; into a page."""
+    with args.report.open() as file:
+        rows = sorted(csv.DictReader(file), key=order)
+    lines = []
+    for (dataset, size, eps), table in itertools.groupby(rows, key=values_of(GROUP[:3])):
+        lines += ["", f"{dataset}, {size}×{size}, ε = {eps}", "", *header()]
+        lines += [line(key, list(runs)) for key, runs in itertools.groupby(table, values_of(GROUP))]
+    text = "\n".join([*lines, ""])
+    print(text)
+    if args.page:
+        page = args.page.read_text(encoding="utf-8")
+        before, after = (
+            page.split("<!-- headline:start -->")[0],
+            page.split("<!-- headline:end -->")[1],
+        )
+        marked = f"<!-- headline:start -->\n{text}\n<!-- headline:end -->"
+        args.page.write_text(before + marked + after, encoding="utf-8")
 
-    def order(row):
-        return [*(row[g] for g in group[:6]), int(row["labels"]), row["strategy"]]
 
-    for (dataset, size, eps), table in itertools.groupby(
-        sorted(rows, key=order), key=lambda row: tuple(row[g] for g in group[:3])
-    ):
-        print(f"\n{dataset}, {size}×{size}, ε = {eps}\n")
-        print("| net | recipe | updates | labels | asked by | seeds | accuracy | AutoAttack | "
-              "certified | PGD-50 | CPU s |\n" + "|---" * 11 + "|")  # fmt: skip
-        for key, found in itertools.groupby(table, key=lambda row: [row[g] for g in group[3:]]):
-            runs = list(found)
-            cells = [shown([100 * float(r[s]) for r in runs if r[s]]) for s in scores]
-            cpu = np.mean([float(r["ask_cpu_s"]) + float(r["fit_cpu_s"]) for r in runs])
-            print("|", " | ".join([*key, str(len(runs)), *cells, f"{cpu:.0f}"]), "|")
+def values_of(names):
+    return lambda row: tuple(row[name] for name in names)
+
+
+def order(row):
+    return [*values_of(GROUP[:5])(row), int(row["labels"]), int(row["updates"]), row["strategy"]]
+
+
+def header():
+    names = ["net", "recipe", "updates", "labels", "asked by", "seeds", *SCORES.values(), "CPU s"]
+    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+
+
+def line(key, runs):
+    cells = [shown([100 * float(run[score]) for run in runs if run[score]]) for score in SCORES]
+    cpu = np.mean([float(run["ask_cpu_s"]) + float(run["fit_cpu_s"]) for run in runs])
+    return f"| {' | '.join([*key[3:], str(len(runs)), *cells, f'{cpu:.0f}'])} |"
 
 
 def shown(values):
@@ -273,7 +296,7 @@ def shown(values):
 def main():
     args = parse()
     if args.report:
-        return report(args.report)
+        return report(args)
     torch.set_num_threads(1)
     data = load_dataset(args.dataset, size=args.size)
     done = set()
@@ -294,7 +317,8 @@ def main():
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
-    return report(args.out)
+    args.report = args.out
+    return report(args)
 
 
 if __name__ == "__main__":

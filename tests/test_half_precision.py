@@ -98,6 +98,10 @@ def test_every_strategy_can_ask(kind, name):
     except CapabilityError:
         pytest.skip("for committees")
     with around(kind):
+        if name.startswith("certified"):  # rounding alone can break a proof
+            with pytest.raises(ValueError, match="in half precision rounding alone"):
+                learner.query(X, n=3)
+            return
         indices, _ = learner.query(X, n=3)
     assert len(set(indices.tolist())) == 3
 

@@ -1,9 +1,15 @@
 """The README's Python runs, and the gate runs the README's own command."""
 
+import html
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.naive_bayes import GaussianNB
+
+from skactive import ActiveLearner
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -16,15 +22,15 @@ def test_the_ten_lines_run(capsys):
     assert 0.2 < float(capsys.readouterr().out) < 1
 
 
-def run_page(name):
+def run_page(name, **names):
     page = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    names: dict = {}
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(compile(code, name, "exec"), names)
     return names
 
 
-ELSEWHERE = ("coming_from_modal.md", "test_selection.md", "study.md")  # below; minutes of a study
+# Below, but for that of a study, which takes minutes.
+ELSEWHERE = ("coming_from_modal.md", "labeling_page.md", "test_selection.md", "study.md")
 PAGES = [
     path.name
     for path in sorted((ROOT / "docs").glob("*.md"))
@@ -41,6 +47,28 @@ def test_what_a_page_shows_runs_when_it_is_pasted(name, tmp_path, monkeypatch, c
 
 def test_the_scripts_for_modals_users_run():
     assert run_page("coming_from_modal.md")["query_instance"].shape == (5, 4)
+
+
+def test_the_page_of_the_labelling_page_runs(monkeypatch):
+    """With options that are read as ever, and servers that are not started."""
+    for name in ("skactive.labeling", "anywidget"):
+        pytest.importorskip(name)
+    from skactive.labeling import LabelingSession, LabelStudio
+
+    serving, sent = "skactive.labeling._serving.", []
+    server = Mock(**{"return_value.start.return_value": Mock()})
+    monkeypatch.setattr(serving + "PageServer", server)
+    monkeypatch.setattr(serving + "announce", Mock())
+    for name in ("push", "pull"):
+        monkeypatch.setattr(LabelStudio, name, lambda self, name=name: sent.append(name))
+    X, _ = load_digits(return_X_y=True)
+    learner = ActiveLearner(GaussianNB(), random_state=0)
+    session = LabelingSession(":memory:", X, learner=learner, classes=["cat", "bird"])
+    paths = [f"{i}.png" for i in range(len(X))]
+    names = {"session": session, "paths": paths, "html": html, "LabelStudio": LabelStudio}
+    run_page("labeling_page.md", token="0" * 40, **names)
+    assert server.call_count == 5
+    assert sent == ["push", "pull"]
 
 
 def test_the_retraining_page_runs(capsys):

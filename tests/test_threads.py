@@ -103,6 +103,10 @@ def test_two_threads_pick_as_one(nets, digits, whose, name):
         return strategy.query(net, pool, 5, X_labeled=labeled)
 
     before = state(net.module_)
+    if whose == "not copyable" and name.startswith("certified"):
+        with pytest.raises(ValueError, match="a copy in float64, but .* cannot be copied"):
+            query()
+        return
     expected = query()
     for picked in in_two_threads(query, 2):
         assert_array_equal(picked, expected)

@@ -43,7 +43,7 @@ def in_float64(module: nn.Module) -> nn.Module:
     Raises
     ------
     ValueError
-        If it is of half precision, or autocast makes it so.
+        If it is of half precision, or autocast makes it so, or it cannot be copied.
     UnsupportedOperationError
         If torch.jit compiled it.
     """
@@ -57,7 +57,14 @@ def in_float64(module: nn.Module) -> nn.Module:
         module = uncompiled(module.module)
     if any(isinstance(sub, torch.jit.ScriptModule) for sub in module.modules()):
         raise UnsupportedOperationError("a module that torch.jit compiled")
-    return copy.deepcopy(module).double().eval()
+    try:
+        twin = copy.deepcopy(module)
+    except Exception as error:  # whatever the module's owner keeps in it
+        raise ValueError(
+            f"What is proved is proved of a copy in float64, but {type(module).__name__} cannot be "
+            f"copied: {error}. Keep what cannot be copied (locks, files) outside of the module."
+        ) from error
+    return twin.double().eval()
 
 
 class _Wrapper(nn.Module):

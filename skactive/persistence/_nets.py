@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..exceptions import UnsavableError
+from ..utils.alone import ALONE
 from ..utils.compat import (
     metadata_requests,
     module_attributes,
@@ -84,7 +85,7 @@ def _encode_net(net: NeuralNet, encoder: Encoder) -> dict:
 def _fresh_parts(net: NeuralNet) -> dict[str, Any]:
     """Modules and criteria as they will be built for the weights to be put in."""
     made = {}
-    with guarded_draws(), seeded_torch(0):
+    with ALONE, guarded_draws(), seeded_torch(0):
         for name in part_names(net):
             kind = name.removesuffix("_")
             if hasattr(net, kind):
@@ -197,7 +198,7 @@ def _decode_net(node: dict, decoder: Decoder) -> NeuralNet:
     if any(not name.endswith("_") or name.startswith("_") for name in learned):
         raise ValueError("a net is given attributes that it does not learn")
     vars(net).update(learned)
-    with guarded_draws(), seeded_torch(0):
+    with ALONE, guarded_draws(), seeded_torch(0):
         net.initialize()
     for name, part in node["parts"].items():
         if name in part_names(net) and part is not None:
