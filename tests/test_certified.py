@@ -41,6 +41,9 @@ from skactive.metrics._certificates import Certificates
 from skactive.metrics._evaluation import Evaluation
 from tests.models import SmallCNN, SmallMLP
 
+# How much Square finds after the white-box attacks differs between versions of torch.
+pytestmark = pytest.mark.filterwarnings("ignore:Square reduced the robust accuracy:UserWarning")
+
 
 def certified_net(X, y, **params):
     net = AdversarialNetClassifier(
