@@ -41,6 +41,7 @@ from skactive.losses import CROWNIBP, IBP, MTLIBP, TRADES
 from skactive.metrics import certified_correct, robust_correct
 from skactive.nets import FixMatch
 from skactive.networks import ConvSmall, LeNet5
+from skactive.utils.reports import markdown_table
 
 NETS = {
     "lenet5": (LeNet5, {}),
@@ -56,6 +57,7 @@ SCORES = {  # and their names in the tables, in the order of their sizes
     "accuracy": "accuracy", "pgd50": "PGD-50", "autoattack": "AutoAttack",
     "certified_of_attacked": "certified of these", "certified": "certified",
 }  # fmt: skip
+HEAD = ["net", "recipe", "updates", "labels", "asked by", "seeds", *SCORES.values(), "CPU s"]
 GROUP = ["dataset", "size", "eps", "net", "recipe", "updates", "labels", "strategy"]
 KEY = ["dataset", "size", "eps", "labels", "strategy", "seed", "net", "recipe", "updates"]
 
@@ -253,8 +255,8 @@ def report(args):
         rows = sorted(csv.DictReader(file), key=order)
     lines = []
     for (dataset, size, eps), table in itertools.groupby(rows, key=values_of(GROUP[:3])):
-        lines += ["", f"{dataset}, {size}×{size}, ε = {eps}", "", *header()]
-        lines += [line(key, list(runs)) for key, runs in itertools.groupby(table, values_of(GROUP))]
+        body = [line(key, list(runs)) for key, runs in itertools.groupby(table, values_of(GROUP))]
+        lines += ["", f"{dataset}, {size}×{size}, ε = {eps}", "", markdown_table(HEAD, body)]
     text = "\n".join([*lines, ""])
     print(text)
     if args.page:
@@ -275,15 +277,10 @@ def order(row):
     return [*values_of(GROUP[:5])(row), int(row["labels"]), int(row["updates"]), row["strategy"]]
 
 
-def header():
-    names = ["net", "recipe", "updates", "labels", "asked by", "seeds", *SCORES.values(), "CPU s"]
-    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-
-
 def line(key, runs):
     cells = [shown([100 * float(run[score]) for run in runs if run[score]]) for score in SCORES]
     cpu = np.mean([float(run["ask_cpu_s"]) + float(run["fit_cpu_s"]) for run in runs])
-    return f"| {' | '.join([*key[3:], str(len(runs)), *cells, f'{cpu:.0f}'])} |"
+    return [*key[3:], len(runs), *cells, f"{cpu:.0f}"]
 
 
 def shown(values):
