@@ -1,0 +1,69 @@
+"""What a class page shows: members that skactive defines, inherited ones too, and no more.
+
+``nn.Module`` and skorch bring over a hundred methods that are described at their own place. A class
+page names these bases, with a link, and documents in full what any class of skactive in the line of
+inheritance defines.
+"""
+
+import inspect
+from importlib import import_module
+
+
+def _find(fullname):
+    parts = fullname.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        try:
+            found = import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        for part in parts[cut:]:
+            found = getattr(found, part)
+        return found
+    raise ImportError(fullname)
+
+
+def _is_ours(cls):
+    return cls.__module__.split(".")[0] == "skactive"
+
+
+def _own(cls, wanted):
+    """Names of public members that a class of skactive in the MRO defines, in its order."""
+    names = {}
+    for base in filter(_is_ours, inspect.getmro(cls)):
+        for name, member in vars(base).items():
+            if not name.startswith("_") and wanted(member) and inspect.getdoc(getattr(cls, name)):
+                names.setdefault(name)
+    return list(names)
+
+
+def _is_method(member):
+    return inspect.isfunction(member) or isinstance(member, classmethod | staticmethod)
+
+
+def own_methods(fullname):
+    """Methods, static ones and those of the class among them."""
+    return _own(_find(fullname), _is_method)
+
+
+def own_properties(fullname):
+    """Properties with a docstring."""
+    return _own(_find(fullname), lambda member: isinstance(member, property))
+
+
+def foreign_bases(fullname):
+    """The nearest bases that other libraries document, as full names."""
+    shown = {
+        "skorch.classifier.NeuralNetClassifier",
+        "torch.nn.modules.module.Module",
+        "sklearn.base.BaseEstimator",
+    }
+    names = [f"{base.__module__}.{base.__qualname__}" for base in inspect.getmro(_find(fullname))]
+    found = [name for name in names if name in shown]
+    return found[:1]
+
+
+def setup(app):
+    """Hand the functions to the templates of autosummary."""
+    functions = [own_methods, own_properties, foreign_bases]
+    app.config.autosummary_context = {function.__name__: function for function in functions}
+    return {"parallel_read_safe": True}
