@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
+from skorch.hf import AccelerateMixin
 
 from ..attacks import Attack, check_bounds
 from ..losses import resolve_loss, resolve_pool_loss
@@ -25,6 +26,7 @@ from ..utils.weights import check_weights
 from ._batches import BatchIterator
 from ._certified import check_bounded, enforced_bounds
 from ._fresh_rows import FreshRows, labels_of_items
+from ._processes import OneProcess
 from ._views import check_views
 
 _MAX_WEIGHT = 1e30
@@ -46,6 +48,7 @@ def check_settings(net: Any) -> None:
     check_nested_arguments(net)
     _check_losses(net)
     _check_device(net.device)
+    _check_processes(net)
     _check_iterators(net)
     _check_monitors(net)
 
@@ -78,6 +81,16 @@ def _check_device(device: Any) -> None:
         raise ValueError(f"device={device!r} is no torch device. {choice}") from error
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={device!r}, but torch sees no GPU here. {choice}")
+
+
+def _check_processes(net: Any) -> None:
+    """Raise if skorch's Accelerate mixin is mixed in: its training step attacks nothing."""
+    if isinstance(net, AccelerateMixin) and type(net.processes) is OneProcess:
+        raise ValueError(
+            f"{type(net).__name__} takes its training step from skorch's AccelerateMixin, which "
+            "attacks no batch. Use skactive.AcceleratedNetClassifier(module, accelerator=…), "
+            "which mixes the two."
+        )
 
 
 def _check_iterators(net: Any) -> None:
@@ -213,7 +226,7 @@ def _check_channels_first(net: Any) -> None:
 def check_output(net: Any, X: Any) -> None:
     """Check, before any training, that the module returns logits, one per class."""
     _check_channels_first(net)
-    inputs = as_float_tensor(X[:8], net.device)
+    inputs = as_float_tensor(X[:8], next(iter(net.module_.parameters())).device)
     with torch.no_grad(), untouched(net.module_, freeze=False) as module:
         output = _output(float32_door(module), inputs)
     check_logits(net, output, len(inputs))

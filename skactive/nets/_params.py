@@ -30,6 +30,7 @@ class NestedParams(NamedCallbacks):
     augment: Any
 
     _views: ClassVar[tuple[str, ...]] = ("augment",)  # transforms: never searched inside
+    _by_reference: ClassVar[tuple[str, ...]] = ()  # what a clone has as it is
     _view_words: ClassVar[frozenset[str]] = frozenset()  # what else than a view may be given
     _owners: ClassVar[tuple[str, ...]] = tuple(_OWNERS)
 
@@ -90,13 +91,17 @@ class NestedParams(NamedCallbacks):
 
     def __sklearn_clone__(self) -> Any:
         params = {
-            name: copy.deepcopy(value) if name in self._views else clone(value, safe=False)
-            for name, value in self.get_params(deep=False).items()
+            name: self._cloned(name, value) for name, value in self.get_params(deep=False).items()
         }
         twin: Any = type(self)(**params)
         if hasattr(self, "_metadata_request"):
             twin._metadata_request = copy.deepcopy(vars(self)["_metadata_request"])
         return twin
+
+    def _cloned(self, name: str, value: Any) -> Any:
+        if name in self._by_reference:
+            return value
+        return copy.deepcopy(value) if name in self._views else clone(value, safe=False)
 
     def _validate_params(self) -> None:
         check_nested_arguments(self)

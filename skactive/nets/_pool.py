@@ -182,11 +182,11 @@ class PoolBatches:
         """Whether labelled rows and those of the pool are drawn as one lot."""
         return self.net.unlabeled_fraction == "data"
 
-    def labelled_share(self, batch_size: int, n_labelled: int) -> int:
+    def labelled_share(self, batch_size: Any, n_labelled: int) -> int:
         """How many samples of a batch the labelled iterator gives."""
         if self.alike:
-            return batch_size
-        size = n_labelled if batch_size == -1 else batch_size
+            return int(batch_size)
+        size = n_labelled if batch_size == -1 else int(batch_size)
         return max(1, round(size * (1 - self.net.unlabeled_fraction)))
 
     def beside(self, labelled: Any) -> PoolBatches:

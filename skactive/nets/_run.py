@@ -72,9 +72,13 @@ class TrainingRun:
         self.samples = samples
         self.seed = seed
         self.fresh = fresh
+        self.parts: Any = None  # what yields batches
+        self.share: Any = 1  # of this process in the last of them
         self.output: Box | None = None  # bounds of the logits of the last batch
         self.device = next(iter(net.module_.parameters())).device
-        self.generator = torch_generator(seed, _ATTACK, device=self.device)
+        self.processes = net.processes
+        own = self.processes.own(derive_seed(seed, _ATTACK))
+        self.generator = torch.Generator(device=self.device).manual_seed(own)
         self.attack = copy.copy(net.attack_)
         self.updates, self.updates_per_epoch = 0, 1
         self.interrupted = False  # by the user, after the first update
@@ -209,13 +213,20 @@ class TrainingRun:
             net.module_.load_state_dict(self.judged_module.state_dict())
         for recipe in self.recipes:
             recipe.restore(net)
+        self.processes.level(net.module_)
         set_training(net, False)
 
     def batches(self, dataset: Any, make: Callable[[Any], Any]) -> Any:
         """Batches of labelled data, with points of the pool if there is one."""
         iterator = make(dataset) if self.pool is None else self.pool.of(dataset, make)
         self.updates_per_epoch = len(iterator)
-        return iterator
+        self.parts = self.processes.parts(iterator)
+        return self.parts
+
+    def batch_size(self, size: Any) -> Any:
+        """Samples that the iterator of labelled ones gives at a time, for all processes."""
+        size = size if size in (-1, None) else size * self.processes.count
+        return size if self.pool is None else self.pool.labelled_share(size, len(self.samples.y))
 
     # -- a batch -------------------------------------------------------------------------
 
@@ -244,7 +255,7 @@ class TrainingRun:
             for recipe in self.recipes:
                 contexts.enter_context(recipe.around_gradient(self.net, lambda: evaluate()[1]))
             logits, loss = evaluate()
-            loss.backward()
+            loss = self.processes.backward(self.net.module_, loss, self.share)
         self.output = None
         return {"loss": loss, "y_pred": logits}
 
@@ -252,6 +263,7 @@ class TrainingRun:
         """An attacked batch: what gives its logits, and its loss, at the present weights."""
         net = self.net
         X, y, weights, as_is, n_pool = self._read(batch)
+        self.share = len(X) if weights is None else weights.sum()
         if net.channels_last and X.dim() == 4:
             X = X.contiguous(memory_format=torch.channels_last)
         set_training(net, True)

@@ -38,6 +38,7 @@ from ._checks import (
 from ._fresh_rows import FreshRows
 from ._params import NestedParams, sizes_of_data
 from ._pool import of_labelled, split_unlabeled
+from ._processes import OneProcess
 from ._run import _INIT, _TRAIN, TrainingRun
 from ._samples import Samples
 from ._state import TrainingState
@@ -52,6 +53,11 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
     """
 
     _run_type: ClassVar[type[TrainingRun]] = TrainingRun
+
+    @property
+    def processes(self) -> OneProcess:
+        """The processes that train the net together."""
+        return OneProcess()
 
     def _learn(
         self,
@@ -82,6 +88,7 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
                     self, X, y, sample_weight, X_unlabeled, classes
                 )
                 X, y, known = check_training_data(self, X, y, classes, attack, fresh)
+                self.processes.check_alike(X, y)
             weights = usable_weights(sample_weight, len(y))
             if fresh:
                 self._begin(X, known)
@@ -94,8 +101,8 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
             with (
                 ALONE,
                 guarded_draws(),
-                seeded_torch(seed),
-                self._seeded_elsewhere(X, seed),
+                seeded_torch(self.processes.own(seed)),
+                self._seeded_elsewhere(X, self.processes.own(seed)),
             ):
                 samples = Samples(X, encoded, weights, as_is).with_weight()
                 self._run = self._run_type(self, samples, seed, fresh)
@@ -137,7 +144,7 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
         """Fresh weights, optimiser, history and random numbers."""
         self.classes_fitted_ = classes
         self.input_shape_ = X.input_shape if isinstance(X, FreshRows) else X.shape[1:]
-        self.seed_ = derive_seed(self.random_state)
+        self.seed_ = self.processes.agreed(derive_seed(self.random_state))
         self.n_fits_ = 0
         if str(self.device).startswith("cuda"):
             torch.cuda.init()  # so that its generator is restored, too
@@ -164,7 +171,7 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
         self.attack_ = self._resolved_attack()
         check_loss(self, self.attack_)
         self.classes_fitted_ = classes
-        self.seed_, self.n_fits_ = derive_seed(self.random_state), 0
+        self.seed_, self.n_fits_ = self.processes.agreed(derive_seed(self.random_state)), 0
         self.n_validation_labels_ = self.n_pseudo_labels_ = 0
         self.teacher_ = None
         self._initialize_seeded()
@@ -254,7 +261,6 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
         """Parameters of one component; the module's sizes are filled in from the data."""
         params = super().get_params_for(prefix)
         run = self.run
-        if prefix == "iterator_train" and run is not None and run.pool is not None:
-            size = int(params.get("batch_size", self.batch_size))
-            params["batch_size"] = run.pool.labelled_share(size, len(run.samples.y))
+        if prefix == "iterator_train" and run is not None:
+            params["batch_size"] = run.batch_size(params.get("batch_size", self.batch_size))
         return sizes_of_data(self, params) if prefix == "module" else params

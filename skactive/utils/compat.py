@@ -21,6 +21,7 @@ __all__ = ["TerminatedWorkerError"]
 # Methods and attributes of scikit-learn's and skorch's base classes that subclasses here override,
 # since both leave no other door: file -> names.
 PRIVATE_OVERRIDES = {
+    "nets/_accelerated.py": {"_initialize_accelerator"},
     "nets/_params.py": {"_get_param_names", "_metadata_request", "_validate_params"},
 }
 
