@@ -12,6 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, TunedThresholdClassifierCV
 from skorch import NeuralNet, NeuralNetClassifier
+from skorch.hf import AccelerateMixin
 from torch import nn
 
 import skactive
@@ -59,7 +60,13 @@ FOUND = {path: private_names(tree) for path, tree in TREES.items()}
 OWN = {name for defined, _ in FOUND.values() for name in defined}
 FILES = {Path(path).stem for path in FOUND} | {Path(path).parent.name for path in FOUND}
 # Own methods called so would hide that skorch's and scikit-learn's are meant.
-FOREIGN = {"_get_param_names", "_metadata_request", "_routing_method", "_validate_params"}
+FOREIGN = {
+    "_get_param_names",
+    "_initialize_accelerator",
+    "_metadata_request",
+    "_routing_method",
+    "_validate_params",
+}
 
 
 @pytest.mark.parametrize("path", sorted(set(FOUND) - THE_TWO - IN_FILES))
@@ -128,6 +135,10 @@ def test_a_parameter_of_the_attack_given_to_the_net_would_pass_unseen():
 def test_a_nets_parameters_would_not_be_those_of_its_attack():
     for name in ("_get_param_names", "_validate_params"):
         assert callable(getattr(NeuralNet, name))
+
+
+def test_several_processes_would_each_train_a_net_of_their_own():
+    assert callable(AccelerateMixin._initialize_accelerator)
 
 
 def test_compiled_modules_would_be_copied_and_run_without_hooks():

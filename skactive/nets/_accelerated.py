@@ -27,8 +27,8 @@ class AcceleratedNetClassifier(AccelerateMixin, AdversarialNetClassifier):
         Undo at the end of a training what the accelerator did to the module for mixed precision,
         so that the net can be pickled.
     **kwargs
-        All parameters of `AdversarialNetClassifier`. ``batch_size`` is that of a process; ``device``
-        is the accelerator's to choose.
+        All parameters of `AdversarialNetClassifier`. ``batch_size`` is that of a process, and the
+        ``device`` is the accelerator's to choose.
 
     Raises
     ------

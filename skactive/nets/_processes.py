@@ -45,7 +45,7 @@ class OneProcess:
         """Raise unless all processes were given the same data."""
 
     def parts(self, batches: Any) -> Any:
-        """This process's part of each batch."""
+        """What of each batch is this process's."""
         return batches
 
     def backward(self, module: nn.Module, loss: Tensor, share: Any) -> Tensor:
@@ -103,7 +103,7 @@ class SeveralProcesses(OneProcess):
             )
 
     def parts(self, batches: Any) -> Any:
-        """This process's part of each batch."""
+        """What of each batch is this process's."""
         return batches if self.count == 1 else Parts(batches, self)
 
     def backward(self, module: nn.Module, loss: Tensor, share: Any) -> Tensor:
@@ -177,7 +177,7 @@ class Parts:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[list]:
-        """This process's parts, in lists as the batches are."""
+        """Parts of batches, in lists as the batches are."""
         rank, count = self.processes.rank, self.processes.count
         for batch in _joined_at_the_end(self._drawn_alike(), _LEAST * count):
             self.n_rows = len(batch[0])

@@ -17,7 +17,7 @@ from ..losses import resolve_pool_loss
 from ..utils.compat import fit_loop, set_training
 from ..utils.indexing import Rows
 from ..utils.inputs import as_float_tensor
-from ..utils.random_state import derive_seed, torch_generator
+from ..utils.random_state import derive_seed
 from ..utils.validation import check_params
 from ._certified import enforced_bounds, reads_bounds
 from ._checks import check_training_data
