@@ -117,7 +117,7 @@ class AcceleratedNetClassifier(AccelerateMixin, AdversarialNetClassifier):
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         """Note how many samples the loss is the mean of."""
         super().on_batch_end(net, training=training, **kwargs)
-        if training and self.processes.count > 1:
+        if training and self.run is not None and self.processes.count > 1:
             self.history.record_batch("train_batch_size", self.run.parts.n_rows)
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> Any:
