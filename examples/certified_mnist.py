@@ -35,23 +35,27 @@ from tqdm.auto import tqdm
 
 from skactive import ActiveLearner, AdversarialNetClassifier, __version__
 from skactive.attacks import PGD, AutoAttack
-from skactive.callbacks import EpsWarmup
+from skactive.callbacks import EpsWarmup, IBPInit
 from skactive.datasets import load_dataset
 from skactive.losses import CROWNIBP, IBP, MTLIBP, TRADES
 from skactive.metrics import certified_correct, robust_correct
 from skactive.nets import FixMatch
-from skactive.networks import ConvSmall, LeNet5
+from skactive.networks import ConvMedium, ConvSmall, LeNet5
 from skactive.utils.reports import markdown_table
 
 NETS = {
     "lenet5": (LeNet5, {}),
     "conv_small": (ConvSmall, {}),
     "conv_small+threshold": (ConvSmall, {"module__threshold": 0.42}),
+    "conv_medium": (ConvMedium, {}),
+    "conv_medium+threshold": (ConvMedium, {"module__threshold": 0.42}),
 }
+CERTIFIED = ["ibp", "mtl", "crown"]
 COLUMNS = [
     "dataset", "size", "eps", "labels", "strategy", "seed", "net", "recipe", "updates", "lr",
-    "parameters", "pseudo_right", "accuracy", "certified", "pgd50", "autoattack", "attacked",
-    "certified_of_attacked", "ask_cpu_s", "fit_cpu_s", "eval_cpu_s", "version", "commit", "machine",
+    "precision", "parameters", "pseudo_right", "accuracy", "certified", "pgd50", "autoattack",
+    "attacked", "certified_of_attacked", "ask_cpu_s", "fit_cpu_s", "eval_cpu_s", "version",
+    "commit", "machine",
 ]  # fmt: skip
 SCORES = {  # and their names in the tables, in the order of their sizes
     "accuracy": "accuracy", "pgd50": "PGD-50", "autoattack": "AutoAttack",
@@ -74,9 +78,10 @@ def parse():
     add("--seeds", nargs="+", type=int, default=[0])
     add("--nets", nargs="+", default=["conv_small"], choices=list(NETS))
     add("--recipes", nargs="+", default=["ibp"],
-        choices=["papers", "pgd", "trades", "ibp", "mtl", "crown"])  # fmt: skip
+        choices=["papers", "pgd", "trades", *CERTIFIED])  # fmt: skip
     add("--updates", type=int, default=6000)
     add("--lr", type=float, default=3e-3)
+    add("--bfloat16", action="store_true", help="train in bfloat16; attacks and proofs are not")
     add("--teacher-updates", type=int, default=2500)
     add("--attacked", type=int, default=1000, help="test images that are attacked")
     add("--autoattack", default="standard", choices=["standard", "fast", "none"])
@@ -154,6 +159,25 @@ def recipe_of(args, recipe):
     }[recipe]
 
 
+class HalfTrained:
+    """A network that trains in bfloat16, on processors that have it about 1.5 times faster."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, X):  # noqa: D102
+        if not self.training:
+            return super().forward(X)
+        with torch.autocast("cpu", torch.bfloat16):
+            embedded = self.embed(X)
+        return self.head(embedded.float())
+
+
+def half_trained(module):
+    return type(module.__name__, (HalfTrained, module), {"__module__": __name__})
+
+
 def as_papers(args, net, data, known):
     """The DRE authors' recipe: the labels alone, adversarially for ten epochs, from a clean net."""
     X, y = data.X_train[known], data.y_train[known]
@@ -163,6 +187,8 @@ def as_papers(args, net, data, known):
 
 def train(args, data, name, recipe, known, labels, seed):
     module, params = NETS[name]
+    module = half_trained(module) if args.bfloat16 else module
+    init = [IBPInit()] if issubclass(module, ConvMedium) and recipe in CERTIFIED else []
     net = AdversarialNetClassifier(module, bounds=(0, 1), random_state=seed, **params)
     if recipe == "papers":
         return as_papers(args, net, data, known)
@@ -174,7 +200,12 @@ def train(args, data, name, recipe, known, labels, seed):
         max_epochs=max(1, round(args.updates * 100 / len(data.X_train))),
         attack=chosen["attack"],
         loss=chosen.get("loss", "adversarial"),
-        callbacks=[*chosen.get("callbacks", []), schedule(args.updates), GradientNormClipping(10)],
+        callbacks=[
+            *init,
+            *chosen.get("callbacks", []),
+            schedule(args.updates),
+            GradientNormClipping(10),
+        ],
     )
     rest = np.setdiff1d(np.arange(len(data.X_train)), known)
     return net.fit(
@@ -221,6 +252,7 @@ def run(args, data, task):
     return {
         **dict(zip(KEY, key_of(args, task), strict=True)),
         "lr": args.lr,
+        "precision": "bfloat16" if args.bfloat16 else "float32",
         "parameters": sum(p.numel() for p in net.module_.parameters()),
         "pseudo_right": (labels[rest] == data.y_train[rest]).mean(),
         **scores,

@@ -12,6 +12,7 @@ from skactive.bounds import Box
 from skactive.networks import (
     VGG8,
     VGG16,
+    ConvMedium,
     ConvSmall,
     LeNet5,
     MadryMNIST,
@@ -21,9 +22,9 @@ from skactive.networks import (
 )
 from skactive.utils.random_state import seeded_torch
 
-ONE_SIZE = [ConvSmall, MadryMNIST]
+ONE_SIZE = [ConvMedium, ConvSmall, MadryMNIST]
 NETWORKS = [LeNet5, VGG8, VGG16, ResNet18, PreActResNet18, *ONE_SIZE]
-IMAGES = {LeNet5: (1, 32, 32), ConvSmall: (1, 28, 28), MadryMNIST: (1, 28, 28)}
+IMAGES = {LeNet5: (1, 32, 32), **dict.fromkeys(ONE_SIZE, (1, 28, 28))}
 
 
 def build(network, seed=0, **kwargs):
@@ -44,6 +45,7 @@ def images(network, n=2, shape=None):
         (VGG16, 14_728_266),
         (ResNet18, 11_173_962),
         (PreActResNet18, 11_171_146 + 2 * 512),  # published without the last BatchNorm
+        (ConvMedium, 157_290),
         (ConvSmall, 166_406),
         (MadryMNIST, 3_274_634),
     ],
@@ -128,7 +130,7 @@ def test_every_relu_is_a_module_of_its_own_called_once(network):
     for relu in relus:
         relu.register_forward_hook(count)
     module(images(network))
-    n_relus = {LeNet5: 4, VGG8: 5, VGG16: 13, ResNet18: 17, PreActResNet18: 17}
+    n_relus = {LeNet5: 4, VGG8: 5, VGG16: 13, ResNet18: 17, PreActResNet18: 17, ConvMedium: 5}
     assert len(relus) == n_relus.get(network, 3)
     assert calls == dict.fromkeys(relus, 1)
 

@@ -1,6 +1,7 @@
 """The papers' networks: plain torch modules that return logits."""
 
 from ._base import Network
+from ._conv_medium import ConvMedium
 from ._conv_small import ConvSmall
 from ._lenet import LeNet5
 from ._madry_mnist import MadryMNIST
@@ -12,6 +13,7 @@ from ._vgg import VGG8, VGG16
 __all__ = [
     "VGG8",
     "VGG16",
+    "ConvMedium",
     "ConvSmall",
     "LeNet5",
     "MadryMNIST",

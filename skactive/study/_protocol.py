@@ -23,6 +23,7 @@ NETWORKS = {
     "vgg16": networks.VGG16,
     "resnet18": networks.ResNet18,
     "preactresnet18": networks.PreActResNet18,
+    "convmedium": networks.ConvMedium,
     "convsmall": networks.ConvSmall,
     "madrymnist": networks.MadryMNIST,
 }
