@@ -13,6 +13,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.dataset import Dataset, ValidSplit
+from skorch.helper import predefined_split
 from torch import nn
 
 from skactive import AdversarialNetClassifier
@@ -51,6 +53,25 @@ def cnn(**params):
 
 def weights(net):
     return torch.cat([p.detach().flatten() for p in net.module_.state_dict().values()])
+
+
+@pytest.mark.parametrize("labels", [lambda y: y, lambda y: np.array(list("abcdefghij"))[y]])
+def test_a_stratified_validation_part_is_held_out_and_counted(images, labels):
+    X, y, *_ = images
+    net = cnn(train_split=ValidSplit(5, stratified=True), max_epochs=1).fit(X, labels(y))
+    assert "valid_loss" in net.history[0]
+    assert net.n_validation_labels_ == 60
+    assert cnn(max_epochs=1).fit(X, labels(y)).n_validation_labels_ == 0
+
+
+@pytest.mark.parametrize("labels", [lambda y: y, lambda y: np.array(list("abcdefghij"))[y]])
+def test_a_validation_set_of_ones_own_is_read_and_counted(images, labels):
+    X, y, X_valid, y_valid = images
+    given = Dataset(X_valid, labels(y_valid))
+    net = cnn(train_split=predefined_split(given)).fit(X, labels(y))
+    assert net.n_validation_labels_ == len(y_valid)
+    proba = net.predict_proba(X_valid)[np.arange(len(y_valid)), y_valid]
+    assert_allclose(net.history[-1, "valid_loss"], -np.log(proba).mean(), rtol=1e-4)
 
 
 def test_adversarial_training_buys_robustness(images):

@@ -111,6 +111,13 @@ def sampler(dataset: Any) -> Callable[[np.ndarray], list[Tensor]]:
     return lambda positions: [torch.as_tensor(array[rows[positions]]) for array in arrays]
 
 
+def holds_arrays(dataset: Any) -> bool:
+    """Whether it is an `ArrayDataset`, or a Subset of one."""
+    while isinstance(dataset, torch.utils.data.Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, ArrayDataset)
+
+
 def _resolve(dataset: Any) -> tuple[tuple, np.ndarray]:
     """Arrays under nested Subsets, and the rows that are meant."""
     if isinstance(dataset, torch.utils.data.Subset):

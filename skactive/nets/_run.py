@@ -19,6 +19,7 @@ from ..utils.indexing import Rows
 from ..utils.inputs import as_float_tensor
 from ..utils.random_state import derive_seed
 from ..utils.validation import check_params
+from ._batches import ArrayDataset, holds_arrays
 from ._certified import enforced_bounds, reads_bounds
 from ._checks import check_training_data
 from ._ctrl_c import CtrlC
@@ -108,9 +109,19 @@ class TrainingRun:
 
     def validated(self, X: Any, y: Any) -> tuple[Tensor, Tensor]:
         """Samples of the user's own to validate with, checked; their labels are counted."""
+        return self._counted(*self._checked(X, y))
+
+    def validation_set(self, dataset: Any) -> Any:
+        """What a `train_split` validates with, as batches read it; its labels are counted."""
+        if not holds_arrays(dataset):  # one of the user's own: predefined_split(Dataset(X, y))
+            dataset = ArrayDataset(*self._checked(dataset, None))
+        self.net.n_validation_labels_ += len(dataset)
+        return dataset
+
+    def _checked(self, X: Any, y: Any) -> tuple[Any, NDArray]:
         net = self.net
         X, y, _ = check_training_data(net, X, y, None, net.attack_, False)
-        return self._counted(X, np.searchsorted(net.classes_, y).astype(np.int64))
+        return X, np.searchsorted(net.classes_, y).astype(np.int64)
 
     def _counted(self, X: Any, y: NDArray) -> tuple[Tensor, Tensor]:
         self.net.n_validation_labels_ += len(y)

@@ -201,6 +201,14 @@ class TrainedNet(Savable, PortableWeights, NestedParams, NeuralNetClassifier):
         """The arrays as they are; anything else as skorch does."""
         return X if isinstance(X, ArrayDataset) else super().get_dataset(X, y)
 
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+        """As skorch does, with the labels for splits that stratify; validation labels count."""
+        run = self.run
+        if run is None:
+            return super().get_split_datasets(X, y, **fit_params)
+        training, validation = super().get_split_datasets(X, run.samples.y, **fit_params)
+        return training, None if validation is None else run.validation_set(validation)
+
     def _check_settable_attr(self, name: str, attr: Any) -> None:
         if name not in self._views:  # transforms are modules, but none that skorch would train
             super()._check_settable_attr(name, attr)
