@@ -1,0 +1,84 @@
+"""``python -m benchmarks.claims``: record results, write pages, check both."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from . import ROOT
+
+
+def main() -> int:
+    """Run one of the commands; 1 if `check` found something wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    record = commands.add_parser("record", help="run the command that makes a result, and note it")
+    record.add_argument("name", help="of the record, in docs/results/made")
+    record.add_argument("--files", nargs="+", default=[], help="written, but not named by it")
+    record.add_argument("--tolerance", type=float, default=0.0, help="of a number, when run again")
+    record.add_argument("--timed", action="store_true", help="its figures are times")
+    record.add_argument("--threads", type=int, default=1)
+    commands.add_parser("write", help="put the numbers of the results into the pages")
+    check = commands.add_parser("check", help="what is edited, uncovered, stale or untrue")
+    check.add_argument("--budget", type=float, default=60, help="seconds for cheap results")
+    check.add_argument("--all", action="store_true", help="run all cheap results again")
+    commands.add_parser("evidence", help="write docs/evidence.md")
+    args, words = _split(parser)
+    return {"record": _record, "write": _write, "check": _check, "evidence": _evidence}[
+        args.command
+    ](args, words)
+
+
+def _split(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
+    """Options, and what stands behind ``--``."""
+    import sys
+
+    words = sys.argv[1:]
+    at = words.index("--") if "--" in words else len(words)
+    return parser.parse_args(words[:at]), words[at + 1 :]
+
+
+def _record(args: argparse.Namespace, words: list[str]) -> int:
+    if not words:
+        raise SystemExit(
+            "Say the command behind --, such as: -- examples/x.py --out docs/results/x.csv"
+        )
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(args.threads)  # before anything that reads them is imported
+    from ._recording import record
+
+    kept = record(args.name, words, files=args.files, tolerance=args.tolerance, timed=args.timed)
+    print(f"{kept.name}: {kept.rerun}, {len(kept.runs[-1].code)} files of code")
+    return 0
+
+
+def _write(args: argparse.Namespace, words: list[str]) -> int:
+    from ._pages import pages, write_page
+
+    for page in pages():
+        if write_page(page):
+            print(f"written: {page.relative_to(ROOT)}")
+    return 0
+
+
+def _check(args: argparse.Namespace, words: list[str]) -> int:
+    from ._check import check
+
+    found = check(budget=args.budget, everything=args.all)
+    for line in found.stale:
+        print(f"stale: {line}")
+    for line in found.wrong:
+        print(f"wrong: {line}")
+    print(f"{len(found.wrong)} wrong, {len(found.stale)} stale")
+    return int(bool(found.wrong))
+
+
+def _evidence(args: argparse.Namespace, words: list[str]) -> int:
+    from .evidence import write
+
+    print(f"written: {write().relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,180 @@
+"""Run the command that makes a results file, and write down what it was run with."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import time
+import tomllib
+from datetime import UTC, datetime
+from importlib import metadata
+from itertools import chain
+from pathlib import Path
+
+from . import ROOT
+from ._digests import code_digest_of, file_digest
+from ._records import CHEAP, RESULTS, Record, Run, load
+from ._tracing import traced
+
+
+def record(
+    name: str, words: list[str], *, files: list[str], tolerance: float, timed: bool
+) -> Record:
+    """Run a command of this repository in this process, and keep its record.
+
+    Parameters
+    ----------
+    name : str
+        Of the record.
+    words : list of str
+        ``["examples/x.py", "--out", "docs/results/x.csv"]`` or ``["-m", "benchmarks.growth"]``.
+    files : list of str
+        What it writes, beside those in `docs/results` that the command names.
+    tolerance : float
+    timed : bool
+        Whether its figures are times. See `Record`.
+
+    Raises
+    ------
+    SystemExit
+        If the command ends with an error, or names no results file.
+    """
+    paths = _results_of(words, files)
+    before = {path: path.read_bytes() for path in paths if path.exists()}
+    run = _timed_run(words)
+    made = [inside for path in paths for inside in _inside(path)]
+    old = load(name)
+    went_on = bool(before) and all(_went_on(path, text) for path, text in before.items())
+    if old and went_on and not old.edited():
+        return old  # there was nothing to do
+    kept = Record(
+        name,
+        shlex.join(["python", *words]),
+        {inside: file_digest(ROOT / RESULTS / inside) for inside in made},
+        seeds=_seeds(words, made),
+        rerun="timed" if timed else "cheap" if (run.seconds or 0) < CHEAP else "dear",
+        tolerance=tolerance,
+        runs=[*(old.runs if old and went_on else []), run],
+    )
+    kept.save()
+    return kept
+
+
+def _results_of(words: list[str], files: list[str]) -> list[Path]:
+    """The files, or folders, that are written."""
+    names = [word for word in words if word.startswith(f"{RESULTS}/")] + files
+    if not names:
+        raise SystemExit(
+            f"The command names no file in {RESULTS}: pass its --out {RESULTS}/…, or name what it "
+            "writes by --files."
+        )
+    return [ROOT / name for name in names]
+
+
+def _inside(path: Path) -> list[str]:
+    if not path.exists():
+        raise SystemExit(f"The command has not written {path}.")
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [f.relative_to(ROOT / RESULTS).as_posix() for f in files if f.is_file()]
+
+
+def _went_on(path: Path, before: bytes) -> bool:
+    return path.read_bytes().startswith(before)
+
+
+def _timed_run(words: list[str]) -> Run:
+    commit = _commit()
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    script = {} if words[0] == "-m" else {words[0]: code_digest_of(ROOT / words[0])}
+    with traced() as code:
+        _run(words)
+    return Run(
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        commit=commit,
+        code=script | code,
+        seconds=round(time.perf_counter() - wall, 1),
+        cpu_seconds=round(_cpu_seconds() - cpu, 1),
+        threads=_threads(),
+        machine=machine(),
+        versions=versions(),
+    )
+
+
+def _run(words: list[str]) -> None:
+    os.chdir(ROOT)
+    module = words[0] == "-m"
+    target, arguments = (words[1], words[2:]) if module else (words[0], words[1:])
+    sys.argv = [target, *arguments]
+    sys.path.insert(0, str(ROOT if module else (ROOT / target).parent))
+    sys.path.insert(1, str(ROOT))
+    try:
+        if module:
+            runpy.run_module(target, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(target, run_name="__main__")
+    except SystemExit as error:
+        if error.code:
+            raise
+
+
+def _cpu_seconds() -> float:
+    return sum(os.times()[:4])  # its own and its children's, user and system
+
+
+def _commit() -> str:
+    """Of the working copy; a branch that is rebased has another one, so that digests decide."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    except OSError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"
+
+
+def machine() -> str:
+    """Processor, cores and system, in words."""
+    try:
+        info = Path("/proc/cpuinfo").read_text()
+        cpu = re.search(r"^model name\s*: (.*)$", info, re.MULTILINE)
+    except OSError:
+        cpu = None
+    name = cpu[1] if cpu else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def _threads() -> int | None:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
+
+
+def versions() -> dict[str, str]:
+    """Of Python, skactive, and what it requires, as far as it is imported."""
+    found = {"python": platform.python_version()}
+    tops = {name.partition(".")[0] for name in sys.modules}
+    for top, names in sorted(metadata.packages_distributions().items()):
+        found |= {n: metadata.version(n) for n in names if top in tops and n.lower() in _required()}
+    return found
+
+
+def _required() -> set[str]:
+    """Names of the packages that skactive requires, with all extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    return {re.split(r"[^\w-]", line)[0].lower() for line in lines}
+
+
+def _seeds(words: list[str], made: list[str]) -> list[int]:
+    """From the column `seed` of what was made, else from the command."""
+    found: set[int] = set()
+    for name in made:
+        if name.endswith(".csv"):
+            with (ROOT / RESULTS / name).open(newline="", encoding="utf-8") as file:
+                found |= {int(row["seed"]) for row in csv.DictReader(file) if row.get("seed")}
+    said = re.search(r"--seeds?((?: \d+)+)", " ".join(words))
+    return sorted(found) or [int(word) for word in (said[1].split() if said else [])]

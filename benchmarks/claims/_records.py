@@ -1,0 +1,126 @@
+"""Records: which command made a results file, when, where, and with which code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from . import ROOT
+from ._digests import code_digest_of, file_digest
+
+RESULTS = Path("docs/results")
+MADE = RESULTS / "made"
+CHEAP = 60.0  # seconds
+NOT_RESULTS = re.compile(r"/made/|\.new$")
+
+
+@dataclass
+class Run:
+    """One run of a record's command.
+
+    ``code`` has the digest of each file of the repository of which a function ran; ``unknown``
+    says what of a run, made before records were kept, is not known.
+    """
+
+    date: str
+    commit: str
+    code: dict[str, str]
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    threads: int | None = None
+    machine: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    unknown: str = ""
+
+
+@dataclass
+class Record:
+    """What is known of results files that one command made.
+
+    Attributes
+    ----------
+    name : str
+    command : str
+        From the root of the repository; ``docs/results/…`` in it is where it writes.
+    files : dict of str to str
+        Digests of the files in ``docs/results``, by path there.
+    seeds : list of int
+    rerun : {"cheap", "dear", "timed"}
+        ``"cheap"``: under a minute; ``"timed"``: its figures are times, which no other run repeats.
+    tolerance : float
+        By how much another run's numbers may differ; columns of times are never compared.
+    runs : list of Run
+        More than one where a run went on with what an earlier one had left.
+    """
+
+    name: str
+    command: str
+    files: dict[str, str]
+    seeds: list[int] = field(default_factory=list)
+    rerun: str = "dear"
+    tolerance: float = 0.0
+    runs: list[Run] = field(default_factory=list)
+
+    def save(self, root: Path = ROOT) -> None:
+        """Write it to ``docs/results/made``."""
+        path = root / MADE / f"{self.name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def edited(self, root: Path = ROOT) -> list[str]:
+        """Files that are not as the command left them."""
+        return [
+            name
+            for name, digest in self.files.items()
+            if not (root / RESULTS / name).is_file() or file_digest(root / RESULTS / name) != digest
+        ]
+
+    def changed(self, root: Path = ROOT) -> list[str]:
+        """Files of code that ran, and are others today."""
+        found = {
+            path
+            for run in self.runs
+            for path, digest in run.code.items()
+            if _today(root, path) != digest
+        }
+        return sorted(found)
+
+
+@lru_cache(maxsize=4096)
+def _today(root: Path, path: str) -> str:
+    return code_digest_of(root / path)
+
+
+def load(name: str, root: Path = ROOT) -> Record | None:
+    """The record of that name, if there is one."""
+    path = root / MADE / f"{name}.json"
+    return _read(path) if path.exists() else None
+
+
+def records(root: Path = ROOT) -> Iterator[Record]:
+    """All of them, by name."""
+    for path in sorted((root / MADE).glob("*.json")):
+        yield _read(path)
+
+
+def _read(path: Path) -> Record:
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return Record(**{**stored, "runs": [Run(**run) for run in stored["runs"]]})
+
+
+def unrecorded(root: Path = ROOT) -> list[str]:
+    """Results files that no record has."""
+    known = {name for record in records(root) for name in record.files}
+    here = (path for path in (root / RESULTS).rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(root / RESULTS).as_posix()
+        for path in here
+        if not NOT_RESULTS.search(path.as_posix())
+        and path.relative_to(root / RESULTS).as_posix() not in known
+    )

@@ -1,0 +1,288 @@
+"""Figures: an edited number, an edited result and a changed default are each caught."""
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from benchmarks.claims import _check, _numbers, _pages, _records, evidence
+from benchmarks.claims._digests import code_digest, code_digest_of, file_digest
+from benchmarks.claims._rerun import compare
+from benchmarks.claims._results import ClaimError, answer
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_figures_of_this_repository_come_from_its_results(capsys):
+    found = _check.check()
+    with capsys.disabled():
+        for line in found.stale:
+            print(f"\nstale: {line}", end="")
+    assert not found.wrong, "\n".join(found.wrong)
+
+
+# A repository of three files: a script with a default, its result, a page.
+SCRIPT = '''
+    """Writes how far a walk gets."""
+    import csv, random, sys
+    sys.path.insert(0, ".")
+    from skactive.walk import walk
+
+    with open(sys.argv[-1], "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["seed", "kind", "share", "cpu_s"])
+        for seed in (0, 1):
+            writer.writerow([seed, "long", walk(random.Random(seed)), random.random()])
+'''
+WALK = '''
+    """A walk."""
+
+    STEPS = 100
+
+    def walk(rng, step=1.0):
+        """How far."""
+        return sum(rng.random() * step for _ in range(STEPS)) / STEPS
+
+
+    def unused():
+        return 0
+'''
+PAGE = """
+    It gets <!-- claim: walk.csv share where seed=0 as .1% -->?<!-- /claim --> of the way,
+    which is <!-- claim: walk.csv share where kind=long > 0.2 -->more than a fifth<!-- /claim -->.
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """That repository, its result recorded and its page written."""
+    for name, text in {
+        "examples/run.py": SCRIPT,
+        "skactive/__init__.py": "",
+        "skactive/walk.py": WALK,
+        "README.md": PAGE,
+        "pyproject.toml": '[project]\ndependencies = ["numpy>=1"]\noptional-dependencies = {}\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(textwrap.dedent(text).strip() + "\n")
+    claims = tmp_path / "benchmarks" / "claims"
+    shutil.copytree(ROOT / "benchmarks" / "claims", claims)
+    (claims.parent / "__init__.py").touch()
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    command = ["-m", "benchmarks.claims", "record", "walk", "--tolerance", "0.001", "--"]
+    _python(tmp_path, *command, "examples/run.py", "--out", "docs/results/walk.csv")
+    _pages.write_page(tmp_path / "README.md", tmp_path)
+    assert not _check.check(tmp_path).wrong
+    return tmp_path
+
+
+def _python(folder, *words):
+    subprocess.run([sys.executable, *words], cwd=folder, check=True, env={"PYTHONPATH": "."})
+
+
+def _edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    _records._today.cache_clear()
+    _records_of_results_are_read_again()
+
+
+def _records_of_results_are_read_again():
+    from benchmarks.claims import _results
+
+    _results.rows_of.cache_clear()
+
+
+def test_a_record_says_what_it_was_made_with(small):
+    (record,) = _records.records(small)
+    assert record.seeds == [0, 1]
+    assert record.rerun == "cheap"
+    assert "examples/run.py" in record.command
+    (run,) = record.runs
+    assert set(run.code) == {"examples/run.py", "skactive/walk.py"}
+    assert run.versions["python"]
+    assert run.machine
+    assert run.seconds is not None
+    assert "walk.csv" in evidence.page(small)
+    assert "same code" in evidence.page(small)
+
+
+def test_an_edited_number_is_caught(small):
+    page = small / "README.md"
+    number = page.read_text().split("-->")[1].split("<!--")[0]
+    assert number.endswith(" %")
+    _edit(page, number, "99.9 %")
+    (wrong,) = _check.check(small).wrong
+    assert wrong.startswith("README.md:1")
+    assert "99.9" in wrong
+    assert _pages.write_page(page, small)
+    assert not _check.check(small).wrong
+
+
+def test_an_edited_result_is_caught(small):
+    _edit(small / "docs/results/walk.csv", "long", "very long")
+    wrong = _check.check(small).wrong
+    assert any("was edited" in line for line in wrong)
+    assert any("no rows" in line for line in wrong)  # of the condition's kind
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("step=1.0", "step=0.9"), ("STEPS = 100", "STEPS = 90")], ids=str
+)
+def test_a_changed_default_is_caught(small, old, new):
+    _edit(small / "skactive/walk.py", old, new)
+    wrong = _check.check(small).wrong
+    assert any("changed since" in line and "skactive/walk.py" in line for line in wrong)
+    assert any("share was" in line for line in wrong)
+
+
+def test_a_dear_result_of_changed_code_is_listed_and_no_failure(small):
+    path = small / "docs/results/made/walk.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rerun": "dear"}))
+    _edit(small / "skactive/walk.py", "step=1.0", "step=0.9")
+    found = _check.check(small)
+    assert not found.wrong
+    assert "walk (dear): changed since" in found.stale[0]
+    assert "`skactive/walk.py`" in evidence.page(small)
+
+
+def test_prose_changes_nothing(small):
+    _edit(small / "skactive/walk.py", "How far.", "How far it gets, at best.")
+    _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 100  # paces")
+    found = _check.check(small)
+    assert not found.wrong
+    assert not found.stale
+
+
+def test_what_no_function_of_ran_is_no_part_of_a_record(small):
+    (small / "skactive/other.py").write_text("def other():\n    return 1\n")
+    _edit(small / "skactive/walk.py", "STEPS = 100", "from . import other\nSTEPS = 100")
+    words = ["examples/run.py", "--out", "docs/results/walk.csv"]
+    _python(small, "-m", "benchmarks.claims", "record", "walk", "--", *words)
+    (record,) = _records.records(small)
+    assert set(record.runs[-1].code) == {"examples/run.py", "skactive/walk.py"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a = 1  # one\n", "a = 1\n", True),
+        ('"""Doc."""\na = 1', "a = 1", True),
+        ('class A:\n    x: int = 1\n    """An x."""', "class A:\n    x: int = 1", True),
+        ("def f(a: int) -> int:\n    return a", "def f(a):\n  return (a)", True),
+        ("def f(a=1): pass", "def f(a=2): pass", False),
+        ("a = 'b'", "a = 'c'", False),
+        ("f(a, b)", "f(b, a)", False),
+        ("x = a and b", "x = a or b", False),
+    ],
+)
+def test_digests_are_of_what_code_does(one, other, same):
+    assert (code_digest(one) == code_digest(other)) is same
+
+
+def test_digests_are_the_same_under_every_python():
+    """A record made by one version is read by others: nothing of `ast` that differs gets in."""
+    source = "@d\nclass A(B):\n    x = [1, *y, -2.5, 'z', f'{a!r:>5}']\n\nasync def f(s): await s\n"
+    assert code_digest(source) == "d365d0f944e51dbf"
+
+
+QUESTIONS = {
+    "t.csv v where k=a as .1%": "25.0 %",
+    "t.csv v where k=a as .0p": "25",
+    "t.csv v as mean .3f": "0.500",
+    "t.csv v as mean±std .2f": "0.50 ± 0.25",
+    "t.csv v as range .2f": "0.25 to 0.75",
+    "t.csv v where k!=a as max .2f": "0.75",
+    "t.csv v where k='b c' as .2f": "0.50",
+    "t.csv v where n=3 as count d": "1",
+    "t.json#rows v as sum .0f": "3",
+    "t.json#a.b v as d": "7",
+}
+
+
+@pytest.fixture
+def table(tmp_path):
+    folder = tmp_path / "docs/results"
+    folder.mkdir(parents=True)
+    (folder / "t.csv").write_text("k,n,v\na,1,0.25\nb c,2,0.5\nd,3.0,0.75\ne,4,\n")
+    (folder / "t.json").write_text('{"rows": [{"v": 1}, {"v": 2}], "a": {"b": {"v": 7}}}')
+    return tmp_path
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_questions_are_answered(table, question):
+    assert answer(table, question) == QUESTIONS[question]
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("t.csv v", "a claim is"),
+        ("t.csv v where k=a", "say 'as FORMAT'"),
+        ("t.csv w as .1f", "no column 'w'; it has k, n, v"),
+        ("t.csv v where z=1 as .1f", "no column 'z'"),
+        ("t.csv v where k=zz as .1f", "no rows"),
+        ("t.csv v as .1f", "3 rows: say which"),
+        ("t.csv v as middle .1f", "there is no statistic 'middle'"),
+        ("t.csv v < 0.7", "does not hold"),
+        ("u.csv v as .1f", "no results file"),
+        ("t.json#c v as .1f", "no part 'c'"),
+    ],
+)
+def test_bad_questions_are_refused(table, question, message):
+    with pytest.raises(ClaimError, match=message):
+        answer(table, question)
+
+
+SEEN = ["3 times", ".7", "12 %", "60,000 seconds", "9.25"]
+
+
+def test_numbers_without_a_claim_are_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "It is 3 times faster, loses .7 points (12 % of `4.5 s`), at ε = .3 with torch 2.6 in\n"
+        "2026-11-21, on 32×32 images; [see](x/1.5.html), 20,000 images, 60,000 seconds.\n"
+        "<!-- claim: a b as c -->4.5<!-- /claim -->\n```\n7.7 s\n```\n| a | 9.25 |\n"
+    )
+    found = [str(fault) for fault in _numbers.uncovered(page, tmp_path)]
+    assert not _numbers.must_pass(page, tmp_path)
+    assert [line.split("'")[1] for line in found] == SEEN
+    assert found[-1].startswith("page.md:7")
+
+
+def test_marks_out_of_place_are_told(table):
+    page = table / "README.md"
+    page.write_text("<!-- claim: t.csv v as max .2f -->0.75<!-- /claim --> is it\n")
+    (fault,) = _pages.check_page(page, table)
+    assert "line that starts with a mark" in str(fault)
+    page.write_text("It is <!-- claim: t.csv v as max .2f -->0.75\n")
+    (fault,) = _pages.check_page(page, table)
+    assert "not closed" in str(fault)
+    page.write_text("<!-- claim: nothing() -->\n\n<!-- /claim -->\n")
+    (fault,) = _pages.check_page(page, table)
+    assert "no table nothing" in str(fault)
+
+
+def test_results_are_compared_within_their_tolerance_and_times_not_at_all(tmp_path):
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("seed,share,fit_cpu_s\n0,0.50,10\n1,0.60,11\n")
+    new.write_text("seed,share,fit_cpu_s\n0,0.51,99\n1,0.60,98\n")
+    assert list(compare(old, new, 0.02)) == []
+    assert list(compare(old, new, 0.005)) == ["[0].share was 0.50, is 0.51"]
+    new.write_text("seed,share,fit_cpu_s\n0,0.50,10\n")
+    assert "[1].share was 0.60, is None" in list(compare(old, new, 0.02))
+    assert list(compare(old, tmp_path / "none.csv", 0)) == ["was not written"]
+
+
+def test_every_record_can_be_read_and_its_files_are_there():
+    for record in _records.records():
+        assert record.runs, record.name
+        assert all(run.code for run in record.runs), record.name
+        for name, digest in record.files.items():
+            assert file_digest(ROOT / "docs/results" / name) == digest
+    assert code_digest_of(ROOT / "no such file.py") == ""
