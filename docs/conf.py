@@ -7,11 +7,14 @@ from pathlib import Path
 import matplotlib
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
 import skactive  # noqa: E402
+from benchmarks.claims import evidence  # noqa: E402
 
 matplotlib.use("Agg")  # the pages' plots are files, also where a display is at hand
+
+evidence.write()  # docs/evidence.md: what was measured when, on which code
 
 project = "skactive"
 author = "The skactive developers"
