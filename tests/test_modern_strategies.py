@@ -288,6 +288,22 @@ def test_typiclust_takes_the_middle_of_every_blob_and_leaves_labelled_ones():
     assert set(blob[more]).isdisjoint(blob[picks[:2]])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_distances_of_small_pools_pick_what_neighbour_search_picks(dtype, monkeypatch):
+    points = make_blobs(200, 20, centers=5, random_state=2)[0].astype(dtype)
+    points[10] = points[11]
+    pool, labeled = points[:190], points[190:]
+
+    def picks():
+        radius = coverage.purity_radius(pool, 5, 0.95, seed=0)
+        covering = coverage.prob_cover_select(pool, labeled, 12, radius, rng())
+        return *covering, *coverage.typiclust_select(pool, labeled, 12)
+
+    small = picks()
+    monkeypatch.setattr(coverage, "_BLOCK_ENTRIES", 0)
+    assert picks() == small
+
+
 def test_cluster_margin_goes_round_the_clusters():
     cluster = np.array([0] * 6 + [1] * 2 + [2] * 3)
     picks = coverage.round_robin(cluster, 7, rng())

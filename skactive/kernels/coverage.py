@@ -81,9 +81,35 @@ def _typicality(points: NDArray, cluster: NDArray, n_neighbors: int) -> NDArray:
         if k < 1:
             typicality[members] = np.inf
             continue
-        distance, _ = NearestNeighbors(n_neighbors=k).fit(points[members]).kneighbors()
-        typicality[members] = 1 / np.maximum(distance.mean(axis=1), smallest)
+        distance = _to_neighbors(points[members], k).mean(axis=1)
+        typicality[members] = 1 / np.maximum(distance, smallest)
     return typicality
+
+
+def _to_neighbors(points: NDArray, k: int) -> NDArray:
+    """Distances of each point to its k nearest others, in any order, shape (n_points, k)."""
+    if len(points) ** 2 > _BLOCK_ENTRIES:
+        return NearestNeighbors(n_neighbors=k).fit(points).kneighbors()[0]
+    # An estimator for each of hundreds of small clusters costs more than their distances.
+    distance = _distances(points, points)
+    np.fill_diagonal(distance, np.inf)
+    return np.partition(distance, k - 1, axis=1)[:, :k]
+
+
+def _to_nearest(points: NDArray, others: NDArray) -> NDArray:
+    """Distance of each point to the nearest of `others`."""
+    if len(points) * len(others) > _BLOCK_ENTRIES:
+        return NearestNeighbors(n_neighbors=1).fit(others).kneighbors(points)[0][:, 0]
+    return _distances(points, others).min(axis=1)
+
+
+def _distances(X: NDArray, Y: NDArray) -> NDArray:
+    return np.sqrt(np.maximum(_squared_distances(X.astype(np.float64), Y.astype(np.float64)), 0))
+
+
+def _squared_distances(X: NDArray, Y: NDArray) -> NDArray:
+    """Up to rounding, which may leave them below 0."""
+    return np.square(X).sum(axis=1)[:, None] + np.square(Y).sum(axis=1) - 2 * X @ Y.T
 
 
 def prob_cover_select(
@@ -111,8 +137,7 @@ def prob_cover_select(
     graph = NearestNeighbors(radius=radius).fit(points).radius_neighbors_graph(points).tocsr()
     uncovered = np.ones(len(points), dtype=bool)
     if len(labeled):
-        near = NearestNeighbors(n_neighbors=1).fit(labeled).kneighbors(points)[0][:, 0]
-        uncovered = near > radius
+        uncovered = _to_nearest(points, labeled) > radius
     degree = np.asarray(graph[uncovered].sum(axis=0)).ravel()
     order = rng.permutation(len(points))
     degree_of = degree.astype(np.float64)
@@ -137,8 +162,7 @@ def purity_radius(points: NDArray, n_classes: int, purity: float, seed: int) -> 
     for c in np.unique(cluster):
         inside, outside = np.flatnonzero(cluster == c), np.flatnonzero(cluster != c)
         if len(outside):
-            found = NearestNeighbors(n_neighbors=1).fit(points[outside]).kneighbors(points[inside])
-            nearest[inside] = found[0][:, 0]
+            nearest[inside] = _to_nearest(points[inside], points[outside])
     finite = nearest[np.isfinite(nearest)]
     if len(finite) == 0:
         return float(np.ptp(points, axis=0).max())
@@ -226,5 +250,4 @@ def herding_select(
 
 
 def _kernel(X: NDArray, Y: NDArray, width: float) -> NDArray:
-    squared = np.square(X).sum(axis=1)[:, None] + np.square(Y).sum(axis=1) - 2 * X @ Y.T
-    return np.exp(-np.maximum(squared, 0) / width**2)
+    return np.exp(-np.maximum(_squared_distances(X, Y), 0) / width**2)
