@@ -48,7 +48,8 @@ class Record:
     command : str
         From the root of the repository; ``docs/results/…`` in it is where it writes.
     files : dict of str to str
-        Digests of the files in ``docs/results``, by path there.
+        Digests of the files in ``docs/results``, by path there; empty for one that is still being
+        measured, whose rows say themselves what they were made with.
     seeds : list of int
     rerun : {"cheap", "dear", "timed"}
         ``"cheap"``: under a minute; ``"timed"``: its figures are times, which no other run repeats.
