@@ -63,6 +63,24 @@ class BrokenCertificateError(RuntimeError):
         return type(self), (self.attack, self.rows, self.method)
 
 
+class PartitionError(RuntimeError):
+    """A partition of a pool could not be read, or is not like the others.
+
+    Parameters
+    ----------
+    message : str
+    partition : int or None, default=None
+        Its number, from 0; ``None`` where it is not known.
+    """
+
+    def __init__(self, message: str, partition: int | None = None) -> None:
+        super().__init__(message)
+        self.partition = partition
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.args[0], self.partition)
+
+
 class UnsavableError(TypeError):
     """An object holds something that a file without code cannot hold, such as a lambda."""
 

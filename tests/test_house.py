@@ -12,7 +12,7 @@ ROOT = Path(skactive.__file__).parent
 FLOORS = [
     {"exceptions", "utils"},
     {"passes", "kernels"},
-    {"attacks", "bounds", "networks", "datasets"},
+    {"attacks", "bounds", "networks", "datasets", "distributed"},
     {"losses"},
     {"nets"},
     {"model_view"},

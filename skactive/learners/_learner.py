@@ -21,7 +21,7 @@ from ..model_view import column_labels
 from ..strategies import QueryStrategy, resolve_strategy
 from ..strategies._base import candidate_positions
 from ..strategies._registry import check_cold_start
-from ..utils.indexing import AllBut, n_rows, take_rows
+from ..utils.indexing import AllBut, n_rows
 from ..utils.labels import aligned_proba
 from ..utils.random_state import derive_seed, undrawn_on_error
 from ..utils.saving import SavableWithData
@@ -30,6 +30,7 @@ from ..utils.validation import HasMethods, StrOptions, check_constraints, check_
 from ._adversarial_examples import adversarial_examples
 from ._corrections import LabelCorrections
 from ._delegation import DelegatedPrediction
+from ._in_parts import answer, in_parts
 from ._labeled_set import LabeledSet
 from ._pending import PendingExtras
 from ._training import (
@@ -305,18 +306,21 @@ class ActiveLearner(
         exclude_labeled: bool = True,
         return_scores: bool = False,
         n_instances: int | None = None,
+        ids: Any = None,
     ) -> tuple:
         """Pick the samples of a pool whose labels are wanted most.
 
         Parameters
         ----------
         X_pool : array-like of shape (n_pool, ...)
-            Unlabelled samples; neither copied nor changed.
+            Unlabelled samples; neither copied nor changed. Pools of Dask, Ray, PyArrow, Hugging
+            Face and xarray are read in partitions, where they are (see `skactive.distributed`).
         n : int, default=1
             How many to pick.
         candidates : array of int or bool, default=None
             Restrict the query to these positions (or this mask) of `X_pool`, so that one
-            large pool can be kept and never copied.
+            large pool can be kept and never copied. Of a pool in partitions also a mask of its own
+            kind, or the name of a column of truth values.
         exclude_labeled : bool, default=True
             Without `candidates`, leave out the rows of the pool that are labelled already, told
             by their content (which has the pool read once more; of a torch Dataset, by their
@@ -325,11 +329,14 @@ class ActiveLearner(
             Also return the score of each pick (``None`` for strategies without scores).
         n_instances : int
             modAL's name for `n`.
+        ids : array-like of shape (n_pool,), str or None, default=None
+            What the samples are called: one for each, or of a pool in partitions the name of the
+            column that says so, which is no feature then.
 
         Returns
         -------
         indices : ndarray of shape (n,)
-            Distinct positions in `X_pool`, most wanted first.
+            Distinct positions in `X_pool`, most wanted first; with `ids`, what those are called.
         X : rows of `X_pool` at `indices`, in the type of `X_pool`
         scores : ndarray of shape (n,) or None
             Only with ``return_scores=True``.
@@ -352,16 +359,23 @@ class ActiveLearner(
         stage = self.history_[-1]["round"] if fitted else 0
         seed = self.seed_ if fitted else derive_seed(self.random_state)
         excluded = np.empty(0, dtype=np.intp)
+        model = self.estimator_ if fitted else None
+        pool = in_parts(X_pool, candidates, ids, model, use_pool=self.use_pool)
+        if pool is not None:
+            X_pool, candidates = pool, None
         if fitted:
             self.labeled_.check_pool(X_pool)
             strategy.check_estimator(self.estimator_)
             if exclude_labeled and candidates is None:
-                excluded, candidates = self._without_labeled(X_pool, n)
+                if pool is None:
+                    excluded, candidates = self._without_labeled(X_pool, n)
+                elif not pool.is_restricted:
+                    X_pool = pool = pool.without(self.X_labeled_, pixels=self.labeled_.pixels)
         else:
             check_cold_start(strategy)
         started = time.perf_counter()
         found = strategy.select(
-            self.estimator_ if fitted else None,
+            model,
             X_pool,
             n,
             X_labeled=self.X_labeled_ if fitted else None,
@@ -371,13 +385,17 @@ class ActiveLearner(
             random_state=derive_seed(seed, _QUERY, stage),
         )
         if fitted:
-            positions = candidate_positions(candidates, n_rows(X_pool))
+            positions = None
+            if pool is None:
+                positions = candidate_positions(candidates, n_rows(X_pool))
+            else:
+                excluded = pool.excluded
             seconds = time.perf_counter() - started
             pending = self._pending.after(X_pool, found, positions, seconds)
             with self._round() as new:
                 new._pending, new.excluded_ = pending, excluded
-        rows = take_rows(X_pool, found.indices)
-        return (found.indices, rows, found.scores) if return_scores else (found.indices, rows)
+        indices, rows = answer(X_pool, found.indices, ids)
+        return (indices, rows, found.scores) if return_scores else (indices, rows)
 
     # -- retraining ---------------------------------------------------------------------
 

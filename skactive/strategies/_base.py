@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from ..distributed import PartitionedPool, is_partitioned, partitioned
+from ..exceptions import CapabilityError
 from ..kernels.selection import top_k
 from ..model_view import ModelView, require_of
 from ..utils.budget import budget_to_count
@@ -19,6 +21,7 @@ from ..utils.random_state import numpy_generator
 from ..utils.saving import Savable
 from ..utils.typing import Estimator, Pool, RandomState
 from ..utils.validation import check_params
+from ._parts import best_of_parts
 
 
 @dataclass(frozen=True)
@@ -210,11 +213,10 @@ class QueryStrategy(Savable, BaseEstimator):
         selection : Selection
         """
         check_params(self)
-        positions = candidate_positions(candidates, n_rows(X_pool))
-        X = Rows(X_pool, positions)
-        n = _check_n(n, len(X))
+        X, positions, select = self._candidates(X_pool, candidates, estimator)
+        n = _check_n(n, None if isinstance(X, PartitionedPool) else len(X))
         seed = self.random_state if self.random_state is not None else random_state
-        found = self._select(
+        found = select(
             Query(
                 model=self._view(estimator),
                 X=X,
@@ -226,6 +228,16 @@ class QueryStrategy(Savable, BaseEstimator):
             )
         )
         return self._checked(found, n, len(X), positions)
+
+    def _candidates(
+        self, X_pool: Any, candidates: Any, estimator: Any
+    ) -> tuple[Rows, Any, Callable[[Query], Selection]]:
+        """What may be picked, where that is in the pool, and the hook that picks."""
+        if is_partitioned(X_pool):
+            pool = partitioned(X_pool).restricted(candidates).read_by(estimator)
+            return pool, None, self._select_from_parts
+        positions = candidate_positions(candidates, n_rows(X_pool))
+        return Rows(X_pool, positions), positions, self._select
 
     def select_tests(
         self,
@@ -277,6 +289,18 @@ class QueryStrategy(Savable, BaseEstimator):
 
     def _select(self, query: Query) -> Selection:
         raise NotImplementedError(f"{type(self).__name__} must implement _select(query).")
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        """Like `_select`, from a pool that is read in partitions.
+
+        ``query.X`` is a `skactive.distributed.PartitionedPool` then, and the picks are positions in
+        all of it. A strategy that can do without seeing all rows at once overrides this.
+        """
+        raise CapabilityError(
+            f"{type(self).__name__} looks at all rows of a pool at once, and this one is read in "
+            f"partitions. Let it choose among a random part of them that fits into memory, "
+            f"Subsample({type(self).__name__}(), size=100_000), or pass a pool in memory."
+        )
 
     def check_estimator(self, estimator: Estimator) -> None:
         """Raise a `CapabilityError` if an estimator, fitted or not, cannot serve this strategy."""
@@ -373,6 +397,12 @@ class ScoringStrategy(QueryStrategy):
         indices = top_k(scores, query.n, query.rng)
         return Selection(indices, scores[indices])
 
+    def _select_from_parts(self, query: Query) -> Selection:
+        # One that chooses otherwise than by its scores has to say how it does so in parts.
+        if type(self)._select is not ScoringStrategy._select:
+            return super()._select_from_parts(query)
+        return Selection(*best_of_parts(self._score_checked, query))
+
 
 class FunctionStrategy(QueryStrategy):
     """A plain function as a query strategy, in modAL's form.
@@ -436,15 +466,19 @@ class _TaughtEstimator:
         return getattr(self.estimator, name)
 
 
-def _check_n(n: Any, n_available: int) -> int:
+def _check_n(n: Any, n_available: int | None) -> int:
+    """`n` as a number of picks; how many there are to pick from may not be known yet."""
     if not isinstance(n, Integral) or isinstance(n, bool):
         raise TypeError(f"n must be an integer, got {n!r}.")
+    if n_available is None and int(n) >= 1:
+        return int(n)
     if n_available == 0:
         raise ValueError("The pool is empty: there is nothing to query. Pass at least one sample.")
-    if not 1 <= int(n) <= n_available:
+    if n_available is None or not 1 <= int(n) <= n_available:
+        known = "" if n_available is None else f" ({n_available})"
         raise ValueError(
-            f"n must be between 1 and the number of candidates in the pool ({n_available}), "
-            f"got {n}. Ask for fewer, or pass a larger pool."
+            f"n must be between 1 and the number of candidates in the pool{known}, got {n}. Ask "
+            "for fewer, or pass a larger pool."
         )
     return int(n)
 

@@ -1,0 +1,57 @@
+"""Which pools come in partitions, told by the name of their type's module: nothing is imported."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ._pool import PartitionedPool
+
+# Module of a type, what it is called there -> the module here that reads it, and the function.
+_KINDS = {
+    ("dask.array", "Array"): ("_dask", "array_pool"),
+    ("dask.dataframe", "DataFrame"): ("_dask", "frame_pool"),
+    ("dask.dataframe", "Series"): ("_dask", "frame_pool"),
+}
+
+
+def _kind(X: Any) -> tuple[str, str] | None:
+    for cls in type(X).__mro__:
+        for (module, name), reader in _KINDS.items():
+            if cls.__name__ == name and f"{cls.__module__}.".startswith(f"{module}."):
+                return reader
+    return None
+
+
+def is_partitioned(X: Any) -> bool:
+    """Whether a pool is read in partitions: of Dask, Ray, Arrow, Hugging Face or xarray."""
+    return isinstance(X, PartitionedPool) or _kind(X) is not None
+
+
+def partitioned(X: Any) -> PartitionedPool:
+    """A pool in partitions.
+
+    Parameters
+    ----------
+    X : dask.array, dask.dataframe, ray.data.Dataset, datasets.Dataset, pyarrow or xarray
+
+    Returns
+    -------
+    pool : PartitionedPool
+        `X` itself if it is one.
+    """
+    if isinstance(X, PartitionedPool):
+        return X
+    kind = _kind(X)
+    if kind is None:
+        raise TypeError(f"{type(X).__name__} is no pool in partitions.")
+    module, name = kind
+    return getattr(importlib.import_module(f".{module}", __package__), name)(X)
+
+
+def in_memory(X: Any) -> Any:
+    """Rows of a pool in partitions as an array or DataFrame; anything else as it is."""
+    if not is_partitioned(X):
+        return X
+    pool = partitioned(X)
+    return pool.take(slice(None))

@@ -1,0 +1,97 @@
+"""Pools in partitions: the picks of memory, over Dask, Ray, Arrow, Hugging Face and xarray."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from skactive import ActiveLearner
+from skactive.exceptions import CapabilityError
+from skactive.kernels.best_of_parts import Best
+from skactive.kernels.selection import top_k
+from skactive.strategies import CoreSet
+from skactive.utils.indexing import take_rows
+
+da = pytest.importorskip("dask.array")
+N = 900
+SIZES = (1, 0, 211, 13, 400, 0, 275)  # odd ones, an empty one, one row
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = make_classification(N, 6, n_informative=4, n_classes=3, random_state=0)
+    return X.astype(np.float32), y
+
+
+def in_chunks(X):
+    return da.from_array(X, chunks=(SIZES, *X.shape[1:]))
+
+
+def learner(data, strategy, estimator=None, **params):
+    X, y = data
+    # A tree has few different probabilities: many ties.
+    estimator = (
+        DecisionTreeClassifier(max_depth=4, random_state=0) if estimator is None else estimator
+    )
+    return ActiveLearner(estimator, strategy, random_state=3, **params).fit(X[:40], y[:40])
+
+
+def same_picks(data, pool, strategy, n=30, candidates=None, own=None, estimator=None):
+    """Ask about a pool in memory and in partitions; the picks."""
+    asked = [learner(data, strategy, estimator) for _ in range(2)]
+    own = candidates if own is None else own
+    expected = asked[0].query(data[0], n, candidates=candidates, return_scores=True)
+    found = asked[1].query(pool, n, candidates=own, return_scores=True)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(np.asarray(found[1]), expected[1])
+    if expected[2] is not None:
+        np.testing.assert_array_equal(found[2], expected[2])
+    np.testing.assert_array_equal(asked[1].excluded_, asked[0].excluded_)
+    return found
+
+
+@pytest.mark.parametrize("n", [1, 7, 100, 500])
+@pytest.mark.parametrize("n_values", [1, 3, 50, 10**6])
+@pytest.mark.parametrize("n_parts", [1, 5, 40])
+def test_the_best_of_parts_in_any_tree_are_those_of_all(n, n_values, n_parts):
+    rng = np.random.default_rng([n, n_values, n_parts])
+    scores = rng.integers(n_values, size=500).astype(float)
+    cuts = np.sort(rng.integers(501, size=n_parts - 1))
+    parts = np.split(scores, cuts)
+    starts = np.concatenate([[0], cuts])
+    every = [Best.of(part, n, i, rows=part.__getitem__) for i, part in enumerate(parts)]
+    while len(every) > 1:  # whichever two come next
+        i, j = sorted(rng.choice(len(every), 2, replace=False))
+        second = every.pop(j)
+        every[i] = every[i].merged(second, take=take_rows)
+    one, other = (np.random.default_rng(5) for _ in range(2))
+    number, at, found = every[0].picked(one)
+    expected = top_k(scores, n, other)
+    np.testing.assert_array_equal(starts[number] + at, expected)
+    np.testing.assert_array_equal(found, scores[expected])
+    assert one.bit_generator.state == other.bit_generator.state
+    for entries in every[0].entries:
+        if entries.rows is not None:
+            np.testing.assert_array_equal(entries.rows, parts[entries.part][entries.at])
+
+
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "gini", "least_confidence"])
+@pytest.mark.parametrize("candidates", ["all", "some", "mask", "backwards"])
+def test_scores_by_partition_give_the_picks_of_memory(data, strategy, candidates):
+    X = data[0]
+    chosen = {
+        "all": None,
+        "some": np.arange(0, N, 2),
+        "mask": np.arange(N) % 3 > 0,
+        "backwards": np.arange(N)[::-3],
+    }[candidates]
+    own = da.from_array(chosen, chunks=77) if candidates == "mask" else None
+    same_picks(data, in_chunks(X), strategy, candidates=chosen, own=own)
+    same_picks(data, in_chunks(X), strategy, estimator=LogisticRegression(max_iter=500))
+
+
+def test_a_strategy_that_needs_all_rows_says_so(data):
+    asked = learner(data, CoreSet())
+    with pytest.raises(CapabilityError, match="CoreSet looks at all rows.*Subsample"):
+        asked.query(in_chunks(data[0]), 5)
