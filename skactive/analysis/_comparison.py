@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..utils.drawing import NEUTRAL, PALETTE
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
 from ..utils.validation import Number, StrOptions, check_constraints
@@ -85,9 +86,12 @@ class ComparisonReport(Report):
         scale = 100 if self.percent else 1
         means = [scale * row.mean_difference for row in self.rows]
         halves = [scale * (row.high - row.low) / 2 for row in self.rows]
-        ax.errorbar(means, [row.strategy for row in self.rows], xerr=halves, fmt="o", capsize=3)
-        ax.axvline(0, color="black", linewidth=1)
-        ax.set_xlabel(f"difference to {self.baseline}{' (points)' if self.percent else ''}")
+        names = [row.strategy for row in self.rows]
+        ax.errorbar(means, names, xerr=halves, fmt="o", color=PALETTE[0], capsize=3)
+        ax.axvline(0, color=NEUTRAL, linewidth=1, linestyle="--")
+        ax.margins(y=0.15)
+        ax.invert_yaxis()  # the first strategy on top, as in the table
+        ax.set_xlabel(f"Difference to {self.baseline}{' (points)' if self.percent else ''}")
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         scale, form, unit = (100, "+.2f", " (points)") if self.percent else (1, "+.4g", "")

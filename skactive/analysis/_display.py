@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..utils.optional import axes_for
+from ..utils.drawing import axes_for
+from ..utils.reports import Tabular
 from ._correlation import bias_robustness_correlation
 
 
-class SelectionBiasDisplay:
+class SelectionBiasDisplay(Tabular):
     """Correlation of selection bias and robustness: characteristics down, stages across.
 
     The colour of a square is the correlation, its side the magnitude.
@@ -136,5 +137,13 @@ class SelectionBiasDisplay:
         )
         if colorbar:
             ax.figure.colorbar(colors, ax=ax, label="Pearson correlation", shrink=0.7)
+        ax.grid(False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"characteristic": name, "stage": stage, "correlation": float(r)}
+            for name, row in zip(self.characteristics, self.correlation, strict=True)
+            for stage, r in zip(self.stages, row, strict=True)
+        ]

@@ -110,6 +110,20 @@ class Attack(BaseEstimator):
         """What it is called in reports and messages."""
         return type(self).__name__
 
+    @property
+    def in_words(self) -> str:
+        """Name, radius and steps, as reports and notebooks show them.
+
+        Examples
+        --------
+        >>> from skactive.attacks import PGD
+        >>> PGD(eps=0.3, steps=40).in_words
+        'PGD, ε = 0.3 (Linf), 40 steps'
+        """
+        steps = getattr(self, "steps", None)
+        reach = "no radius" if self.eps == float("inf") else f"ε = {self.eps:.4g} ({self.norm})"
+        return ", ".join([self.name, reach, *([] if steps is None else [f"{steps} steps"])])
+
     def parts(self, n_classes: int = 10) -> list[tuple[str, Attack]]:
         """Attacks that it runs in turn, each on those whom the ones before it left.
 

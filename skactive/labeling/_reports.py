@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..utils.optional import axes_for, optional_import
+from ..utils.drawing import axes_for, ink, legend, series
+from ..utils.html import facts_table
+from ..utils.optional import optional_import
 from ._desk import Desk
 from ._events import events
 from ._files import ImportReport, export_columns, import_labels, rows_of_csv
@@ -22,6 +24,10 @@ _COLUMNS = (
     "id", "label", "annotator", "state", "reason", "round", "rank", "score", "at", "seconds",
     "notes", "final", "position",
 )  # fmt: skip
+_PROGRESS = {
+    "n_pool": "pool", "n_asked": "asked", "n_open": "open", "n_labelled": "labelled",
+    "n_skipped": "skipped", "n_rounds": "rounds", "n_taught": "taught",
+}  # fmt: skip
 _ROWS = (
     "SELECT i.place, i.id, i.position, i.round, i.rank, i.score, i.final, w.annotator, w.state, "
     "w.label FROM skactive_items i LEFT JOIN skactive_work w ON w.place = i.place "
@@ -119,6 +125,13 @@ class Reports:
         frame = pandas.DataFrame(list(self._rows()), columns=list(_COLUMNS))
         return frame.assign(at=pandas.to_datetime(frame["at"], unit="s", utc=True))
 
+    def _repr_html_(self) -> str:
+        told = self.progress()
+        given = ", ".join(f"{name} {n}" for name, n in told.pop("annotators").items())
+        facts = {_PROGRESS[name]: value for name, value in told.items() if name in _PROGRESS}
+        score = "none yet" if told["score"] is None else f"{told['score']:.3g}"
+        return facts_table({**facts, "labels by": given or "nobody yet", "last score": score})
+
     def to_csv(self, path: str | Path) -> None:
         """Write answers to a file that spreadsheets and `read_csv` read.
 
@@ -182,17 +195,17 @@ class Reports:
         for row in self._rows():
             if row["state"] == "labelled":
                 times.setdefault(row["annotator"], []).append(row["at"])
-        for name, at in sorted(times.items()):
-            ax.step([_when(t) for t in sorted(at)], range(1, len(at) + 1), where="post", label=name)
+        for number, (name, at) in enumerate(sorted(times.items())):
+            style = {**series(number), "marker": "none", "where": "post", "label": name}
+            ax.step([_when(t) for t in sorted(at)], range(1, len(at) + 1), **style)
         scores = [(_when(row["at"]), row["score"]) for row in self.history]
         scores = [pair for pair in scores if pair[1] is not None]
-        ax.set(xlabel="time (UTC)", ylabel="labels")
-        if times:
-            ax.legend(loc="upper left")
+        ax.set(xlabel="Time (UTC)", ylabel="Labels")
+        legend(ax, loc="upper left", bbox_to_anchor=None)  # the right side has an axis of its own
         if scores:
             right = ax.twinx()
-            right.plot(*zip(*scores, strict=True), "k.--")
-            right.set(ylabel="new labels that the model foresaw", ylim=(0, 1))
+            right.plot(*zip(*scores, strict=True), color=ink(ax), marker=".", linestyle="--")
+            right.set(ylabel="New labels that the model foresaw", ylim=(0, 1))
         ax.figure.autofmt_xdate()
         return ax
 

@@ -4,5 +4,13 @@ from ._budgeted import BudgetedLearner
 from ._committee import Committee
 from ._curve import active_learning_curve
 from ._learner import ActiveLearner
+from ._ledger import Ledger, LedgerDisplay
 
-__all__ = ["ActiveLearner", "BudgetedLearner", "Committee", "active_learning_curve"]
+__all__ = [
+    "ActiveLearner",
+    "BudgetedLearner",
+    "Committee",
+    "Ledger",
+    "LedgerDisplay",
+    "active_learning_curve",
+]

@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
 from ..strategies import RandomSampling, resolve_strategy
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import take_rows
 from ..utils.labels import as_labels
+from ..utils.progress import Progress
 from ..utils.random_state import derive_seed, undrawn_on_error
 from ..utils.saving import SavableWithData
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import HasMethods, check_params
 from ._delegation import DelegatedPrediction
+from ._facts import LearnerFacts
 from ._learner import ActiveLearner
 from ._stopping import StoppingCriterion, resolve_stopping
 
@@ -26,7 +29,12 @@ _INITIAL, _LEARNER = 0, 1
 
 
 class BudgetedLearner(
-    SavableWithData, DelegatedPrediction, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    LearnerFacts,
+    SavableWithData,
+    DelegatedPrediction,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
 ):
     """Active learning as an estimator: ``fit(X, y)`` hides `y` and buys labels from it.
 
@@ -53,6 +61,9 @@ class BudgetedLearner(
         May end the run before the budget is spent; see `skactive.stopping`. Of a list, the
         first one that wants to.
     random_state : None, int, RandomState or Generator, default=None
+    verbose : int, default=0
+        1 shows a progress bar over the budget, or lines where tqdm is not installed; 2 prints a
+        line for each round.
 
     Attributes
     ----------
@@ -66,6 +77,8 @@ class BudgetedLearner(
     n_labels_ : int
     learning_curve_ : dict of str to ndarray
         The columns of the learner's ledger (``history_``), one entry a round.
+    ledger_ : Ledger
+        The same as a report: a table when printed, ``to_frame()``, ``plot()``.
 
     Notes
     -----
@@ -98,6 +111,7 @@ class BudgetedLearner(
         "use_pool": ["boolean"],
         "stopping": [StoppingCriterion, list, tuple, None],
         "random_state": ["random_state", np.random.Generator],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -113,6 +127,7 @@ class BudgetedLearner(
         use_pool: bool = False,
         stopping: StoppingCriterion | list[StoppingCriterion] | None = None,
         random_state: RandomState = None,
+        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.query_strategy = query_strategy
@@ -124,6 +139,7 @@ class BudgetedLearner(
         self.use_pool = use_pool
         self.stopping = stopping
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Pool, y: ArrayLike) -> BudgetedLearner:
         """Spend the budget on labels of `X` and learn from them.
@@ -147,12 +163,15 @@ class BudgetedLearner(
         CapabilityError
             If the estimator lacks what the strategy needs.
         """
-        with undrawn_on_error(self.random_state):
-            for _ in self._rounds(X, y):
+        with (
+            undrawn_on_error(self.random_state),
+            Progress("buying labels", "label", self.verbose == 1) as bar,
+        ):
+            for _ in self._rounds(X, y, bar):
                 pass
         return self
 
-    def _rounds(self, X: Any, y: Any) -> Iterator[ActiveLearner]:
+    def _rounds(self, X: Any, y: Any, bar: Progress | None = None) -> Iterator[ActiveLearner]:
         """Run, yielding the learner after each round."""
         check_params(self)
         resolve_strategy(self.query_strategy).check_estimator(self.estimator)
@@ -170,12 +189,15 @@ class BudgetedLearner(
             use_pool=self.use_pool,
             classes=self.classes_,
             random_state=None if self.random_state is None else derive_seed(seed, _LEARNER),
+            verbose=self.verbose > 1,
         )
         self.learner_ = learner.fit(take_rows(X, first), y[first], ids=first)
         bought = [first]
         wants_to_stop = resolve_stopping(self.stopping).start()
         while True:
             self._note(bought)
+            if bar is not None:
+                bar.show(self.n_labels_, budget)
             yield self.learner_
             left = budget - self.n_labels_
             if wants_to_stop(self.learner_, X, candidates=unlabeled) or left <= 0:
@@ -184,6 +206,14 @@ class BudgetedLearner(
             unlabeled[idx] = False
             bought.append(idx)
             learner.teach(rows, y[idx], ids=idx)
+
+    def _history(self) -> list[dict[str, Any]]:
+        check_is_fitted(self)
+        return self.learner_.history_
+
+    def _facts(self) -> dict[str, Any]:
+        budget = {"budget": f"{self.budget} labels, {self.n_per_query} a round"}
+        return {**budget, **super()._facts()}
 
     def _note(self, bought: list[NDArray]) -> None:
         self.queried_indices_ = np.concatenate(bought)

@@ -12,6 +12,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 
 from ..utils.indexing import n_rows, take_rows
+from ..utils.progress import shown
 from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ._budgeted import BudgetedLearner
@@ -31,6 +32,7 @@ def active_learning_curve(
     n_repeats: int = 1,
     n_jobs: int | None = None,
     random_state: RandomState = None,
+    verbose: int = 0,
     **params: Any,
 ) -> tuple[NDArray, Any, Any]:
     """Scores against the number of labels, like scikit-learn's ``learning_curve``.
@@ -51,6 +53,8 @@ def active_learning_curve(
     n_jobs : int or None, default=None
         Runs side by side, through joblib. The result does not depend on it.
     random_state : None, int, RandomState or Generator, default=None
+    verbose : int, default=0
+        1 shows a progress bar over the runs, or lines where tqdm is not installed.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def active_learning_curve(
     train_scores : ndarray of shape (n_rounds, n_splits · n_repeats), or dict of them
         On the labelled set of each round; with several scorers one array for each, by name.
     test_scores : ndarray of shape (n_rounds, n_splits · n_repeats), or dict of them
-        On the test fold. ``LearningCurveDisplay(train_sizes=n_labels, …)`` draws all three, and
+        On the test fold. `skactive.analysis.ActiveLearningCurveDisplay` draws those of several
+        strategies, ``LearningCurveDisplay(train_sizes=n_labels, …)`` all three of one, and
         ``DataFrame({k: v.mean(axis=1) for k, v in test_scores.items()}, index=n_labels)`` has a
         column a scorer.
 
@@ -89,11 +94,14 @@ def active_learning_curve(
     seed = derive_seed(random_state)
     model = BudgetedLearner(estimator, query_strategy, n_initial, n_per_query, budget, **params)
     scorer = check_scoring(model, scoring=scoring)
-    runs = Parallel(n_jobs=n_jobs)(
+    jobs = [
         delayed(_one_run)(model, scorer, X, y, train, test, derive_seed(seed, i, repeat))
         for repeat in range(n_repeats)
         for i, (train, test) in enumerate(splits)
-    )
+    ]
+    how: Any = {"return_as": "generator"} if verbose else {}  # not every backend can
+    runs: Any = Parallel(n_jobs=n_jobs, **how)(jobs)
+    runs = list(shown(runs, len(jobs), "runs of active learning", "run")) if verbose else runs
     lengths = {len(run) for run in runs}
     first = [row[0] for row in runs[0]]
     if len(lengths) > 1 or any([row[0] for row in run] != first for run in runs):

@@ -30,6 +30,7 @@ from ..utils.validation import HasMethods, StrOptions, check_constraints, check_
 from ._adversarial_examples import adversarial_examples
 from ._corrections import LabelCorrections
 from ._delegation import DelegatedPrediction
+from ._facts import LearnerFacts
 from ._in_parts import answer, in_parts
 from ._labeled_set import LabeledSet
 from ._pending import PendingExtras
@@ -54,6 +55,7 @@ _MODEL, _QUERY, _SELECT, _BOOTSTRAP, _ATTACK = 0, 1, 1, 2, 3
 
 
 class ActiveLearner(
+    LearnerFacts,
     SavableWithData,
     LabelCorrections,
     DelegatedPrediction,
@@ -119,6 +121,9 @@ class ActiveLearner(
         elsewhere, ``"given"``; ``query_time`` and ``fit_time`` in seconds. A correction
         (`relabel`, `forget`, `add`) is a row too, in the round it comes after: ``training`` is
         ``"none"``, ``relabeled`` and ``forgotten`` say how many labels it changed or took away.
+    ledger_ : Ledger
+        ``history_`` as a report: a table when printed, ``to_frame()``, ``to_csv(path)``,
+        ``plot()``.
     n_features_in_, feature_names_in_ : where the estimator has them
 
     See Also

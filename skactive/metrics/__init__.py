@@ -7,6 +7,7 @@ from ._certified import (
     make_certified_scorer,
 )
 from ._curve import RobustnessCurveDisplay, robustness_curve
+from ._reliability import ReliabilityDisplay
 from ._report import RobustnessReport
 from ._scores import (
     RobustScorer,
@@ -18,6 +19,7 @@ from ._scores import (
 
 __all__ = [
     "CertifiedScorer",
+    "ReliabilityDisplay",
     "RobustScorer",
     "RobustnessCurveDisplay",
     "RobustnessReport",

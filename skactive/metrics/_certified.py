@@ -103,7 +103,7 @@ def certified_accuracy_score(
     batch_size : int, default=256
         Samples read at once. Memory does not grow with their number.
     progress : bool, default=False
-        Show a progress bar (needs tqdm).
+        Show a progress bar, or lines where tqdm is not installed.
 
     Returns
     -------

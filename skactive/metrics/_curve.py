@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
+from ..utils.drawing import axes_for, band, legend, n_series, series
 from ..utils.indexing import Rows
-from ..utils.optional import axes_for
+from ..utils.reports import Tabular
 from ..utils.statistics import mean_height
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ._evaluation import Evaluation
@@ -115,7 +116,7 @@ def robustness_curve(
     return radii, accuracy, np.logical_or.accumulate(proved[::-1])[::-1].mean(axis=1)
 
 
-class RobustnessCurveDisplay:
+class RobustnessCurveDisplay(Tabular):
     """Plot of robust accuracy over the radius; made by `from_estimator` or `from_curve`.
 
     Parameters
@@ -221,19 +222,22 @@ class RobustnessCurveDisplay:
         """
         ax = axes_for(ax, what=f"{type(self).__name__}.plot")
         label = self.name if name is None else name
-        (self.line_,) = ax.plot(
-            self.eps, self.accuracy, **{"marker": "o", "label": label, **line_kwargs}
-        )
+        style = {**series(n_series(ax)), "linestyle": "-", "label": label, **line_kwargs}
+        (self.line_,) = ax.plot(self.eps, self.accuracy, **style)
         if self.certified is not None:
-            colour = self.line_.get_color()
+            below = {"color": self.line_.get_color(), "linestyle": "--", "linewidth": 1.2}
             (self.certified_line_,) = ax.plot(
-                self.eps, self.certified, color=colour, linestyle="--", marker="."
+                self.eps, self.certified, marker=self.line_.get_marker(), markersize=3, **below
             )
-            self.band_ = ax.fill_between(
-                self.eps, self.certified, self.accuracy, color=colour, alpha=0.2, linewidth=0
-            )
+            self.band_ = band(ax, self.eps, self.certified, self.accuracy, below["color"])
         ax.set(xlabel="Radius ε", ylabel="Robust accuracy", ylim=(0, 1.02))
-        if label is not None:
-            ax.legend()
+        legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _records(self) -> list[dict[str, Any]]:
+        columns = {"eps": self.eps, "accuracy": self.accuracy}
+        if self.certified is not None:
+            columns["certified"] = self.certified
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in values]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Evaluation:
         key = "" if checkpoint is None else self._key()
         if checkpoint is not None and checkpoint.exists():
             found = load(checkpoint, key)
-        batches = enumerate(self.rows.batches(self.batch_size))
+        batches: Iterable[Any] = enumerate(self.rows.batches(self.batch_size))
         if progress:
             batches = shown(batches, n_batches, "attacking", "batch")
         for number, (window, batch) in batches:
@@ -157,6 +158,7 @@ class Evaluation:
             zero_share,
             certified,
             None if audited is None else int(audited.sum()),
+            self.attack.in_words,
         )
 
     def _key(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.drawing import PALETTE
 from ..utils.reports import Report
 
 
@@ -33,6 +34,8 @@ class RobustnessReport(Report):
         without ``certify``.
     n_audited : int or None, default=None
         Certified samples that were attacked all the same; none of them was turned.
+    attack : str, default=""
+        Which attack it was, in words: name, radius, steps.
     certified_accuracy : float or None
         Share of certified samples, at most `robust_accuracy`.
     rows : list of dict
@@ -47,6 +50,7 @@ class RobustnessReport(Report):
     zero_gradients: float | None = None
     certified: NDArray[np.bool_] | None = None
     n_audited: int | None = None
+    attack: str = ""
 
     @property
     def certified_accuracy(self) -> float | None:
@@ -66,8 +70,8 @@ class RobustnessReport(Report):
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
-        """Where white-box attacks were blind, and what was not attacked."""
-        notes = []
+        """Which attack it was, where white-box attacks were blind, and what was not attacked."""
+        notes = [f"{self.attack}, on {len(self.correct)} samples."] if self.attack else []
         if self.zero_gradients:
             notes.append(
                 f"{self.zero_gradients:.1%} of the samples have an input gradient of zero."
@@ -85,5 +89,8 @@ class RobustnessReport(Report):
         return ["after", "accuracy (%)", "samples left"], body
 
     def _draw(self, ax: Any) -> None:
-        ax.bar([row["part"] for row in self.rows], [row["accuracy"] for row in self.rows])
-        ax.set(xlabel="after", ylabel="accuracy", ylim=(0, 1.02))
+        parts, shares = zip(*((row["part"], row["accuracy"]) for row in self.rows), strict=True)
+        bars = ax.bar(parts, shares, color=PALETTE[0], width=0.6)
+        ax.bar_label(bars, [f"{100 * share:.1f} %" for share in shares], padding=2)
+        ax.set(xlabel="After", ylabel="Accuracy", ylim=(0, 1.08))
+        ax.grid(False, axis="x")

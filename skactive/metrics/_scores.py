@@ -171,7 +171,7 @@ def robust_accuracy_score(
     random_state : None, int, RandomState or Generator, default=0
         Seeds random starts and black-box attacks; a score is repeatable by default.
     progress : bool, default=False
-        Show a progress bar (needs tqdm).
+        Show a progress bar, or lines where tqdm is not installed.
 
     Returns
     -------

@@ -9,10 +9,11 @@ import torch
 
 from ..utils.validation import Interval, StrOptions
 from ._batches import BatchIterator
+from ._facts import NetFacts
 from ._net import NetClassifier
 
 
-class AdversarialNetClassifier(NetClassifier):
+class AdversarialNetClassifier(NetFacts, NetClassifier):
     """A skorch ``NeuralNetClassifier`` trained on attacked batches.
 
     Parameters

@@ -75,7 +75,7 @@ def retraining_report(
     n_jobs : int or None, default=None
         Retrainings side by side, through joblib. The result does not depend on it.
     progress : bool, default=False
-        Show a progress bar (needs tqdm; one step is a retraining).
+        Show a progress bar, or lines where tqdm is not installed; one step is a retraining.
 
     Returns
     -------

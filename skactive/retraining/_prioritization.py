@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..strategies import resolve_strategy
 from ..utils.budget import as_text, budget_to_count
+from ..utils.drawing import legend, series
 from ..utils.indexing import n_rows
 from ..utils.labels import encode_labels
 from ..utils.reports import Report
@@ -142,11 +143,13 @@ class PrioritizationReport(Report):
     rows: list[dict[str, Any]]
 
     def _draw(self, ax: Any) -> None:
-        for row in self.rows:
-            rates = row["fault_detection_rate"]
-            ax.plot([as_text(b) for b in rates], list(rates.values()), "o-", label=row["strategy"])
-        ax.set(xlabel="budget", ylabel="faults found, of those that could be", ylim=(0, 1.02))
-        ax.legend(fontsize="small")
+        for number, row in enumerate(self.rows):
+            rates, style = row["fault_detection_rate"], series(number, row["strategy"])
+            ax.plot(
+                [as_text(b) for b in rates], list(rates.values()), label=row["strategy"], **style
+            )
+        ax.set(xlabel="Budget", ylabel="Faults found, of those that could be", ylim=(0, 1.02))
+        legend(ax)
 
     def _records(self) -> list[dict[str, Any]]:
         return [

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..utils.budget import as_text
 from ..utils.checksums import check, write_checksum
-from ..utils.optional import axes_for
+from ..utils.drawing import axes_for, ink, legend, series
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
 
@@ -132,10 +132,10 @@ class RetrainingReport(Report):
         """
         n, summary = len(self.metrics), self.summary(confidence)
         what, size = f"{type(self).__name__}.plot", (4.5 * n, 3.5)
-        axes = np.ravel(axes_for(ax, what=what, ncols=n, figsize=size, layout="tight"))
+        axes = np.ravel(axes_for(ax, what=what, ncols=n, figsize=size))
         for ax, metric in zip(axes, self.metrics, strict=True):
             _draw(ax, metric, [row for row in summary if row["metric"] == metric])
-        axes[-1].legend(fontsize="small", bbox_to_anchor=(1.02, 1), loc="upper left")
+        legend(axes[-1])
         return axes
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
@@ -170,7 +170,7 @@ def _draw(ax: Any, metric: str, rows: list[dict[str, Any]]) -> None:
     span = max(row["budget"] for row in rows) * (100 if percent else 1)
     for row in rows:
         if row["strategy"] == BASELINE:
-            ax.axhline(row["mean"], color="black", linestyle="--", linewidth=1, label="before")
+            ax.axhline(row["mean"], color=ink(ax), linestyle="--", linewidth=1, label="before")
     for number, name in enumerate(names):
         own = sorted((r for r in rows if r["strategy"] == name), key=lambda r: r["budget"])
         # Side by side: intervals of strategies would hide each other.
@@ -179,12 +179,9 @@ def _draw(ax: Any, metric: str, rows: list[dict[str, Any]]) -> None:
             [r["budget"] * (100 if percent else 1) + shift for r in own],
             [r["mean"] for r in own],
             yerr=[[r["mean"] - r["low"] for r in own], [r["high"] - r["mean"] for r in own]],
-            color=f"C{number % 10}",
-            marker="os^Dv"[number // 10 % 5],
-            markersize=3,
-            linewidth=1,
+            **{**series(number, name), "markersize": 3.5, "linewidth": 1.2},
             elinewidth=0.7,
             label=name,
         )
-    ax.set_xlabel("share of the candidates (%)" if percent else "budget")
-    ax.set_ylabel(metric if metric == "accuracy" else f"accuracy under {metric}")
+    ax.set_xlabel("Share of the candidates (%)" if percent else "Budget")
+    ax.set_ylabel("Accuracy" if metric == "accuracy" else f"Accuracy under {metric}")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.model_selection import LearningCurveDisplay
 
 from ..analysis import CorrelationResult, SelectionBiasDisplay
+from ..utils.drawing import band, ink, legend, series, tidy
 from ._frames import ATTACK_TITLES, Study, strongest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_STAND_OUT = {"random": "black", "dre": "red"}  # what the paper's question is about
+_STAND_OUT = {"random", "dre"}  # what the paper's question is about
 
 
 @contextlib.contextmanager
@@ -29,7 +28,10 @@ def _figure(path: Path, **subplots: Any) -> Iterator[Any]:
     figsize = subplots.pop("figsize")
     figure = Figure(figsize=figsize, layout="constrained")
     FigureCanvasAgg(figure)
-    yield figure.subplots(**subplots)
+    made = figure.subplots(**subplots)
+    for ax in np.ravel(made):
+        tidy(ax)
+    yield made
     figure.savefig(path, dpi=110)
 
 
@@ -47,9 +49,9 @@ def plot_curves(axes: Sequence[Any], study: Study, mode: str, attack: str | None
     for ax, (title, column) in zip(axes, _scores(study, mode, attack).items(), strict=False):
         _curves(ax, rows, column)
         if len(full):
-            ax.axhline(full[column].mean(), color="black", linestyle=":", label="all data")
+            ax.axhline(full[column].mean(), color=ink(ax), linestyle="--", label="all data")
         ax.set(title=f"{study.title}, {mode}", xlabel="Labels bought", ylabel=title)
-        ax.legend(fontsize="x-small", ncols=2)
+    legend(axes[len(_scores(study, mode, attack)) - 1])  # the same on all
 
 
 def _scores(study: Study, mode: str, attack: str | None) -> dict[str, str]:
@@ -60,25 +62,14 @@ def _scores(study: Study, mode: str, attack: str | None) -> dict[str, str]:
 
 
 def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:
-    import matplotlib as mpl
-
-    palette = [mpl.colormaps["tab20"](i) for i in range(20)]
     for number, (strategy, part) in enumerate(rows.groupby("strategy")):
         table = part.pivot(index="oracle", columns="seed", values=column).dropna(axis=1)
-        scores = table.to_numpy()
-        color = _STAND_OUT.get(str(strategy), palette[number % len(palette)])
-        line = {"color": color, "linewidth": 2.5 if strategy in _STAND_OUT else 1.2}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a curve with a single stage
-            display = LearningCurveDisplay(
-                train_sizes=table.index.to_numpy(), train_scores=scores, test_scores=scores
-            ).plot(
-                ax=ax,
-                score_type="test",
-                line_kw=line,
-                fill_between_kw={"color": color, "alpha": 0.1},
-            )
-        display.lines_[0].set_label(strategy)
+        mean, sd = table.mean(axis=1), table.std(axis=1).fillna(0)
+        style = {**series(number, str(strategy)), "label": strategy}
+        if strategy in _STAND_OUT:
+            style["linewidth"] = 2.5
+        (line,) = ax.plot(table.index, mean, **style)
+        band(ax, table.index, mean - sd, mean + sd, line.get_color())
 
 
 def draw_correlations(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..utils.optional import axes_for, optional_import
+from ..utils.drawing import axes_for
+from ..utils.optional import optional_import
 from ..utils.reports import Report
 from . import _sections
 from ._errors import StudyError
@@ -105,7 +106,7 @@ class StudyReport(Report):
         parts = list(_sections.trainings(self.studies))
         what, size = f"{type(self).__name__}.plot", (11, 4.2 * len(parts))
         axes = np.reshape(
-            axes_for(ax, what=what, nrows=len(parts), ncols=2, figsize=size, layout="constrained"),
+            axes_for(ax, what=what, nrows=len(parts), ncols=2, figsize=size),
             (-1, 2),
         )
         for (study, mode), line in zip(parts, axes, strict=True):

@@ -14,6 +14,7 @@ from typing import Any
 from joblib import cpu_count, effective_n_jobs
 
 from ..utils.optional import optional_import
+from ..utils.progress import Progress
 from ._components import FULL, make_strategy, strategy_spec
 from ._errors import StudyError
 from ._protocol import MODES, Protocol, known
@@ -216,24 +217,19 @@ def _progress(tasks: list[Task], out: Path, shown: bool) -> Iterator[None]:
     if not shown:
         yield
         return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        print('No progress bar: it needs tqdm, pip install "skactive[study]".')
-        yield
-        return
     paths = [task_path(out / task.protocol.name, task.about()) for task in tasks]
     totals = [task.last_stage + 1 for task in tasks]
 
     def finished() -> int:
         return sum(min(count_rows(path), n) for path, n in zip(paths, totals, strict=True))
 
-    before, over = finished(), threading.Event()
-    with tqdm(total=sum(totals), initial=before, unit="round", smoothing=0.05) as bar:
+    over = threading.Event()
+    with Progress("study", "round") as bar:
+        bar.show(finished(), sum(totals))
 
         def watch() -> None:
             while not over.wait(1.0):
-                bar.update(finished() - bar.n)
+                bar.show(finished(), sum(totals))
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -242,4 +238,4 @@ def _progress(tasks: list[Task], out: Path, shown: bool) -> Iterator[None]:
         finally:
             over.set()
             watcher.join()
-            bar.update(finished() - bar.n)
+            bar.show(finished(), sum(totals))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..utils.drawing import legend, series
 from ..utils.reports import Report
 
 
@@ -80,12 +81,13 @@ class Table(Report):
         return [self.head, *columns], body
 
     def _draw(self, ax: Any) -> None:
-        for column in self.columns():
+        for number, column in enumerate(self.columns()):
+            style = {**series(number), "linestyle": "none", "label": column}
             cells = [cell for cell in self.rows if cell.column == column]
             ours, sd = [cell.ours for cell in cells], [cell.sd for cell in cells]
-            ax.errorbar(ours, [cell.row for cell in cells], xerr=sd, fmt="o", label=column)
+            ax.errorbar(ours, [cell.row for cell in cells], xerr=sd, **style)
         ax.set_title(self.title, fontsize="small")
-        ax.legend(fontsize="x-small")
+        legend(ax)
 
     def _records(self) -> list[dict[str, Any]]:
         return [

@@ -41,10 +41,3 @@ def optional_import(
     except ImportError as missing:
         wanted = library.replace("_", "-") if extra is None else f'"skactive[{extra}]"'
         raise error(f"{what} needs {library}: pip install {wanted}.") from missing
-
-
-def axes_for(ax: Any, *, what: str, **subplots: Any) -> Any:
-    """`ax`, or the axes of a new figure for `what`."""
-    if ax is not None:
-        return ax
-    return optional_import("matplotlib.pyplot", what=what, extra="plot").subplots(**subplots)[1]

@@ -9,14 +9,51 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .optional import axes_for, optional_import
+from .drawing import axes_for
+from .optional import optional_import
 from .saving import Savable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Report(Savable, Sequence):
+class Tabular:
+    """Mixin of what is a table of records: a subclass says which by ``_records()``."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Rows as a data frame; needs pandas.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        pandas = optional_import("pandas", what=f"{type(self).__name__}.to_frame")
+        return pandas.DataFrame(self._records())
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the rows to a CSV file.
+
+        Parameters
+        ----------
+        path : str or Path
+        """
+        records = self._records()
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(records[0]) if records else [])
+            writer.writeheader()
+            writer.writerows(records)
+
+    def _records(self) -> list[dict[str, Any]]:
+        """The rows as flat dicts."""
+        raise NotImplementedError(f"{type(self).__name__} must implement _records.")
+
+
+class Report(Tabular, Savable, Sequence):
     """Base of all reports: a sequence of what was measured, printed as a table.
 
     A subclass has ``rows`` (dicts or dataclasses), may have ``notes``, and implements ``cells()``
@@ -43,29 +80,6 @@ class Report(Savable, Sequence):
     def _repr_html_(self) -> str:
         notes = (f"<p>{escape(note)}</p>" for note in self.notes)
         return html_table(*self.cells()) + "".join(notes)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Rows as a data frame; needs pandas.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-        """
-        pandas = optional_import("pandas", what=f"{type(self).__name__}.to_frame")
-        return pandas.DataFrame(self._records())
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the rows to a CSV file.
-
-        Parameters
-        ----------
-        path : str or Path
-        """
-        records = self._records()
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(records[0]))
-            writer.writeheader()
-            writer.writerows(records)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the report; needs matplotlib.

@@ -1,0 +1,266 @@
+"""The picture of strategies at equal label cost: scores against labels, over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..learners import active_learning_curve
+from ..utils.drawing import axes_for, band, legend, n_series, series
+from ..utils.names import did_you_mean
+from ..utils.reports import Tabular
+from ..utils.statistics import half_interval
+from ..utils.typing import Estimator, Pool, StrategyLike
+
+
+class ActiveLearningCurveDisplay(Tabular):
+    """Scores of several strategies against the labels bought, with intervals over the runs.
+
+    Made by `from_estimator`, which runs them, or by `from_results`, from what
+    `active_learning_curve` returned.
+
+    Parameters
+    ----------
+    curves : mapping of str to (n_labels, scores)
+        By strategy: label counts of shape (n_rounds,), scores of shape (n_rounds, n_runs).
+    score_name : str, default="score"
+        What the scores are; the label of the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        Means, in the order of `curves`.
+    bands_ : list of matplotlib PolyCollection or None
+        Intervals; None for a strategy of a single run.
+
+    See Also
+    --------
+    skactive.analysis.compare_strategies : Tests of what the picture suggests.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.analysis import ActiveLearningCurveDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> display = ActiveLearningCurveDisplay.from_estimator(
+    ...     LogisticRegression(max_iter=500), X, y, ["random", "margin"], budget=30, cv=3,
+    ...     random_state=0)
+    >>> [line.get_label() for line in display.lines_]
+    ['random', 'margin']
+    """
+
+    def __init__(
+        self, curves: Mapping[str, tuple[ArrayLike, ArrayLike]], *, score_name: str = "score"
+    ) -> None:
+        if not curves:
+            raise ValueError("curves must hold a strategy or more, got none.")
+        self.curves = {name: _curve(name, *pair) for name, pair in curves.items()}
+        self.score_name = score_name
+
+    @classmethod
+    def from_results(
+        cls,
+        results: Mapping[str, tuple],
+        *,
+        score_name: str | None = None,
+        ax: Any = None,
+        **plot_params: Any,
+    ) -> ActiveLearningCurveDisplay:
+        """Draw what was measured.
+
+        Parameters
+        ----------
+        results : mapping of str to tuple
+            By strategy, what `active_learning_curve` returned for it.
+        score_name : str or None, default=None
+            Which of several scorers is drawn; of a single one only the label of the axis.
+        ax : matplotlib Axes or None, default=None
+        **plot_params
+            See `plot`.
+
+        Returns
+        -------
+        display : ActiveLearningCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are several scorers and none is named, or another.
+
+        Examples
+        --------
+        >>> import matplotlib; matplotlib.use("Agg")
+        >>> from skactive.analysis import ActiveLearningCurveDisplay
+        >>> results = {"random": ([10, 20], None, [[0.5, 0.6], [0.7, 0.7]]),
+        ...            "margin": ([10, 20], None, [[0.6, 0.6], [0.8, 0.9]])}
+        >>> display = ActiveLearningCurveDisplay.from_results(results, score_name="accuracy")
+        >>> display.lines_[1].get_ydata()
+        array([0.6 , 0.85])
+        """
+        curves = {name: (found[0], _one(found[-1], score_name)) for name, found in results.items()}
+        return cls(curves, score_name=score_name or "score").plot(ax, **plot_params)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Estimator,
+        X: Pool,
+        y: ArrayLike,
+        query_strategies: Iterable[StrategyLike] | Mapping[str, StrategyLike] = (
+            "random",
+            "entropy",
+        ),
+        *,
+        score_name: str | None = None,
+        ax: Any = None,
+        plot_params: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> ActiveLearningCurveDisplay:
+        """Run each strategy on the same splits and seeds, and draw.
+
+        Parameters
+        ----------
+        estimator, X, y, **params
+            As in `active_learning_curve`.
+        query_strategies : sequence of str, QueryStrategy or callable, or mapping of them by name
+            What is compared.
+        score_name : str or None, default=None
+            Which of several scorers is drawn; ``None`` is the name in ``scoring``.
+        ax : matplotlib Axes or None, default=None
+        plot_params : dict or None, default=None
+            See `plot`.
+
+        Returns
+        -------
+        display : ActiveLearningCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If two strategies have one name, or as in `active_learning_curve`.
+        """
+        compared = named(query_strategies)
+        results = {
+            name: active_learning_curve(estimator, X, y, query_strategy=strategy, **params)
+            for name, strategy in compared.items()
+        }
+        scoring = params.get("scoring")
+        if score_name is None and isinstance(scoring, str):
+            score_name = scoring
+        return cls.from_results(results, score_name=score_name, ax=ax, **(plot_params or {}))
+
+    def plot(
+        self, ax: Any = None, *, confidence: float | None = 0.95, **line_kwargs: Any
+    ) -> ActiveLearningCurveDisplay:
+        """Draw a line for each strategy, and a band around it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            ``None`` makes a figure.
+        confidence : float in (0, 1) or None, default=0.95
+            Of Student's interval of the mean over the runs, which the band shows. Folds share
+            training data: it is narrower than that of as many separate data sets. ``None``
+            draws no band.
+        **line_kwargs
+            For ``ax.plot``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (extra ``plot``).
+        """
+        ax = axes_for(ax, what=f"{type(self).__name__}.plot")
+        self.lines_, self.bands_ = [], []
+        start = n_series(ax)
+        for number, (name, (n_labels, scores)) in enumerate(self.curves.items(), start):
+            mean, half = scores.mean(axis=1), _half_intervals(scores, confidence)
+            style = {**series(number, name), "label": name, **line_kwargs}
+            (line,) = ax.plot(n_labels, mean, **style)
+            drawn = half is not None and len(n_labels) > 0
+            edges = (mean - half, mean + half) if drawn else None
+            self.lines_.append(line)
+            self.bands_.append(edges and band(ax, n_labels, *edges, line.get_color()))
+        ax.set(xlabel="Labels bought", ylabel=self.score_name.replace("_", " ").capitalize())
+        legend(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [
+            {"strategy": name, "n_labels": int(n), "run": run, self.score_name: float(score)}
+            for name, (n_labels, scores) in self.curves.items()
+            for n, row in zip(n_labels, scores, strict=True)
+            for run, score in enumerate(row)
+        ]
+
+
+def named(strategies: Iterable[StrategyLike] | Mapping[str, StrategyLike]) -> dict[str, Any]:
+    """Strategies by name: their own, their class's, or what they were given.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or two have one name.
+    """
+    if isinstance(strategies, Mapping):
+        return dict(strategies)
+    listed = [strategies] if isinstance(strategies, str) else list(strategies)
+    names = [_name(strategy) for strategy in listed]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not names:
+        raise ValueError(
+            f"query_strategies must have a name each, got {', '.join(names) or 'none'}. Pass a "
+            'dict: {"eps 0.1": RobustMargin(), …}.'
+        )
+    return dict(zip(names, listed, strict=True))
+
+
+def _name(strategy: Any) -> str:
+    if isinstance(strategy, str):
+        return strategy
+    return getattr(strategy, "__name__", type(strategy).__name__)
+
+
+def _one(scores: Any, name: str | None) -> Any:
+    """The scores of one scorer."""
+    if not isinstance(scores, Mapping):
+        return scores
+    if name is None and len(scores) == 1:
+        return next(iter(scores.values()))
+    if name not in scores:
+        hint = "" if name is None else did_you_mean(name, scores)
+        raise ValueError(
+            f"score_name must be one of the scorers, {', '.join(scores)}, got {name!r}.{hint}"
+        )
+    return scores[name]
+
+
+def _curve(name: str, n_labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray, NDArray]:
+    counts, values = np.asarray(n_labels), np.asarray(scores, dtype=float)
+    values = values[:, None] if values.ndim == 1 else values
+    if counts.ndim != 1 or values.ndim != 2 or len(counts) != len(values):
+        raise ValueError(
+            f"The curve of {name!r} must be label counts of shape (n_rounds,) and scores of shape "
+            f"(n_rounds, n_runs), got {counts.shape} and {values.shape}."
+        )
+    return counts, values
+
+
+def _half_intervals(scores: NDArray, confidence: float | None) -> NDArray | None:
+    n_runs = scores.shape[1]
+    if confidence is None or n_runs < 2:
+        return None
+    spreads = scores.std(axis=1, ddof=1)
+    return np.array([half_interval(spread, n_runs, confidence) for spread in spreads])

@@ -1,0 +1,410 @@
+"""Displays, what notebooks show, tables and progress."""
+
+import contextlib
+import itertools
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+
+from skactive import (
+    ActiveLearner,
+    AdversarialNetClassifier,
+    BudgetedLearner,
+    Committee,
+    active_learning_curve,
+)
+from skactive.analysis import (
+    ActiveLearningCurveDisplay,
+    LedgerDisplay,
+    PoolMapDisplay,
+    SelectionBiasDisplay,
+)
+from skactive.attacks import PGD
+from skactive.labeling import LabelingSession
+from skactive.losses import IBP, TRADES
+from skactive.metrics import ReliabilityDisplay, RobustnessCurveDisplay, robustness_report
+from skactive.networks import LeNet5
+from skactive.strategies import Margin, RandomSampling
+from skactive.utils.drawing import BASELINES, PALETTE, axes_for, series
+from skactive.utils.progress import Progress, shown
+
+matplotlib.use("Agg")
+X, Y = load_iris(return_X_y=True)
+RESULTS = {
+    "random": ([10, 20], None, [[0.5, 0.6, 0.7], [0.7, 0.7, 0.7]]),
+    "<margin>": ([10, 20], None, [[0.6, 0.6, 0.6], [0.8, 0.9, 1.0]]),
+}
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def logistic():
+    return LogisticRegression(max_iter=500)
+
+
+def taught(strategy="margin"):
+    return ActiveLearner(logistic(), strategy, random_state=0).fit(X[::15], Y[::15])
+
+
+# -- the look ---------------------------------------------------------------------------------
+
+
+def luminance(colour):
+    """Relative luminance as the web's contrast rules define it."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def test_series_differ_by_more_than_colour():
+    styles = [series(i) for i in range(42)]
+    looks = {(s["color"], str(s["linestyle"]), s["marker"]) for s in styles}
+    assert len(looks) == 42
+    for first, second in itertools.pairwise(styles):
+        assert first["marker"] != second["marker"]
+        assert first["linestyle"] != second["linestyle"]
+    for name in BASELINES:
+        assert series(3, name)["color"] not in PALETTE
+
+
+@pytest.mark.parametrize("colour", PALETTE)
+def test_colours_are_seen_on_white_and_on_black(colour):
+    found = luminance(colour)
+    assert 1.05 / (found + 0.05) > 1.9
+    assert (found + 0.05) / 0.05 > 3
+
+
+def test_own_axes_have_the_look_and_others_stay():
+    ours = axes_for(None, what="a test")
+    assert not ours.spines["top"].get_visible()
+    theirs = plt.subplots()[1]
+    assert axes_for(theirs, what="a test") is theirs
+    assert theirs.spines["top"].get_visible()
+
+
+# -- curves -----------------------------------------------------------------------------------
+
+
+def test_a_curve_is_the_mean_and_students_interval():
+    display = ActiveLearningCurveDisplay.from_results(RESULTS, score_name="accuracy")
+    line, area = display.lines_[1], display.bands_[1]
+    assert_allclose(line.get_ydata(), [0.6, 0.9])
+    vertices = area.get_paths()[0].vertices
+    high = vertices[vertices[:, 0] == 20][:, 1].max()
+    assert high == pytest.approx(0.9 + 4.302653 * 0.1 / np.sqrt(3))  # t of 2 degrees of freedom
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == list(RESULTS)
+    assert display.ax_.get_ylabel() == "Accuracy"
+    assert display.lines_[0].get_color() not in PALETTE
+    bare = display.plot(confidence=None)
+    assert bare.bands_ == [None, None]
+    frame = display.to_frame()
+    assert list(frame.columns) == ["strategy", "n_labels", "run", "accuracy"]
+    assert_allclose(frame[frame.strategy == "<margin>"].accuracy, np.ravel(RESULTS["<margin>"][2]))
+
+
+def test_a_second_display_on_the_same_axes_looks_different():
+    first = ActiveLearningCurveDisplay.from_results({"margin": RESULTS["<margin>"]})
+    again = ActiveLearningCurveDisplay.from_results({"dre": RESULTS["random"]}, ax=first.ax_)
+    assert again.lines_[0].get_color() != first.lines_[0].get_color()
+    assert again.lines_[0].get_marker() != first.lines_[0].get_marker()
+    curve = RobustnessCurveDisplay([0, 0.1], [0.9, 0.5]).plot()
+    other = RobustnessCurveDisplay([0, 0.1], [0.8, 0.1]).plot(ax=curve.ax_)
+    assert other.line_.get_color() != curve.line_.get_color()
+
+
+def test_a_display_runs_strategies_on_the_same_splits():
+    params = {"budget": 20, "cv": 2, "random_state": 0, "scoring": "accuracy"}
+    asked = [Margin(), "random"]
+    display = ActiveLearningCurveDisplay.from_estimator(logistic(), X, Y, asked, **params)
+    assert list(display.curves) == ["Margin", "random"]
+    assert display.score_name == "accuracy"
+    _, _, test = active_learning_curve(logistic(), X, Y, query_strategy="random", **params)
+    assert_array_equal(display.curves["random"][1], test)
+
+
+def test_a_curve_of_several_scorers_asks_for_one():
+    scores = {"accuracy": [[0.5]], "loss": [[0.1]]}
+    results = {"random": ([10], None, scores)}
+    chosen = ActiveLearningCurveDisplay.from_results(results, score_name="loss")
+    assert chosen.lines_[0].get_ydata().tolist() == [0.1]
+    for name in (None, "los"):
+        with pytest.raises(ValueError, match="score_name must be one of the scorers, accuracy"):
+            ActiveLearningCurveDisplay.from_results(results, score_name=name)
+    with pytest.raises(ValueError, match=r"curve of 'a' must be .* got \(2,\) and \(1, 1\)"):
+        ActiveLearningCurveDisplay({"a": ([1, 2], [[0.5]])})
+    with pytest.raises(ValueError, match="a strategy or more"):
+        ActiveLearningCurveDisplay({})
+    twice = [Margin(), Margin()]
+    with pytest.raises(ValueError, match="must have a name each, got Margin, Margin"):
+        ActiveLearningCurveDisplay.from_estimator(logistic(), X, Y, twice)
+
+
+# -- maps -------------------------------------------------------------------------------------
+
+
+def test_a_map_shows_what_a_query_would_pick_and_changes_nothing():
+    learner = taught()
+    before = learner.query(X, 5)[0]
+    display = PoolMapDisplay.from_estimator(learner, X, ["margin", "coreset", "random"], n=5)
+    assert_array_equal(display.picks["margin"], before)
+    assert_array_equal(learner.query(X, 5)[0], before)
+    assert learner.query_strategy == "margin"
+    assert len(display.axes_) == 3
+    assert [ax.get_title() for ax in display.axes_] == ["margin", "coreset", "random"]
+    assert set(np.arange(150)[::15]) <= set(display.labeled)  # and copies of them
+    assert not set(display.labeled) & set(np.concatenate(list(display.picks.values())))
+    assert_array_equal(display.labels, learner.predict(X))
+    frame = display.to_frame()
+    assert frame["rank, margin"].notna().sum() == 5
+    assert_array_equal(frame.labelled.to_numpy().nonzero()[0], display.labeled)
+
+
+def test_a_map_of_a_cold_start_of_a_classifier_and_of_own_axes():
+    cold = PoolMapDisplay.from_estimator(ActiveLearner(logistic()), X, ["typiclust"], n=3)
+    assert cold.labels is None
+    fitted = logistic().fit(X, Y)
+    ours = PoolMapDisplay.from_estimator(
+        fitted, X, {"a": RandomSampling(), "b": "margin"}, 4, y=Y, embedding=X[:, :2]
+    )
+    assert_array_equal(ours.positions, X[:, :2])
+    axes = plt.subplots(1, 2)[1]
+    assert list(ours.plot(axes, numbered=True).axes_) == list(axes)
+    doubled = PoolMapDisplay.from_estimator(fitted, X, ["margin"], 2, embedding=lambda X: X * 2)
+    assert doubled.positions.shape == (150, 2)
+    one = PoolMapDisplay.from_estimator(fitted, X, "margin", 2, embedding=X[:, 0])
+    assert not one.positions[:, 1].any()
+    for embedding, message in (("umap", "embedding must be"), (X[:5], "a row for each of the 150")):
+        with pytest.raises(ValueError, match=message):
+            PoolMapDisplay.from_estimator(fitted, X, ["margin"], embedding=embedding)
+    with pytest.raises(ValueError, match="query_strategies must be given"):
+        PoolMapDisplay.from_estimator(fitted, X)
+    with pytest.raises(ValueError, match="shape"):
+        PoolMapDisplay(X, {})
+
+
+# -- calibration ------------------------------------------------------------------------------
+
+
+def test_reliability_equals_a_loop_over_bins():
+    model = GaussianNB().fit(X[::2, :2], Y[::2])
+    proba, truth = model.predict_proba(X[1::2, :2]), Y[1::2]
+    display = ReliabilityDisplay.from_estimator(model, X[1::2, :2], truth, n_bins=5, name="nb")
+    found, error = [], 0.0
+    for low in np.arange(5) / 5:
+        rows = [i for i, p in enumerate(proba) if low <= p.max() < low + 0.2 or p.max() == low + 1]
+        if rows:
+            confidence = np.mean([proba[i].max() for i in rows])
+            right = np.mean([proba[i].argmax() == truth[i] for i in rows])
+            found.append((confidence, right, len(rows)))
+            error += len(rows) / len(truth) * abs(right - confidence)
+    assert_allclose(display.to_frame().to_numpy(), found)
+    assert display.error == pytest.approx(error)
+    assert f"{error:.3f}" in display.ax_.get_legend().get_texts()[0].get_text()
+    halves = ReliabilityDisplay.from_predictions(truth, proba, n_bins=3, binning="quantile")
+    assert halves.n_samples.tolist() == [25, 25, 25]
+    for wrong, message in (({"n_bins": 0}, "n_bins"), ({"binning": "even"}, "binning")):
+        with pytest.raises(ValueError, match=message):
+            ReliabilityDisplay.from_predictions(truth, proba, **wrong)
+    with pytest.raises(ValueError, match=r"proba must be of shape .* \(75, 3\)"):
+        ReliabilityDisplay.from_predictions(truth, proba[:, :2], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="same shape"):
+        ReliabilityDisplay([0.5], [0.5], [1, 2])
+
+
+# -- the ledger ---------------------------------------------------------------------------------
+
+
+def test_the_ledger_is_the_history_as_table_frame_and_picture(tmp_path):
+    learner = taught()
+    learner.teach(X[1:6], Y[1:6]).relabel(rows=[0], y=[1])
+    learner.history_[-1]["robust"] = 0.25
+    ledger = learner.ledger_
+    assert list(ledger) == learner.history_
+    assert ledger.to_frame()["n_labels"].tolist() == [10, 15, 15]
+    head, body = ledger.cells()
+    assert head[-1] == "robust"
+    assert [line[-1] for line in body] == ["", "", "0.25"]
+    assert "pseudo" not in head
+    ledger.to_csv(tmp_path / "ledger.csv")
+    bars = LedgerDisplay.from_estimator(learner).bars_
+    assert [bar.get_height() for bar in bars["bought"]] == [10, 15, 15]
+    assert ledger.plot().get_xticklabels()[2].get_text() == "1*"
+    model = BudgetedLearner(logistic(), budget=30, random_state=0).fit(X, Y)
+    assert list(model.ledger_) == model.learner_.history_
+    with pytest.raises(ValueError, match="nothing was taught yet"):
+        LedgerDisplay([])
+
+
+def test_pseudo_labels_by_the_thousand_do_not_hide_those_bought():
+    rows = [{"round": 0, "n_labels": 10, "pseudo": 5000}, {"round": 1, "n_labels": 20}]
+    display = LedgerDisplay(rows).plot()
+    assert list(display.bars_) == ["bought", "pseudo-labels"]
+    assert display.ax_.get_yscale() == "log"
+    assert display.to_frame()["pseudo"].isna().tolist() == [False, True]
+
+
+# -- notebooks ----------------------------------------------------------------------------------
+
+
+def robust_net(**params):
+    params = {"attack": PGD(eps=0.25, steps=2), **params}
+    return AdversarialNetClassifier(LeNet5, max_epochs=1, random_state=0, **params)
+
+
+def test_a_notebook_says_what_was_bought_and_what_a_net_is_trained_on():
+    learner = ActiveLearner(robust_net(), "dre", random_state=0)
+    html = learner._repr_html_()
+    assert "none yet: not fitted" in html
+    assert "PGD, ε = 0.25 (Linf), 2 steps" in html
+    images = np.random.default_rng(0).random((20, 1, 28, 28), dtype=np.float32)
+    learner.fit(images, np.array(["<i>cat</i>", "dog"] * 10))
+    learner.history_[-1]["robust"] = 0.125
+    html = learner._repr_html_()
+    for text in ("20 in 1 round", "&lt;i&gt;cat&lt;/i&gt;, dog", "0.125", "Ledger (1)", "<details"):
+        assert text in html
+    assert "<i>cat" not in html
+    assert learner._repr_mimebundle_()["text/html"].startswith("<table>")
+    report = robustness_report(learner, images, learner.predict(images), PGD(eps=0.1, steps=1))
+    assert report.notes[0] == "PGD, ε = 0.1 (Linf), 1 steps, on 20 samples."
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"attack": None}, "none: standard training"),
+        ({"attack": None, "loss": IBP(eps=0.1)}, "bounds over ε = 0.1 (Linf)"),
+        ({"loss": IBP()}, "bounds over ε = 0.25 (Linf)"),
+        ({"loss": TRADES(beta=3)}, "TRADES(beta=3)"),
+        ({"unlabeled": "rst"}, "RST()"),
+    ],
+)
+def test_a_net_says_how_it_is_trained(params, words):
+    assert words in robust_net(**params)._repr_html_()
+
+
+def test_display_text_turns_pictures_off_and_what_is_wrong_is_shown_all_the_same():
+    for model in (taught(), Committee([GaussianNB()]), BudgetedLearner(logistic()), robust_net()):
+        with config_context(display="text"):
+            assert not hasattr(model, "_repr_html_")
+            assert "text/html" not in model._repr_mimebundle_()
+        assert "sk-" in model._repr_html_()  # scikit-learn's diagram below
+    assert "sk-" in robust_net(attack="no such attack")._repr_html_()
+    assert "ActiveLearner" in GridSearchCV(taught(), {})._repr_html_()
+
+
+def test_a_session_says_how_far_it_is():
+    session = LabelingSession(":memory:", X, learner=taught(), classes=[0, 1, 2])
+    html = session._repr_html_()
+    for text in ("pool", "150", "nobody yet"):
+        assert text in html
+
+
+# -- tables --------------------------------------------------------------------------------------
+
+TABLES = [
+    lambda: ActiveLearningCurveDisplay.from_results(RESULTS),
+    lambda: PoolMapDisplay(X[:, :2], {"a": [1]}),
+    lambda: ReliabilityDisplay([0.5], [0.5], [10]),
+    lambda: RobustnessCurveDisplay([0, 0.1], [0.9, 0.5], certified=[0.9, 0.1]),
+    lambda: SelectionBiasDisplay([[0.1, 0.2]], ["entropy"]),
+    lambda: LedgerDisplay([{"round": 0, "n_labels": 1}]),
+    lambda: taught().ledger_,
+]
+
+
+@pytest.mark.parametrize("make", TABLES)
+def test_each_is_a_frame_and_a_file(make, tmp_path, monkeypatch):
+    table = make()
+    frame = table.to_frame()
+    table.to_csv(tmp_path / "table.csv")
+    lines = (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].replace('"', "") == ",".join(frame.columns)
+    assert len(lines) == 1 + len(frame) > 1
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"\.to_frame needs pandas: pip install"):
+        table.to_frame()
+
+
+@pytest.mark.parametrize("make", TABLES)
+def test_without_matplotlib_the_extra_is_named(make, monkeypatch):
+    table = make()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r'needs matplotlib: pip install "skactive\[plot\]"'):
+        table.plot()
+
+
+# -- progress ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["tqdm", "lines"])
+def bar(request, monkeypatch):
+    if request.param == "lines":
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    return request.param
+
+
+def told(capsys):
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+def test_progress_is_shown_on_request(bar, capsys):
+    budgeted = BudgetedLearner(logistic(), budget=30, random_state=0)
+    quiet = budgeted.fit(X, Y).queried_indices_
+    assert told(capsys) == ""
+    budgeted.set_params(verbose=1).fit(X, Y)
+    shown_text = told(capsys)
+    assert "buying labels" in shown_text
+    assert "30" in shown_text
+    assert_array_equal(budgeted.queried_indices_, quiet)
+    params = {"budget": 20, "cv": 2, "random_state": 0}
+    before = active_learning_curve(logistic(), X, Y, **params)
+    assert told(capsys) == ""
+    after = active_learning_curve(logistic(), X, Y, verbose=1, **params)
+    assert_array_equal(after[2], before[2])
+    assert "runs of active learning" in told(capsys)
+    robustness_report(logistic().fit(X, Y), X[:20], Y[:20], "square", eps=0.1, bounds=(0, 8),
+                      batch_size=10, progress=True)  # fmt: skip
+    assert "attacking" in told(capsys)
+
+
+def test_a_round_a_line(capsys):
+    BudgetedLearner(logistic(), budget=30, random_state=0, verbose=2).fit(X, Y)
+    lines = told(capsys).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["round 0", "round 1", "round 2"]
+
+
+def test_lines_come_every_tenth_and_at_the_end(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    assert list(shown(range(95), 95, "counting", "step")) == list(range(95))
+    lines = told(capsys).splitlines()
+    assert len(lines) == 10
+    assert lines[-1].startswith("counting: 95 of 95 (step)")
+
+    def gone(*args):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", gone)
+    assert list(shown(range(3), 3, "counting", "step")) == [0, 1, 2]
+
+
+def test_an_error_closes_the_bar(bar, capsys):
+    with contextlib.suppress(KeyError), Progress("counting", "step") as progress:
+        progress.show(0, 2)
+        progress.show(1, 2)
+        raise KeyError
+    assert "counting" in told(capsys)
