@@ -7,7 +7,8 @@ those that no certificate covers: the others cannot be turned.
 
 - ``papers``: BIM-40 for ten epochs, from a cleanly trained net, on the labels alone;
 - ``pgd``: PGD-7 on labels and pool; ``trades``: TRADES likewise;
-- ``ibp``: interval bounds on labels and pool; ``mtl``: bounds and an attack, mixed;
+- ``ibp``: interval bounds on labels and pool;
+- ``mtl:0.2``: bounds and an attack, mixed, the bounds with that weight (``mtl``: a half);
 - ``crown``: CROWN-IBP.
 
 Rows are written as they end, and pseudo-labels and nets are kept beside them: run the same command
@@ -50,7 +51,7 @@ NETS = {
     "conv_medium": (ConvMedium, {}),
     "conv_medium+threshold": (ConvMedium, {"module__threshold": 0.42}),
 }
-CERTIFIED = ["ibp", "mtl", "crown"]
+RECIPES = ["papers", "pgd", "trades", "ibp", "mtl", "crown"]
 COLUMNS = [
     "dataset", "size", "eps", "labels", "strategy", "seed", "net", "recipe", "updates", "lr",
     "precision", "parameters", "pseudo_right", "accuracy", "certified", "pgd50", "autoattack",
@@ -66,6 +67,14 @@ GROUP = ["dataset", "size", "eps", "net", "recipe", "updates", "labels", "strate
 KEY = ["dataset", "size", "eps", "labels", "strategy", "seed", "net", "recipe", "updates"]
 
 
+def known_recipe(recipe):
+    name, _, share = recipe.partition(":")
+    if name not in RECIPES or (share and (name != "mtl" or not 0 <= float(share) <= 1)):
+        message = f"{recipe!r} is none of {', '.join(RECIPES)} or mtl:SHARE, as mtl:0.2"
+        raise argparse.ArgumentTypeError(message)
+    return recipe
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -77,8 +86,7 @@ def parse():
     add("--strategies", nargs="+", default=["random"])
     add("--seeds", nargs="+", type=int, default=[0])
     add("--nets", nargs="+", default=["conv_small"], choices=list(NETS))
-    add("--recipes", nargs="+", default=["ibp"],
-        choices=["papers", "pgd", "trades", *CERTIFIED])  # fmt: skip
+    add("--recipes", nargs="+", default=["ibp"], type=known_recipe)
     add("--updates", type=int, default=6000)
     add("--lr", type=float, default=3e-3)
     add("--bfloat16", action="store_true", help="train in bfloat16; attacks and proofs are not")
@@ -147,6 +155,7 @@ def schedule(updates):
 
 
 def recipe_of(args, recipe):
+    recipe, _, share = recipe.partition(":")
     radius = args.margin * args.eps
     grows = {"eps": radius, "warm_up": 0.03, "ramp": 0.47}
     attack = PGD(args.eps, steps=7)
@@ -154,7 +163,7 @@ def recipe_of(args, recipe):
         "pgd": {"attack": attack, "callbacks": [EpsWarmup(0.4)]},
         "trades": {"attack": attack, "loss": TRADES(2.0), "callbacks": [EpsWarmup(0.4)]},
         "ibp": {"attack": None, "loss": IBP(kappa=0.0, **grows)},
-        "mtl": {"attack": attack, "loss": MTLIBP(**grows)},
+        "mtl": {"attack": attack, "loss": MTLIBP(alpha=float(share or 0.5), **grows)},
         "crown": {"attack": None, "loss": CROWNIBP(kappa=0.0, **grows)},
     }[recipe]
 
@@ -188,7 +197,7 @@ def as_papers(args, net, data, known):
 def train(args, data, name, recipe, known, labels, seed):
     module, params = NETS[name]
     module = half_trained(module) if args.bfloat16 else module
-    init = [IBPInit()] if issubclass(module, ConvMedium) and recipe in CERTIFIED else []
+    init = [IBPInit()] if issubclass(module, ConvMedium) and recipe not in ("pgd", "trades") else []
     net = AdversarialNetClassifier(module, bounds=(0, 1), random_state=seed, **params)
     if recipe == "papers":
         return as_papers(args, net, data, known)
