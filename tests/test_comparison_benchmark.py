@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks.comparison._data import SPECS, budget, split, tuning_part
-from benchmarks.comparison._learners import scaler, tune, tuned_learner
+from benchmarks.comparison._learners import Tuned, scaler, tune, tuned_learner
 from benchmarks.comparison._loop import Cell, Row, run_cell
 from benchmarks.comparison._pickers import Pick, pickers
+from benchmarks.comparison._report import ComparedReport
 from benchmarks.comparison._store import Results
 
-TUNED = {"scale": "standard", "params": {"C": 0.1}}
+TUNED = Tuned("standard", {"C": 0.1}, 1.0)
 
 
 def cell_rows(strategy, seed=0, picker=None):
@@ -66,6 +67,8 @@ def test_libraries_agree_where_they_compute_the_same(theirs, ours):
 def test_a_killed_run_goes_on_with_whole_cells(tmp_path):
     results, rows = Results(tmp_path), cell_rows("margin")
     results.add("logistic", rows)
+    results.add_tuned("logistic", "wine", TUNED)
+    assert results.tuned("logistic") == {"wine": TUNED}
     results.add("logistic", cell_rows("random")[:4])
     with (tmp_path / "logistic.csv").open("a") as file:
         file.write("wine,logistic,dre,0,6")  # killed within a line
@@ -77,7 +80,28 @@ def test_a_killed_run_goes_on_with_whole_cells(tmp_path):
 
 def test_tuning_takes_as_many_labels_as_the_budget():
     tuned = tune("wine", "logistic")
-    assert tuned["accuracy"] > 0.9
+    assert tuned.accuracy > 0.9
     learner = tuned_learner("wine", "logistic", tuned)
-    assert tuned["params"]["C"] == learner.C
+    assert tuned.params["C"] == learner.C
     assert scaler("wine", tuned).fit_transform(tuning_part("wine")[0]).shape == (40, 13)
+
+
+def test_tables_say_who_is_worse_than_random_and_who_failed(tmp_path):
+    results = Results(tmp_path)
+    points = list(range(6, budget("wine", 3) + 1, 3))
+    for strategy, height in (("random", 0.5), ("better", 0.6), ("worse", 0.4)):
+        for seed in range(8):
+            rows = [Row("wine", "logistic", strategy, seed, n, f"{height + seed / 100:.4f}",
+                        "0.002", "0.001") for n in points]  # fmt: skip
+            results.add("logistic", rows)
+    results.add("logistic", [Row("wine", "logistic", "broken", 0, 6, "", "", "", "ValueError: no")])
+    report = ComparedReport(results)
+    lines = {line.split(" | ")[0].strip("| "): line for line in report.against_random().split("\n")}
+    assert "+10.00 (+10.00 to +10.00)" in lines["better"]
+    assert "0 / 8" in lines["worse"]
+    assert lines["worse"].endswith("| wine |")
+    assert "0.0156" in lines["worse"]  # 2 / 2^8, twice by Holm
+    assert "| better | 1.0 | 63.5 ± " in report.area()
+    assert "| better | 2 |" in report.cpu()
+    assert "| broken | logistic | wine | ValueError: no | 1 |" in report.failed()
+    assert report.draw(tmp_path / "picture.png").stat().st_size > 10_000

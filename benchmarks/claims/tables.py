@@ -6,10 +6,51 @@ Each takes the root of the repository and returns Markdown, made of results file
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._records import RESULTS
+
+if TYPE_CHECKING:
+    from ..comparison._report import ComparedReport
 
 
 def benchmarks(root: Path) -> str:
     """Every kernel against its peers."""
     return (root / RESULTS / "benchmarks_table.md").read_text(encoding="utf-8")
+
+
+def comparison_setting(root: Path) -> str:
+    """Data sets and tuned learners that strategies are compared on."""
+    return _compared(root).setting()
+
+
+def comparison_run(root: Path) -> str:
+    """How much of the comparison was run."""
+    return _compared(root).what_was_run()
+
+
+def comparison_area(root: Path) -> str:
+    """Areas under the budget curves."""
+    return _compared(root).area()
+
+
+def comparison_against_random(root: Path) -> str:
+    """What strategies gain on random."""
+    return _compared(root).against_random()
+
+
+def comparison_cpu(root: Path) -> str:
+    """What a query costs."""
+    return _compared(root).cpu()
+
+
+def comparison_failed(root: Path) -> str:
+    """Strategies that raised an error."""
+    return _compared(root).failed()
+
+
+def _compared(root: Path) -> ComparedReport:
+    from ..comparison._report import ComparedReport
+    from ..comparison._store import Results
+
+    return ComparedReport(Results(root / RESULTS / "comparison"))

@@ -32,7 +32,7 @@ def main() -> None:
     add("--seeds", nargs="+", type=int, default=list(range(10)), metavar="N")
     add("--minutes", type=float, default=float("inf"), help="stop after these CPU minutes")
     run.set_defaults(command=_run)
-    report = commands.add_parser("report", help="tables and picture from the results")
+    report = commands.add_parser("report", help="print the tables, draw the picture")
     report.set_defaults(command=_report)
     for command in (run, report):
         command.add_argument("--out", type=Path, default=FOLDER, help="folder of the results")
@@ -62,28 +62,28 @@ def _run(args: argparse.Namespace) -> None:
             bar.set_postfix_str(f"{cell.dataset} {cell.strategy} {cell.seed}", refresh=False)
             estimator, data = _prepared(results, cell)
             results.add(learner, run_cell(cell, data, estimator, known[cell.strategy]))
-        results.begin(learner)
     print(f"{time.process_time() / 60:.1f} CPU minutes")
 
 
 def _prepared(results: Results, cell: Cell) -> tuple[Any, Split]:
     """The tuned learner, and the scaled data of a seed."""
-    found = results.tuned()
-    key = f"{cell.dataset}/{cell.learner}"
-    if key not in found:
-        found[key] = tune(cell.dataset, cell.learner)
-        results.keep_tuned(found)
-    data, scale = split(cell.dataset, cell.seed), scaler(cell.dataset, found[key])
+    found = results.tuned(cell.learner).get(cell.dataset)
+    if found is None:
+        found = tune(cell.dataset, cell.learner)
+        results.add_tuned(cell.learner, cell.dataset, found)
+    data, scale = split(cell.dataset, cell.seed), scaler(cell.dataset, found)
     kind = "float32" if cell.learner == "net" else "float64"
     X_pool, X_test = (scale.transform(X).astype(kind) for X in (data.X_pool, data.X_test))
     ready = Split(X_pool, data.y_pool, X_test, data.y_test, data.first)
-    return tuned_learner(cell.dataset, cell.learner, found[key]), ready
+    return tuned_learner(cell.dataset, cell.learner, found), ready
 
 
 def _report(args: argparse.Namespace) -> None:
-    from ._report import write_report
+    from ._report import ComparedReport
 
-    write_report(Results(args.out))
+    report = ComparedReport(Results(args.out))
+    print(*report.tables(), sep="\n\n")
+    print(f"written: {report.draw(args.out / 'against_random.png')}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -93,14 +93,16 @@ LEARNERS: dict[str, tuple[Any, dict[str, list]]] = {
 }
 
 
-def tune(dataset: str, learner: str) -> dict[str, Any]:
-    """Best scaling and settings by cross-validation with as many labels as will be bought.
+class Tuned(NamedTuple):
+    """What tuning found: a name in `SCALERS`, settings, and the accuracy in cross-validation."""
 
-    Returns
-    -------
-    tuned : dict
-        ``scale`` (name), ``params`` of the learner, ``accuracy`` in the cross-validation.
-    """
+    scale: str
+    params: dict[str, Any]
+    accuracy: float
+
+
+def tune(dataset: str, learner: str) -> Tuned:
+    """Best scaling and settings by cross-validation with as many labels as will be bought."""
     X, y = tuning_part(dataset)
     n_classes = len(np.unique(y))
     make, grid = LEARNERS[learner]
@@ -115,16 +117,16 @@ def tune(dataset: str, learner: str) -> dict[str, Any]:
     kept = best.pop("scale")
     scale = next(name for name, scaler in SCALERS.items() if type(scaler) is type(kept))
     params = {name.removeprefix("learn__"): value for name, value in best.items()}
-    return {"scale": scale, "params": params, "accuracy": round(float(search.best_score_), 4)}
+    return Tuned(scale, params, float(search.best_score_))
 
 
-def tuned_learner(dataset: str, learner: str, tuned: dict[str, Any]) -> BaseEstimator:
+def tuned_learner(dataset: str, learner: str, tuned: Tuned) -> BaseEstimator:
     """The learner with the settings that were found."""
     X, y = tuning_part(dataset)
     make, _ = LEARNERS[learner]
-    return make(X.shape[1], len(np.unique(y))).set_params(**tuned["params"])
+    return make(X.shape[1], len(np.unique(y))).set_params(**tuned.params)
 
 
-def scaler(dataset: str, tuned: dict[str, Any]) -> Any:
+def scaler(dataset: str, tuned: Tuned) -> TransformerMixin:
     """The scaling that was found, fitted on the tuning part."""
-    return clone(SCALERS[tuned["scale"]]).fit(tuning_part(dataset)[0])
+    return clone(SCALERS[tuned.scale]).fit(tuning_part(dataset)[0])

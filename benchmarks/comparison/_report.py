@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,32 +17,62 @@ from ._learners import LEARNERS
 from ._loop import Row
 from ._store import Results
 
+TITLES = {
+    "logistic": "Logistic regression",
+    "boosting": "Gradient boosting",
+    "net": "A net of two hidden layers",
+}
 _KEYS = ["learner", "dataset", "strategy", "seed"]
 _BASELINE = "random"
 _LATE = 3  # the last points of a curve, and the first ones after the start
 
 
-def write_report(results: Results) -> list[Path]:
-    """Write the tables (Markdown) and the picture beside the results; the files."""
-    frame = _frame(results)
-    folder, written = results.folder, []
+class ComparedReport:
+    """What the results say, as tables in Markdown and a picture."""
 
-    def put(name: str, table: str) -> None:
-        path = folder / f"{name}.md"
-        path.write_text(table + "\n", encoding="utf-8")
-        written.append(path)
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.frame = _frame(results)
+        self.areas = _areas(self.frame)
+        self.learners = [name for name in LEARNERS if name in set(self.frame.learner)]
 
-    areas = _areas(frame)
-    put("setting", _setting(results))
-    put("run", _what_was_run(frame))
-    for learner in areas.index.unique("learner"):
-        of_learner = areas.loc[learner]
-        put(f"areas_{learner}", _area_table(of_learner["area"]))
-        put(f"random_{learner}", _random_table(of_learner))
-        put(f"cpu_{learner}", _cpu_table(frame[frame.learner == learner]))
-    put("failed", _failed(results))
-    written.append(_draw(areas, folder / "against_random.png"))
-    return written
+    def tables(self) -> list[str]:
+        """All tables."""
+        return [
+            self.setting(), self.what_was_run(), self.area(), self.against_random(),
+            self.cpu(), self.failed(),
+        ]  # fmt: skip
+
+    def setting(self) -> str:
+        """Sizes, and what tuning chose."""
+        return _setting(self.results)
+
+    def what_was_run(self) -> str:
+        """Strategies, seeds and CPU minutes."""
+        return _what_was_run(self.frame)
+
+    def area(self) -> str:
+        """Area under the curves, a table a learner."""
+        return self._each(lambda name: _area_table(self.areas.loc[name]["area"]))
+
+    def against_random(self) -> str:
+        """What is gained on random, a table a learner."""
+        return self._each(lambda name: _random_table(self.areas.loc[name]))
+
+    def cpu(self) -> str:
+        """Milliseconds of a query, a table a learner."""
+        return self._each(lambda name: _cpu_table(self.frame[self.frame.learner == name]))
+
+    def failed(self) -> str:
+        """Strategies that raised an error."""
+        return _failed(self.results)
+
+    def draw(self, path: Path) -> Path:
+        """Draw what each strategy gains on random."""
+        return _draw(self.areas, path)
+
+    def _each(self, table: Callable[[str], str]) -> str:
+        return "\n\n".join(f"**{TITLES[name]}**\n\n{table(name)}" for name in self.learners)
 
 
 def _frame(results: Results) -> pd.DataFrame:
@@ -150,24 +180,23 @@ def _ms(value: float) -> str:
 
 
 def _setting(results: Results) -> str:
-    """Sizes, and what tuning chose."""
-    tuned, rows = results.tuned(), []
-    for key in sorted(tuned, key=lambda k: (list(LEARNERS).index(k.split("/")[1]), k)):
-        dataset, learner = key.split("/")
-        spec, found = SPECS[dataset], tuned[key]
-        chosen = ", ".join(f"{k} = {v:g}" for k, v in found["params"].items())
-        rows.append(
-            [dataset.replace("_", " "), learner, spec.n_tune, spec.n_pool, spec.n_test,
-             f"{spec.n_queries} × {spec.n_query}", found["scale"], chosen,
-             f"{100 * found['accuracy']:.1f}"]
-        )  # fmt: skip
+    rows = []
+    for learner in LEARNERS:
+        found = results.tuned(learner)
+        for dataset in (name for name in SPECS if name in found):
+            spec, tuned = SPECS[dataset], found[dataset]
+            chosen = ", ".join(f"{name} = {value:g}" for name, value in tuned.params.items())
+            sizes = map(str, (spec.n_tune, spec.n_pool, spec.n_test))
+            rows.append(
+                [dataset.replace("_", " "), learner, *sizes, f"{spec.n_queries} × {spec.n_query}",
+                 tuned.scale, chosen, f"{100 * tuned.accuracy:.1f}"]
+            )  # fmt: skip
     head = ["data set", "learner", "tuning", "pool", "test", "queries", "scaling", "settings",
             "accuracy in tuning (%)"]  # fmt: skip
-    return markdown_table(head, ([str(cell) for cell in row] for row in rows))
+    return markdown_table(head, rows)
 
 
 def _what_was_run(frame: pd.DataFrame) -> str:
-    """Cells, strategies and seeds of each learner and data set, and what they took."""
     cells = frame.groupby(["learner", "dataset"])
     rows = []
     for (learner, dataset), part in cells:

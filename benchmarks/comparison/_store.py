@@ -5,66 +5,76 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from ._data import SPECS
+from ._learners import Tuned
 from ._loop import Cell, Row
 
 FOLDER = Path(__file__).parents[2] / "docs" / "results" / "comparison"
 
 
 class Results:
-    """Rows in one CSV file a learner, and what tuning found in ``tuned.json``."""
+    """In one folder: LEARNER.csv, its rows, and LEARNER_tuned.csv, what tuning found.
+
+    Both are only ever added to, except that the part of a cell which a killed run left is dropped.
+    """
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def _path(self, learner: str) -> Path:
-        return self.folder / f"{learner}.csv"
 
     def rows(self, learner: str) -> list[Row]:
         """All rows of cells that are finished."""
-        path = self._path(learner)
-        if not path.exists():
-            return []
         cells: dict[Cell, list[Row]] = defaultdict(list)
-        with path.open(newline="") as file:
-            for values in csv.reader(file):
-                if len(values) == len(Row._fields) and values != list(Row._fields):
-                    row = Row(*values[:3], int(values[3]), int(values[4]), *values[5:])
-                    cells[Cell(*row[:4])].append(row)
-        whole = [rows for cell, rows in cells.items() if _is_whole(cell, rows)]
-        return [row for rows in whole for row in rows]
+        for values in _read(self.folder / f"{learner}.csv"):
+            if len(values) == len(Row._fields):
+                row = Row(*values[:3], int(values[3]), int(values[4]), *values[5:])
+                cells[Cell(*row[:4])].append(row)
+        return [row for cell, rows in cells.items() if _is_whole(cell, rows) for row in rows]
 
     def begin(self, learner: str) -> set[Cell]:
-        """Drop the part of a cell that a killed run left; the cells that need not be run."""
-        rows = self.rows(learner)
-        if self._path(learner).exists():
-            self._write(learner, sorted(rows, key=lambda row: row[:5]), "w")
+        """Drop what is not whole; the cells that need not be run."""
+        rows, path = self.rows(learner), self.folder / f"{learner}.csv"
+        if path.exists() and len(rows) < len(_lines(path)) - 1:
+            path.unlink()
+            _add(path, Row._fields, rows)
         return {Cell(*row[:4]) for row in rows}
 
     def add(self, learner: str, rows: list[Row]) -> None:
         """Append the rows of a finished cell."""
-        self._write(learner, rows, "a" if self._path(learner).exists() else "w")
+        _add(self.folder / f"{learner}.csv", Row._fields, rows)
 
-    def _write(self, learner: str, rows: list[Row], mode: str) -> None:
-        with self._path(learner).open(mode, newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if mode == "w":
-                writer.writerow(Row._fields)
-            writer.writerows(rows)
+    def tuned(self, learner: str) -> dict[str, Tuned]:
+        """What tuning found, by data set."""
+        found = {}
+        for dataset, scale, params, accuracy in _read(self.folder / f"{learner}_tuned.csv"):
+            found[dataset] = Tuned(scale, json.loads(params), float(accuracy))
+        return found
 
-    def tuned(self) -> dict[str, Any]:
-        """What tuning found, by data set and learner."""
-        path = self.folder / "tuned.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+    def add_tuned(self, learner: str, dataset: str, found: Tuned) -> None:
+        """Append what tuning found."""
+        row = (dataset, found.scale, json.dumps(found.params), f"{found.accuracy:.4f}")
+        _add(self.folder / f"{learner}_tuned.csv", ("dataset", *Tuned._fields), [row])
 
-    def keep_tuned(self, tuned: dict[str, Any]) -> None:
-        """Write what tuning found."""
-        text = json.dumps(tuned, indent=1, sort_keys=True)
-        (self.folder / "tuned.json").write_text(text + "\n")
+
+def _lines(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def _read(path: Path) -> list[list[str]]:
+    return _lines(path)[1:] if path.exists() else []
+
+
+def _add(path: Path, head: Sequence[str], rows: Iterable[Sequence]) -> None:
+    new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(head)
+        writer.writerows(rows)
 
 
 def _is_whole(cell: Cell, rows: list[Row]) -> bool:
