@@ -6,11 +6,20 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from skactive import ActiveLearner
+from skactive import ActiveLearner, Committee
 from skactive.exceptions import CapabilityError
 from skactive.kernels.best_of_parts import Best
 from skactive.kernels.selection import top_k
-from skactive.strategies import CoreSet
+from skactive.strategies import (
+    CEAL,
+    DRE,
+    EPIG,
+    MCP,
+    CoreSet,
+    RandomSampling,
+    ScoringStrategy,
+    Subsample,
+)
 from skactive.utils.indexing import take_rows
 
 da = pytest.importorskip("dask.array")
@@ -34,7 +43,10 @@ def learner(data, strategy, estimator=None, **params):
     estimator = (
         DecisionTreeClassifier(max_depth=4, random_state=0) if estimator is None else estimator
     )
-    return ActiveLearner(estimator, strategy, random_state=3, **params).fit(X[:40], y[:40])
+    kind = ActiveLearner
+    if estimator == "committee":
+        kind, estimator = Committee, DecisionTreeClassifier(max_depth=4, max_features=2)
+    return kind(estimator, strategy, random_state=3, **params).fit(X[:40], y[:40])
 
 
 def same_picks(data, pool, strategy, n=30, candidates=None, own=None, estimator=None):
@@ -89,6 +101,93 @@ def test_scores_by_partition_give_the_picks_of_memory(data, strategy, candidates
     own = da.from_array(chosen, chunks=77) if candidates == "mask" else None
     same_picks(data, in_chunks(X), strategy, candidates=chosen, own=own)
     same_picks(data, in_chunks(X), strategy, estimator=LogisticRegression(max_iter=500))
+
+
+@pytest.mark.parametrize("allocation", ["proportional", "ceil_tail", "equal"])
+@pytest.mark.parametrize("n_bins", [1, 50, 400])
+@pytest.mark.parametrize("n", [3, 120, 700])
+def test_histograms_of_parts_give_the_picks_of_memory(data, allocation, n_bins, n):
+    X = data[0]
+    strategy = DRE(n_bins, allocation=allocation)
+    for estimator in (None, LogisticRegression(max_iter=500)):
+        same_picks(data, in_chunks(X), strategy, n, estimator=estimator)
+        if n < 200:
+            backwards = np.arange(N)[::-2]
+            same_picks(data, in_chunks(X), strategy, n, backwards, estimator=estimator)
+
+
+class Distances(DRE):
+    """Boundaries that some rows have not."""
+
+    def _caps_infinite(self):
+        return True
+
+    def _values(self, query):
+        first = query.X.materialise()[:, 0].astype(np.float64)
+        return np.where(first > 1, np.inf, first)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        MCP(),
+        CEAL(threshold=0.3),
+        RandomSampling(),
+        Distances(),
+        Subsample(CoreSet(), size=200),
+        Subsample("mcp", size=0.3),
+    ],
+    ids=lambda strategy: type(strategy).__name__,
+)
+@pytest.mark.parametrize("candidates", ["all", "mask", "backwards"])
+def test_what_is_exact_over_partitions(data, strategy, candidates):
+    chosen = {"all": None, "mask": np.arange(N) % 3 > 0, "backwards": np.arange(N)[::-2]}[
+        candidates
+    ]
+    for n in (1, 60):
+        same_picks(data, in_chunks(data[0]), strategy, n, chosen)
+
+
+def test_targets_are_drawn_of_the_whole_pool(data):
+    asked = [learner(data, EPIG(n_targets=20), "committee") for _ in range(2)]
+    expected = asked[0].query(data[0], 20, return_scores=True)
+    found = asked[1].query(in_chunks(data[0]), 20, return_scores=True)
+    # Products of matrices, which round by the place of a row in its batch.
+    np.testing.assert_allclose(found[2], expected[2], rtol=1e-12)
+
+
+def test_pseudo_labels_are_those_of_memory(data):
+    asked = [learner(data, CEAL(threshold=0.3)) for _ in range(2)]
+    for one, pool in zip(asked, (data[0], in_chunks(data[0])), strict=True):
+        index, X = one.query(pool, 10)
+        one.teach(X, data[1][index])
+    assert asked[0].history_[-1]["pseudo"] == asked[1].history_[-1]["pseudo"] > 0
+    expected, found = (one.predict_proba(data[0]) for one in asked)
+    np.testing.assert_array_equal(found, expected)
+
+
+class OwnScore(ScoringStrategy):
+    """A user's strategy: it works at once."""
+
+    def _score(self, model, X, rng):
+        return model.predict_proba(X)[:, 0]
+
+
+class Lottery(ScoringStrategy):
+    """One that draws for each row: as random in partitions as in memory."""
+
+    def _score(self, model, X, rng):
+        return rng.random(len(X))
+
+
+def test_a_users_own_strategy_works_at_once(data):
+    same_picks(data, in_chunks(data[0]), OwnScore())
+    index, _ = learner(data, Lottery()).query(in_chunks(data[0]), 60)
+    again, _ = learner(data, Lottery()).query(in_chunks(data[0]), 60)
+    np.testing.assert_array_equal(index, again)
+    ends = np.cumsum(SIZES)
+    within = index - np.concatenate([[0], ends])[np.searchsorted(ends, index, side="right")]
+    assert len(set(within.tolist())) > 40  # partitions draw numbers of their own
 
 
 def test_a_strategy_that_needs_all_rows_says_so(data):

@@ -317,7 +317,8 @@ class PartitionedPool(Rows):
             return {}
         task = Task(_own_rows, wanted, self.reader, on_empty=True)
         handles = self.engine.visit(task, None, only=sorted(wanted))
-        return {part: (wanted[part], rows) for part, rows in Kept(self, handles).merged(None)}
+        found = Kept(self._fresh(), handles).merged(None)  # which tells nothing of the candidates
+        return {part: (wanted[part], rows) for part, rows in found}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_carried": {}}
@@ -336,6 +337,11 @@ class Kept:
         """Do ``function(result, payload)`` with each; see `PartitionedPool.map`."""
         handles = self._pool.engine.then(self._handles, function, payload)
         return Kept(self._pool, handles).merged(merge)
+
+    def kept(self, function: Callable[[Any, Any], Any], payload: Any = None) -> Kept:
+        """Like `map`, but what it makes stays where it is."""
+        engine = self._pool.engine
+        return Kept(self._pool, engine.hold(engine.then(self._handles, function, payload)))
 
     def merged(self, merge: _Merge | None) -> Any:
         """All results merged; a list of them without `merge`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -62,11 +64,13 @@ def mcp_select(proba: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np
     _check(proba, n)
     if n == 0:
         return np.empty(0, dtype=np.intp)
-    kept = _Contenders(n, proba.shape[1], np.result_type(proba.dtype, np.float32))
-    rows = max(1, _BLOCK // proba.shape[1])
-    for start in range(0, len(proba), rows):
-        kept.add(start, *_boundaries(proba[start : start + rows]))
-    cluster, ratio, rows = kept.cut()
+    return Contenders.of(proba, n).picked(rng)
+
+
+def _sweep_by_sweep(
+    cluster: NDArray, ratio: NDArray, rows: NDArray[np.intp], n: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """The n rows that the sweeps reach first."""
     # Shuffled first, so that a stable sort leaves equal priorities in random order.
     shuffled = rng.permutation(len(rows))
     order = shuffled[np.lexsort((-ratio[shuffled], cluster[shuffled]))]
@@ -77,12 +81,17 @@ def mcp_select(proba: ArrayLike, n: int, rng: np.random.Generator) -> NDArray[np
 
 
 def _check(proba: NDArray, n: int) -> None:
+    check_proba(proba)
+    if not 0 <= n <= len(proba):
+        raise ValueError(f"n must be between 0 and the number of points {len(proba)}, got {n}.")
+
+
+def check_proba(proba: NDArray) -> None:
+    """Raise a ValueError unless these are probabilities, in two dimensions and finite."""
     if proba.ndim != 2 or proba.shape[1] == 0:
         raise ValueError(
             f"proba must have shape (n_points, n_classes), got an array of shape {proba.shape}."
         )
-    if not 0 <= n <= len(proba):
-        raise ValueError(f"n must be between 0 and the number of points {len(proba)}, got {n}.")
     if len(proba) and not (np.isfinite(proba.min()) and np.isfinite(proba.max())):
         raise ValueError("proba must be finite class probabilities, got NaN or infinite values.")
 
@@ -135,8 +144,30 @@ def _put(target: NDArray, value: int, where: NDArray[np.bool_]) -> None:
     target |= where * target.dtype.type(value)
 
 
-class _Contenders:
-    """Rows that the sweeps can still reach: the best few of each cluster, and their ties."""
+class Contenders:
+    """Rows that the sweeps can still reach: the best few of each cluster, and their ties.
+
+    Those of parts of a pool may be merged in any order and any tree: what is left is what is left
+    of all rows at once.
+
+    Parameters
+    ----------
+    n : int
+        How many are to be picked.
+    n_classes : int
+    dtype : numpy dtype
+        Of the priorities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.kernels.clusters import Contenders, mcp_select
+    >>> proba = np.array([[0.6, 0.4, 0.0], [0.9, 0.1, 0.0], [0.0, 0.3, 0.7]])
+    >>> first = Contenders.of(proba[:2], 2)
+    >>> both = first.merged(Contenders.of(proba[2:], 2, rows=np.array([2])))
+    >>> both.picked(np.random.default_rng(0)), mcp_select(proba, 2, np.random.default_rng(0))
+    (array([0, 2]), array([0, 2]))
+    """
 
     def __init__(self, n: int, n_classes: int, dtype: np.dtype) -> None:
         self.n = n
@@ -146,15 +177,58 @@ class _Contenders:
         self.n_kept = 0
         self.limit = _FIRST_CUT
 
-    def add(self, start: int, cluster: NDArray, ratio: NDArray) -> None:
-        """Take in the rows from `start` on."""
+    @classmethod
+    def of(cls, proba: NDArray, n: int, rows: NDArray[np.intp] | None = None) -> Contenders:
+        """Those of some rows, called by their numbers unless they have other ones, ascending."""
+        kept = cls(n, proba.shape[1], np.result_type(proba.dtype, np.float32))
+        step = max(1, _BLOCK // proba.shape[1])
+        for start in range(0, len(proba), step):
+            names: Any = start if rows is None else rows[start : start + step]
+            kept.add(names, *_boundaries(proba[start : start + step]))
+        return kept
+
+    def merged(self, *others: Contenders) -> Contenders:
+        """Those of all these parts of a pool."""
+        every = [self, *others]
+        kept = Contenders(self.n, 0, self.least.dtype)
+        kept.sizes = np.sum([part.sizes for part in every], axis=0)
+        kept.least = np.max([part.least for part in every], axis=0)
+        kept.parts = [rows for part in every for rows in part.parts]
+        kept.cut()
+        return kept
+
+    def rows(self) -> NDArray[np.intp]:
+        """Those that are left."""
+        return self.cut()[2]
+
+    def picked(
+        self,
+        rng: np.random.Generator,
+        places: NDArray | None = None,
+    ) -> NDArray[np.intp]:
+        """The n rows that the sweeps reach first.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Decides between equal priorities.
+        places : ndarray or None, default=None
+            Where each of `rows` comes in the pool; ``None``: they ascend.
+        """
+        cluster, ratio, rows = self.cut()
+        by = np.argsort(rows if places is None else places, kind="stable")
+        return _sweep_by_sweep(cluster[by], ratio[by], rows[by], self.n, rng)
+
+    def add(self, names: Any, cluster: NDArray, ratio: NDArray) -> None:
+        """Take in some rows: the first one's number, or the numbers of all."""
         if len(self.sizes) < len(cluster):
             self.sizes += np.bincount(cluster, minlength=len(self.sizes))
         else:  # more clusters than rows
             present, counts = np.unique(cluster, return_counts=True)
             self.sizes[present] += counts
         rows = np.flatnonzero(ratio >= self.least[cluster])
-        self.parts.append((cluster[rows], ratio[rows], start + rows))
+        named = names[rows] if isinstance(names, np.ndarray) else names + rows
+        self.parts.append((cluster[rows], ratio[rows], named))
         self.n_kept += len(rows)
         if self.n_kept > self.limit:
             self.cut()

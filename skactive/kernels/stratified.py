@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,29 +44,55 @@ def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
     array([0, 0, 1, 1], dtype=uint8)
     """
     scores = np.asarray(scores)
-    low, high = _finite_range(scores)
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, got {n_bins}.")
-    bins = np.zeros(len(scores), dtype=np.min_scalar_type(n_bins))
-    if low == high or n_bins == 1:
+    return Binning(*_finite_range(scores), n_bins, scores.dtype).bins_of(scores)
+
+
+@dataclass(frozen=True)
+class Binning:
+    """Equal-width bins over a range.
+
+    Attributes
+    ----------
+    low, high : float
+        Smallest and largest score of all, finite.
+    n_bins : int
+        At least 1.
+    dtype : numpy dtype
+        Of the scores.
+    """
+
+    low: float
+    high: float
+    n_bins: int
+    dtype: np.dtype
+
+    def __post_init__(self) -> None:
+        if self.n_bins < 1:
+            raise ValueError(f"n_bins must be at least 1, got {self.n_bins}.")
+
+    def bins_of(self, scores: NDArray) -> NDArray[np.unsignedinteger]:
+        """The bin of each score, all or some of those in the range."""
+        low, high, n_bins = self.low, self.high, self.n_bins
+        bins = np.zeros(len(scores), dtype=np.min_scalar_type(n_bins))
+        if low == high or n_bins == 1:
+            return bins
+        fits_float32 = self.dtype == np.float32 and high - low < _FLOAT32_MAX
+        dtype = np.float32 if fits_float32 else np.float64
+        width = high - low
+        with np.errstate(over="ignore"):
+            scale = dtype(n_bins / width) if np.finfo(dtype).tiny < width < np.inf else np.inf
+        for window in _blocks(len(scores), n_bins):
+            if np.isfinite(scale):
+                position = np.subtract(scores[window], low, dtype=dtype)
+                np.multiply(position, scale, out=position)
+            else:  # as wide or narrow as the type goes: halved values have a finite range
+                position = np.multiply(scores[window], 0.5, dtype=np.float64)
+                np.subtract(position, 0.5 * low, out=position)
+                np.divide(position, 0.5 * high - 0.5 * low, out=position)
+                np.multiply(position, n_bins, out=position)
+            block = position.astype(bins.dtype)
+            np.subtract(block, (block == n_bins).astype(block.dtype), out=bins[window])
         return bins
-    fits_float32 = scores.dtype == np.float32 and high - low < _FLOAT32_MAX
-    dtype = np.float32 if fits_float32 else np.float64
-    width = high - low
-    with np.errstate(over="ignore"):
-        scale = dtype(n_bins / width) if np.finfo(dtype).tiny < width < np.inf else np.inf
-    for window in _blocks(len(scores), n_bins):
-        if np.isfinite(scale):
-            position = np.subtract(scores[window], low, dtype=dtype)
-            np.multiply(position, scale, out=position)
-        else:  # as wide or narrow as the type goes: halved values have a finite range
-            position = np.multiply(scores[window], 0.5, dtype=np.float64)
-            np.subtract(position, 0.5 * low, out=position)
-            np.divide(position, 0.5 * high - 0.5 * low, out=position)
-            np.multiply(position, n_bins, out=position)
-        block = position.astype(bins.dtype)
-        np.subtract(block, (block == n_bins).astype(block.dtype), out=bins[window])
-    return bins
 
 
 def _finite_range(scores: NDArray) -> tuple[float, float]:
@@ -72,7 +100,11 @@ def _finite_range(scores: NDArray) -> tuple[float, float]:
         raise ValueError(
             f"scores must be one-dimensional and not empty, got an array of shape {scores.shape}."
         )
-    low, high = float(scores.min()), float(scores.max())
+    return finite_range(float(scores.min()), float(scores.max()))
+
+
+def finite_range(low: float, high: float) -> tuple[float, float]:
+    """The range of all scores; a ValueError if it is not finite."""
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(
             f"scores must be finite to be put in bins, got values in [{low}, {high}]. Replace "
@@ -241,13 +273,58 @@ def stratified_sample(
     >>> len(set(picks.tolist()))
     100
     """
-    bins = bin_indices(scores, n_bins)
-    counts = _counts(bins, n_bins)
-    quotas = allocate(counts, n, method, rng=rng)
+    return sample_bins(HeldBins(bin_indices(scores, n_bins), n_bins), n, method, rng=rng)
+
+
+class HeldBins:
+    """The bins of all points, in memory; what `sample_bins` asks of them.
+
+    Parameters
+    ----------
+    bins : ndarray of shape (n_points,), unsigned
+    n_bins : int
+
+    Attributes
+    ----------
+    counts : ndarray of shape (n_bins,), int64
+        Points in each bin.
+    """
+
+    def __init__(self, bins: NDArray, n_bins: int) -> None:
+        self._bins = bins
+        self.counts = count_bins(bins, n_bins)
+
+    def at(self, points: NDArray[np.intp]) -> NDArray:
+        """Bins of some points."""
+        return self._bins[points]
+
+    def between(self, low: int, high: int) -> tuple[NDArray[np.intp], NDArray]:
+        """Points of the bins from `low` up to, not including, `high`, and their bins."""
+        found = points_between(self._bins, low, high)
+        return found, self._bins[found]
+
+
+def sample_bins(
+    bins: Any, n: int, method: str = "proportional", *, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Draw n points at random from bins that may be held anywhere (see `stratified_sample`).
+
+    Parameters
+    ----------
+    bins : HeldBins, or what answers like one
+    n : int
+    method : {"proportional", "ceil_tail", "equal"}, default="proportional"
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    indices : ndarray of shape (n,), dtype intp
+    """
+    quotas = allocate(bins.counts, n, method, rng=rng)
     drawn, short = _draw_from_pool(bins, quotas, rng)
-    looked_up = _draw_from_bins(bins, counts, np.where(short, quotas, 0), rng)
-    picks = np.concatenate([drawn, looked_up])
-    by_bin = picks[np.argsort(bins[picks], kind="stable")]
+    looked_up = _draw_from_bins(bins, np.where(short, quotas, 0), rng)
+    picks, own = (np.concatenate(both) for both in zip(drawn, looked_up, strict=True))
+    by_bin = picks[np.argsort(own, kind="stable")]
     return by_bin[fair_order(n, rng)]
 
 
@@ -281,7 +358,7 @@ def fair_order(n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return (line[line < n] + rng.integers(n)) % n
 
 
-def _counts(bins: NDArray, n_bins: int) -> NDArray[np.int64]:
+def count_bins(bins: NDArray, n_bins: int) -> NDArray[np.int64]:
     """Points in each bin."""
     counts = np.zeros(n_bins, dtype=np.int64)
     for window in _blocks(len(bins), n_bins):
@@ -296,39 +373,45 @@ def _counts(bins: NDArray, n_bins: int) -> NDArray[np.int64]:
     return counts
 
 
+_Drawn = tuple[NDArray[np.intp], NDArray]  # points and their bins
+
+
 def _draw_from_pool(
-    bins: NDArray, quotas: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Rows drawn from the whole pool that serve their bins, and the bins left short.
+    bins: Any, quotas: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[_Drawn, NDArray[np.bool_]]:
+    """Points drawn from the whole pool that serve their bins, and the bins left short.
 
     Which bins are short does not depend on which of their members were drawn.
     """
-    size = min(_OVERDRAW * int(quotas.sum()), len(bins) // 2)
+    n_points = int(bins.counts.sum())
+    size = min(_OVERDRAW * int(quotas.sum()), n_points // 2)
     # Without shuffle=True the order of the rows would not be random.
-    rows = rng.choice(len(bins), size, replace=False)
-    drawn = bins[rows]
+    rows = rng.choice(n_points, size, replace=False)
+    drawn = bins.at(rows)
     order = np.argsort(drawn, kind="stable")
     reached = np.bincount(drawn, minlength=len(quotas))
     rank = np.arange(size) - np.repeat(np.cumsum(reached) - reached, reached)
     short = reached < quotas
     taken = np.where(short, 0, quotas)
-    return rows[order[rank < taken[drawn[order]]]], short
+    kept = order[rank < taken[drawn[order]]]
+    return (rows[kept], drawn[kept]), short
 
 
-def _draw_from_bins(
-    bins: NDArray, counts: NDArray[np.int64], quotas: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.intp]:
+def _draw_from_bins(bins: Any, quotas: NDArray[np.int64], rng: np.random.Generator) -> _Drawn:
     """Each bin's quota of its members, all of which are looked up."""
-    found = []
-    for low, high in _ranges(counts, quotas > 0):
+    found = [(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.min_scalar_type(len(quotas))))]
+    for low, high in _ranges(bins.counts, quotas > 0):
         # A random order first, a stable sort by bin then: each bin's members shuffled.
-        members = rng.permutation(_between(bins, low, high))
-        own = bins[members]
+        members, own = bins.between(low, high)
+        shuffled = rng.permutation(len(members))
+        members, own = members[shuffled], own[shuffled]
         order = np.argsort(own, kind="stable")
-        sizes = counts[low:high]
+        sizes = bins.counts[low:high]
         rank = np.arange(len(members)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        found.append(members[order[rank < quotas[own[order]]]])
-    return np.concatenate(found) if found else np.empty(0, dtype=np.intp)
+        kept = order[rank < quotas[own[order]]]
+        found.append((members[kept], own[kept]))
+    members, own = (np.concatenate(both) for both in zip(*found, strict=True))
+    return members, own
 
 
 def _ranges(counts: NDArray[np.int64], wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -343,7 +426,7 @@ def _ranges(counts: NDArray[np.int64], wanted: NDArray[np.bool_]) -> list[tuple[
     return [(int(first), int(last) + 1) for first, last in zip(low, high, strict=True)]
 
 
-def _between(bins: NDArray, low: int, high: int) -> NDArray[np.intp]:
+def points_between(bins: NDArray, low: int, high: int) -> NDArray[np.intp]:
     """Positions of the points of the bins from `low` up to, not including, `high`."""
     # Unsigned: what is below `low` wraps round to large numbers, so one comparison is enough.
     offset = bins.dtype.type(low)

@@ -123,6 +123,12 @@ class Query:
     y_labeled: ArrayLike | None = None
     stage: int = 0
 
+    @property
+    def pool(self) -> PartitionedPool:
+        """`X` where it is a pool in partitions, as it is for `_select_from_parts`."""
+        assert isinstance(self.X, PartitionedPool)
+        return self.X
+
 
 class QueryStrategy(Savable, BaseEstimator):
     """Base class of all query strategies (acquisition functions).
@@ -293,7 +299,7 @@ class QueryStrategy(Savable, BaseEstimator):
     def _select_from_parts(self, query: Query) -> Selection:
         """Like `_select`, from a pool that is read in partitions.
 
-        ``query.X`` is a `skactive.distributed.PartitionedPool` then, and the picks are positions in
+        ``query.pool`` is a `skactive.distributed.PartitionedPool`, and the picks are positions in
         all of it. A strategy that can do without seeing all rows at once overrides this.
         """
         raise CapabilityError(
@@ -358,6 +364,8 @@ class ScoringStrategy(QueryStrategy):
 
     # Whether the picks are the highest scores; not where they are chosen together or drawn.
     _ranks_by_score: ClassVar[bool] = True
+    # Whether a score is of its row, the model and the seed alone: then any part of a pool will do.
+    _by_row: ClassVar[bool] = True
 
     def score_samples(self, estimator: Estimator | None, X: Pool) -> NDArray:
         """Score samples; the larger, the sooner asked.
@@ -399,7 +407,7 @@ class ScoringStrategy(QueryStrategy):
 
     def _select_from_parts(self, query: Query) -> Selection:
         # One that chooses otherwise than by its scores has to say how it does so in parts.
-        if type(self)._select is not ScoringStrategy._select:
+        if not self._by_row or type(self)._select is not ScoringStrategy._select:
             return super()._select_from_parts(query)
         return Selection(*best_of_parts(self._score_checked, query))
 

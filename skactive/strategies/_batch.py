@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from ..kernels.badge import badge_select
 from ..kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
@@ -15,6 +16,7 @@ from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 from ._bayesian import BALD, _DropoutStrategy
+from ._parts import drawn_from_parts
 
 
 class BADGE(QueryStrategy):
@@ -180,6 +182,16 @@ class EPIG(_DropoutStrategy):
         super().__init__(n_passes, rate, random_state=random_state)
         self.X_target = X_target
         self.n_targets = n_targets
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        if self.X_target is not None:
+            return super()._select_from_parts(query)
+        pool = query.pool  # the targets are drawn of all of it, as in memory
+        n = pool.n_candidates
+        drawn = n > self.n_targets
+        at = drawn_from_parts(query, self.n_targets) if drawn else pool.nth(np.arange(n))
+        aimed = clone(self).set_params(X_target=pool.inputs(at))
+        return aimed._select_from_parts(query)
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
         targets = X if self.X_target is None else Rows(self.X_target)

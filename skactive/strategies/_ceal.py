@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distributed import Part
+from ..kernels.best_of_parts import Best
 from ..kernels.selection import top_k
 from ..kernels.uncertainty import entropy
-from ..utils.indexing import Rows
+from ..utils.indexing import Rows, take_rows
 from ..utils.typing import RandomState
 from ..utils.validation import Interval
 from ._base import Query, ScoringStrategy, Selection
+from ._parts import picked_of
 
 
 class CEAL(ScoringStrategy):
@@ -75,3 +79,33 @@ class CEAL(ScoringStrategy):
         believed = np.flatnonzero(certain)
         labels = np.asarray(query.model.classes_)[proba[believed].argmax(axis=1)]
         return Selection(asked, scores[asked], pseudo_indices=believed, pseudo_labels=labels)
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        pool = query.pool
+        below = max(0.0, self.threshold - self.decay * query.stage)
+        best, certain = pool.map(_ask_part, (query.model, query.n, below), _merged)
+        pool.check_n(query.n)
+        asked, scores = picked_of(best, query)
+        parts, at, labels = (np.concatenate(column) for column in zip(*certain, strict=True))
+        believed, order = pool.positions(parts, at), pool.order()
+        by = np.argsort(believed if order is None else order(parts, at), kind="stable")
+        by = by[~np.isin(believed[by], asked)]
+        return Selection(asked, scores, pseudo_indices=believed[by], pseudo_labels=labels[by])
+
+
+def _ask_part(part: Part, payload: Any) -> tuple[Best, list]:
+    """The most uncertain rows of a partition; where its certain ones are, and their labels."""
+    model, n, threshold = payload
+    proba = model.predict_proba(part.X)
+    scores = entropy(proba)
+    certain = np.flatnonzero(scores < threshold)
+    labels = np.asarray(model.classes_)[proba[certain].argmax(axis=1)]
+    at = certain if part.positions is None else part.positions[certain]
+    best = Best.of(scores, n, part.number, part.positions, part.own_rows)
+    return best, [(np.full(len(at), part.number), at, labels)]
+
+
+def _merged(results: Sequence[tuple[Best, list]]) -> tuple[Best, list]:
+    (best, _), *rest = results
+    merged = best.merged(*(other for other, _ in rest), take=take_rows)
+    return merged, [found for _, certain in results for found in certain]

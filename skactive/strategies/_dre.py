@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.stratified import stratified_sample
+from ..kernels.stratified import sample_bins, stratified_sample
 from ..kernels.uncertainty import CHARACTERISTICS
+from ..utils.indexing import Rows
 from ..utils.typing import RandomState
 from ..utils.validation import COUNT, StrOptions
 from ._base import Query, QueryStrategy, Selection
+from ._parts import ValuesOfParts, largest_finite
 
 _DISTANCE = "adversarial_distance"
 
@@ -42,8 +44,22 @@ class StratifiedStrategy(QueryStrategy):
 
     def _select(self, query: Query) -> Selection:
         values = self._values(query)
+        if self._caps_infinite():
+            values = np.minimum(values, largest_finite(values))
         picked = stratified_sample(values, query.n, self.n_bins, self.allocation, rng=query.rng)
         return Selection(picked, values[picked])
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        held = ValuesOfParts(self._values_of, query, self.n_bins, caps=self._caps_infinite())
+        picked = sample_bins(held, query.n, self.allocation, rng=query.rng)
+        return Selection(*held.rows(picked))
+
+    def _values_of(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        return self._values(Query(model=model, X=X, n=1, rng=rng))
+
+    def _caps_infinite(self) -> bool:
+        """Whether an infinite value counts as the largest finite one."""
+        return False
 
     def _values(self, query: Query) -> NDArray:
         raise NotImplementedError(f"{type(self).__name__} must implement _values(query).")
@@ -114,11 +130,12 @@ class DRE(StratifiedStrategy):
     def _capabilities(self) -> tuple[str, ...]:
         return ("boundary",) if self.characteristic == _DISTANCE else ("predict_proba",)
 
+    def _caps_infinite(self) -> bool:
+        return self.characteristic == _DISTANCE
+
     def _values(self, query: Query) -> NDArray:
         if self.characteristic == _DISTANCE:
-            distances = query.model.boundary_distances(query.X)
-            found = distances[np.isfinite(distances)]
-            return np.minimum(distances, found.max() if found.size else 0.0)
+            return query.model.boundary_distances(query.X)
         if not callable(self.characteristic):
             return query.model.score_proba(query.X, CHARACTERISTICS[self.characteristic])
         proba = query.model.predict_proba(query.X)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from ..kernels.clusters import mcp_select
+from collections.abc import Sequence
+from typing import Any
+
+from ..distributed import Part
+from ..kernels.clusters import Contenders, check_proba, mcp_select
 from ._base import Query, QueryStrategy, Selection
+from ._parts import keys_of, located
 
 
 class MCP(QueryStrategy):
@@ -36,3 +41,23 @@ class MCP(QueryStrategy):
 
     def _select(self, query: Query) -> Selection:
         return Selection(mcp_select(query.model.predict_proba(query.X), query.n, query.rng))
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        pool = query.pool
+        contenders = pool.map(_contenders_of_part, (query.model, query.n), _merged)
+        pool.check_n(query.n)
+        order = pool.order()
+        places = None if order is None else order(*located(contenders.rows()))
+        keys = contenders.picked(query.rng, places)
+        return Selection(pool.positions(*located(keys)))
+
+
+def _contenders_of_part(part: Part, payload: Any) -> Contenders:
+    model, n = payload
+    proba = model.predict_proba(part.X)
+    check_proba(proba)
+    return Contenders.of(proba, n, keys_of(part))
+
+
+def _merged(results: Sequence[Contenders]) -> Contenders:
+    return results[0].merged(*results[1:])

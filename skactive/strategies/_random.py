@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ._base import Query, QueryStrategy, Selection
+from ._parts import drawn_from_parts
 
 
 class RandomSampling(QueryStrategy):
@@ -35,3 +36,6 @@ class RandomSampling(QueryStrategy):
 
     def _select(self, query: Query) -> Selection:
         return Selection(query.rng.choice(len(query.X), size=query.n, replace=False))
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        return Selection(drawn_from_parts(query, query.n))

@@ -15,6 +15,7 @@ from ..utils.indexing import Rows
 from ..utils.typing import RandomState
 from ..utils.validation import HasMethods
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
+from ._parts import drawn_from_parts
 from ._registry import all_strategies, resolve_strategy
 
 
@@ -42,6 +43,7 @@ class Combine(ScoringStrategy):
     (3,)
     """
 
+    _by_row: ClassVar[bool] = False  # a rank is one among all rows
     _parameter_constraints: ClassVar[dict] = {
         **ScoringStrategy._parameter_constraints,
         "strategies": [list, tuple],
@@ -158,6 +160,13 @@ class Subsample(_Wrapper):
         size = min(n_pool, max(as_count(self.size, n_pool), query.n))
         part = query.rng.choice(n_pool, size, replace=False)
         return self._inner(query, query.X.subset(part), query.n).within(part)
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        query.pool.check_n(query.n)
+        n_pool = query.pool.n_candidates
+        size = min(n_pool, max(as_count(self.size, n_pool), query.n))
+        at = drawn_from_parts(query, size)
+        return self._inner(query, Rows(query.pool.inputs(at)), query.n).within(at)
 
 
 class ClassBalanced(_Wrapper):
