@@ -108,6 +108,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dfal_mnist_vgg8": _dfal("mnist", "vgg8", 0.05),
     "dfal_quickdraw_lenet5": _dfal("quickdraw", "lenet5", 0.08),
     "dfal_quickdraw_vgg8": _dfal("quickdraw", "vgg8", 0.08),
+    "dfal_mnist_scaled": _dfal(
+        "mnist", "lenet5", 0.05,
+        description="DFAL paper, section 4, to its first 100 labels, from a small pool",
+        n_pool=2000, n_test=2000, stages=8, transfer=(),
+        strategy_params={
+            "dfal": {"adversarial_twins": True},
+            "ceal": {"threshold": 0.05},
+            "bald": {"subsample": 500},
+            "egl": {"subsample": 500},
+            "robust_coreset": {"subsample": 500, **RELEASED["dfal"]["robust_coreset"]},
+        },
+    ),
     "dfal_runtime": _dfal(
         "mnist", "lenet5", 0.05,
         description="DFAL paper, table 3: time of one query, 100 labelled, 800 unlabelled",
