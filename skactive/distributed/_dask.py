@@ -15,19 +15,25 @@ from ..exceptions import PartitionError
 from ._engine import Engine, Merge, unreadable
 from ._pool import PartitionedPool
 from ._readers import ArrayReader, TableReader
-from ._task import Sent, Task, Visited, merge_visited, visit
+from ._task import Sent, Task, Visited, follow, merge_visited, visit, what_of
 
 _AT_ONCE = 8  # results merged in one task
 
 
 def array_pool(X: Any) -> PartitionedPool:
     """A pool of a `dask.array`, a partition for each chunk of rows."""
-    _check_chunks(X, "The pool")
-    rows = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
-    delayed = [block.item() for block in _by_rows(rows.to_delayed())]
+    engine = array_engine(X)
     reader = ArrayReader(tuple(int(size) for size in X.shape[1:]))
-    engine = DaskEngine(delayed, partial(_array_mask, chunks=X.chunks[0]))
     return PartitionedPool(engine, reader, np.array(X.chunks[0]))
+
+
+def array_engine(X: Any, take: Callable[[NDArray[np.intp]], Any] | None = None) -> DaskEngine:
+    """An engine for the chunks of rows of a `dask.array`."""
+    if X.ndim == 0:
+        raise ValueError("The pool is a dask array without rows: it has no dimension.")
+    _check_chunks(X, "The pool")
+    delayed = X.rechunk(dict.fromkeys(range(1, X.ndim), -1)).to_delayed().ravel()
+    return DaskEngine(delayed, partial(_array_mask, chunks=X.chunks[0]), take)
 
 
 def frame_pool(X: Any) -> PartitionedPool:
@@ -40,10 +46,6 @@ def frame_pool(X: Any) -> PartitionedPool:
     return PartitionedPool(engine, TableReader(tuple(map(str, X.columns))))
 
 
-def _by_rows(blocks: NDArray) -> NDArray:
-    return blocks.reshape(blocks.shape[0], -1)
-
-
 def _check_chunks(X: Any, what: str) -> None:
     if any(np.isnan(size) for axis in X.chunks for size in axis):
         raise ValueError(
@@ -54,6 +56,8 @@ def _check_chunks(X: Any, what: str) -> None:
 
 def _array_mask(mask: Any, chunks: tuple[int, ...]) -> list[Any] | None:
     """Parts of a mask that is a dask array, cut like the pool."""
+    if type(mask).__module__.partition(".")[0] == "xarray" and mask.chunks is not None:
+        mask = mask.data
     if type(mask).__module__.partition(".")[0] != "dask" or not hasattr(mask, "chunks"):
         return None
     _check_chunks(mask, "candidates")
@@ -97,12 +101,23 @@ class DaskEngine(Engine):
         One for each partition.
     mask : callable
         The parts of a mask of the same kind; None if it is of another.
+    take : callable or None, default=None
+        Takes rows by their position in the whole pool.
     """
 
-    def __init__(self, sources: Any, mask: Callable[[Any], list[Any] | None]) -> None:
+    def __init__(
+        self,
+        sources: Any,
+        mask: Callable[[Any], list[Any] | None],
+        take: Callable[[NDArray[np.intp]], Any] | None = None,
+    ) -> None:
         self.sources = list(sources)
         self.n_partitions = len(self.sources)
         self._mask = mask
+        self._take = take
+
+    def rows_at(self, positions: NDArray[np.intp]) -> Any:
+        return None if self._take is None else self._take(positions)
 
     def aligned(self, candidates: Any) -> list[Any] | None:
         return self._mask(candidates)
@@ -121,7 +136,7 @@ class DaskEngine(Engine):
     def then(self, handles: Any, function: Callable[[Any, Any], Any], payload: Any) -> Any:
         import dask
 
-        sent, made = self._sent((function, payload)), dask.delayed(_then, pure=False)
+        sent, made = self._sent((function, payload)), dask.delayed(follow, pure=False)
         return [(number, made(visited, sent, number)) for number, visited in handles]
 
     def _sent(self, value: Any) -> Any:
@@ -175,18 +190,8 @@ class DaskEngine(Engine):
             raise unreadable(number, self.n_partitions, error) from error
 
 
-def what_of(value: Any) -> str:
-    """What to call an object that cannot be pickled."""
-    return "The model or the strategy" if isinstance(value, Task) else "What is sent to the workers"
-
-
 def _same(value: Any) -> Any:
     return value
-
-
-def _then(visited: Visited, sent: Sent, number: int) -> Visited:
-    function, payload = sent.value()
-    return visited.then(function, Sent.here(payload), number)
 
 
 def _failing(handles: Any) -> int | None:

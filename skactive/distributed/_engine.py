@@ -68,9 +68,6 @@ class LocalEngine(Engine):
     ----------
     sources : sequence of callable
         Each reads one partition.
-    mask : callable or None, default=None
-        Truth values of the rows of all partitions from a mask of the pool's own kind; None if it is
-        of another kind.
     take : callable or None, default=None
         Takes rows by their position in the whole pool.
     """
@@ -78,12 +75,10 @@ class LocalEngine(Engine):
     def __init__(
         self,
         sources: Sequence[Callable[[], Any]],
-        mask: Callable[[Any], list[Any] | None] | None = None,
         take: Callable[[NDArray[np.intp]], Any] | None = None,
     ) -> None:
         self.sources = sources
         self.n_partitions = len(sources)
-        self._mask = mask
         self._take = take
 
     def visit(self, task: Task, chosen: list[Any] | None, only: list[int] | None = None) -> Any:
@@ -98,6 +93,8 @@ class LocalEngine(Engine):
         def visited() -> Visited:
             try:
                 rows = self.sources[number]()
+            except PartitionError:
+                raise
             except Exception as error:
                 raise unreadable(number, self.n_partitions, error) from error
             return visit(sent, number, rows, chosen)
@@ -124,9 +121,6 @@ class LocalEngine(Engine):
                 break
         return done
 
-    def aligned(self, candidates: Any) -> list[Any] | None:
-        return None if self._mask is None else self._mask(candidates)
-
     def rows_at(self, positions: NDArray[np.intp]) -> Any:
         return None if self._take is None else self._take(positions)
 
@@ -135,10 +129,12 @@ def _same(visited: Visited) -> Visited:
     return visited
 
 
-def unreadable(number: int | None, n_partitions: int, error: BaseException) -> PartitionError:
-    """What to say of a partition that could not be read."""
+def unreadable(number: int | None, n: int | None, error: BaseException) -> PartitionError:
+    """What to say of one of n partitions that could not be read."""
     which = "A partition" if number is None else f"Partition {number}"
+    all_of = "the pool" if n is None else f"the pool's {n}"
     return PartitionError(
-        f"{which} of the pool's {n_partitions} could not be read: {type(error).__name__}: {error}",
+        f"{which} of {all_of} could not be read: {type(error).__name__}: {error}. Nothing was "
+        "changed; mend or leave out what it is read from, and ask again.",
         number,
     )

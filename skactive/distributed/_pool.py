@@ -99,7 +99,13 @@ class PartitionedPool(Rows):
 
     def read_by(self, estimator: Any) -> PartitionedPool:
         """The pool, as an estimator wants to read it."""
-        reader = self.reader.for_model(estimator)
+        return self._through(self.reader.for_model(estimator))
+
+    def by_columns(self) -> PartitionedPool:
+        """The pool, read as a DataFrame where it is a table."""
+        return self._through(self.reader.by_columns())
+
+    def _through(self, reader: Reader) -> PartitionedPool:
         if reader == self.reader:
             return self
         pool = self._fresh()

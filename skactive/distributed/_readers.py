@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from ..utils.indexing import take_rows
 
 class Reader:
     """Rows of a partition in the pool's own type, and as a model reads them."""
+
+    carries: ClassVar[bool] = True  # rows picked come along with the scores
 
     def read(self, rows: Any, number: int) -> tuple[Any, Any, int]:
         """Rows in their own type, as a model reads them, and how many there are.
@@ -32,6 +34,10 @@ class Reader:
 
     def for_model(self, estimator: Any) -> Reader:
         """As this estimator wants to read."""
+        return self
+
+    def by_columns(self) -> Reader:
+        """As a DataFrame of all features, where these have names."""
         return self
 
     def with_mask(self, column: str) -> Reader:
@@ -103,6 +109,12 @@ class TableReader(Reader):
         names = getattr(estimator, "feature_names_in_", getattr(member, "feature_names_in_", None))
         return replace(self, features=None if names is None else tuple(map(str, names)))
 
+    def by_columns(self) -> Reader:
+        return replace(self, features=tuple(self._wanted()))
+
+    def _wanted(self) -> list[str]:
+        return [name for name in self.columns if name not in (self.ids, self.mask)]
+
     def with_mask(self, column: str) -> Reader:
         self._check_column(column, "candidates")
         return replace(self, mask=column)
@@ -129,7 +141,7 @@ class TableReader(Reader):
                 f"{missing}, and has {more} beside them. Bring all partitions to the same columns.",
                 number,
             )
-        wanted = [c for c in self.columns if c not in (self.ids, self.mask)]
+        wanted = self._wanted()
         if self.features is not None:
             unknown = [c for c in self.features if c not in wanted]
             if unknown:

@@ -12,6 +12,14 @@ _KINDS = {
     ("dask.array", "Array"): ("_dask", "array_pool"),
     ("dask.dataframe", "DataFrame"): ("_dask", "frame_pool"),
     ("dask.dataframe", "Series"): ("_dask", "frame_pool"),
+    ("ray.data", "Dataset"): ("_ray", "dataset_pool"),
+    ("datasets", "Dataset"): ("_hugging_face", "dataset_pool"),
+    ("datasets", "IterableDataset"): ("_hugging_face", "refuse_stream"),
+    ("pyarrow.lib", "Table"): ("_arrow", "table_pool"),
+    ("pyarrow.lib", "RecordBatch"): ("_arrow", "table_pool"),
+    ("pyarrow._dataset", "Dataset"): ("_arrow", "dataset_pool"),
+    ("xarray", "DataArray"): ("_xarray", "array_pool"),
+    ("xarray", "Dataset"): ("_xarray", "refuse_dataset"),
 }
 
 
@@ -53,5 +61,4 @@ def in_memory(X: Any) -> Any:
     """Rows of a pool in partitions as an array or DataFrame; anything else as it is."""
     if not is_partitioned(X):
         return X
-    pool = partitioned(X)
-    return pool.take(slice(None))
+    return partitioned(X).by_columns().inputs(slice(None))

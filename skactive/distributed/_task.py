@@ -115,18 +115,24 @@ class Part:
         Where they are in the partition; ``None``: they are all of it.
     """
 
-    def __init__(self, number: int, X: Rows, positions: NDArray | None, own: Any) -> None:
+    def __init__(
+        self, number: int, X: Rows, positions: NDArray | None, own: Any, *, carries: bool = True
+    ) -> None:
         self.number = number
         self.X = X
         self.positions = positions
         self._own = own
+        self._carries = carries
 
     def __len__(self) -> int:
         return len(self.X)
 
     def own_rows(self, at: NDArray[np.intp]) -> Any:
-        """Rows at positions in the partition, in the pool's own type, with all their columns."""
-        return take_rows(self._own, at)
+        """Rows at positions in the partition, in the pool's own type, with all their columns.
+
+        None where the pool's library finds rows by their position in the whole pool.
+        """
+        return take_rows(self._own, at) if self._carries else None
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,17 @@ class Visited:
             return Visited.failing(number, error)
 
 
+def follow(visited: Visited, sent: Sent, number: int) -> Visited:
+    """`Visited.then`, with the function on its way as well."""
+    function, payload = sent.value()
+    return visited.then(function, Sent.here(payload), number)
+
+
+def what_of(value: Any) -> str:
+    """What to call an object that cannot be pickled."""
+    return "The model or the strategy" if isinstance(value, Task) else "What is sent to the workers"
+
+
 def merge_visited(merge: Callable[[Sequence[Any]], Any], visited: Sequence[Visited]) -> Visited:
     """What came of all these; partitions without a candidate have no result to merge."""
     failed = [v.failed for v in visited if v.failed is not None]
@@ -197,7 +214,7 @@ def _visit(task: Task, number: int, rows: Any, chosen: Any) -> Visited:
         if labeled.any():
             at = np.arange(n) if at is None else at
             X, excluded, at = Rows(inputs, at[~labeled]), at[labeled], at[~labeled]
-    part = Part(number, X, at, own)
+    part = Part(number, X, at, own, carries=reader.carries)
     result = task.function(part, task.payload) if len(X) or task.on_empty else None
     return Visited({number: Facts(n, len(X), excluded)}, result)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skorch.helper import SliceDataset
 from torch.utils.data import Dataset
 
+from ..distributed import in_memory
 from ..utils.ids import check_ids, joined_ids, positions_of_ids
 from ..utils.indexing import Rows, distinct_positions, n_rows, take_rows
 from ..utils.inputs import bytes_as_numbers, is_dataset
@@ -76,6 +77,7 @@ class LabeledSet:
             If `y` is no label for each row, of the `classes` if there are any, or `ids` are not
             a distinct one for each.
         """
+        X = in_memory(X)
         known = None if classes is None else np.unique(np.asarray(classes))
         y = as_labels(X, y, known)
         known = np.unique(y) if known is None else known
@@ -110,6 +112,7 @@ class LabeledSet:
             If the new samples are no rows of the same kind and range, their labels unknown, or
             their ids not new.
         """
+        X = in_memory(X)
         y = as_labels(X, y, self.classes)
         new = check_weights(weights, len(y), "new sample")
         if not (self.weights is None and new is None):

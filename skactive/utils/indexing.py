@@ -84,6 +84,8 @@ def take_rows(X: Any, indices: Any) -> Any:
         X = np.asarray(X)
     if isinstance(X, np.ndarray):
         return X[indices]
+    if hasattr(X, "column_names") and hasattr(X, "take"):  # a table of PyArrow
+        return X.take(np.arange(n_rows(X))[indices])
     if sp.issparse(X) and X.format not in ("csr", "csc"):
         return _safe_indexing(X.tocsr(), indices).asformat(X.format)
     return _safe_indexing(X, indices)

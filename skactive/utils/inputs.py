@@ -44,6 +44,12 @@ def input_of(item: Any) -> Any:
     return _intensities(item) if _is_image(item) else item
 
 
+def input_names(names: list[str]) -> list[str]:
+    """Which columns of a dataset are inputs: the one with a usual name, or all but the labels."""
+    named = [name for name in names if name.lower() in _INPUTS]
+    return named if len(named) == 1 else [name for name in names if name.lower() not in _LABELS]
+
+
 def label_of(item: Any) -> Any:
     """Label of an item, ``(x, y)`` or a dict.
 

@@ -1,0 +1,103 @@
+"""Pools of PyArrow: tables in memory, and datasets of files read one row group after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exceptions import PartitionError
+from ._engine import LocalEngine
+from ._pool import PartitionedPool
+from ._readers import TableReader
+from ._sizes import ranges
+
+_BYTES_OF_VALUE = 8
+
+
+class ArrowReader(TableReader):
+    """Partitions that are PyArrow tables; a model fitted on columns reads a pandas DataFrame."""
+
+    def _names(self, rows: Any) -> list:
+        return rows.column_names
+
+    def _column(self, rows: Any, name: str) -> NDArray:
+        return _as_numpy(rows.column(name))
+
+    def _only(self, rows: Any, names: list) -> Any:
+        return rows.select(names)
+
+    def _frame(self, rows: Any, names: list) -> Any:
+        return rows.select(names).to_pandas()
+
+    def _array(self, rows: Any, names: list) -> NDArray:
+        if len(names) == 1:
+            column = self._column(rows, names[0])
+            return column if column.ndim > 1 else column[:, None]
+        return np.column_stack([self._column(rows, name) for name in names])
+
+    def joined(self, pieces: Sequence[Any], order: NDArray[np.intp]) -> Any:
+        import pyarrow as pa
+
+        return pa.concat_tables(pieces).take(order)
+
+
+def _as_numpy(column: Any) -> NDArray:
+    """A column as an array; of lists or tensors of one shape, with one row for each."""
+    whole = column.combine_chunks()
+    whole = whole.chunk(0) if hasattr(whole, "chunks") and whole.num_chunks == 1 else whole
+    if hasattr(whole, "to_numpy_ndarray"):
+        return whole.to_numpy_ndarray()
+    values = column.to_numpy()
+    nested = values.dtype == object and len(values) and isinstance(values[0], np.ndarray)
+    return np.stack(values) if nested else values
+
+
+def table_pool(X: Any) -> PartitionedPool:
+    """A pool of a `pyarrow.Table` or `RecordBatch`, some rows of it at a time."""
+    import pyarrow as pa
+
+    table = X if isinstance(X, pa.Table) else pa.Table.from_batches([X])
+    windows, lengths = ranges(table.num_rows, max(1, table.num_columns) * _BYTES_OF_VALUE)
+    sources = [partial(table.slice, start, stop - start) for start, stop in windows]
+    reader = ArrowReader(tuple(table.column_names))
+    return PartitionedPool(LocalEngine(sources, take=table.take), reader, lengths)
+
+
+def dataset_pool(X: Any) -> PartitionedPool:
+    """A pool of a `pyarrow.dataset`: a partition for each row group, or file without any."""
+    fragments = [part for whole in X.get_fragments() for part in _row_groups(whole)]
+    if not fragments:
+        raise ValueError("The pool is a dataset without a file. Is the folder right?")
+    columns = fragments[0].physical_schema.names
+    sources = [
+        partial(_read_fragment, fragment, X.schema, columns, number)
+        for number, fragment in enumerate(fragments)
+    ]
+    counts = [_n_rows(fragment) for fragment in fragments]
+    lengths = None if None in counts else np.array(counts)
+    return PartitionedPool(LocalEngine(sources), ArrowReader(tuple(X.schema.names)), lengths)
+
+
+def _row_groups(fragment: Any) -> list[Any]:
+    return fragment.split_by_row_group() if hasattr(fragment, "split_by_row_group") else [fragment]
+
+
+def _n_rows(fragment: Any) -> int | None:
+    """Rows of a fragment, where its metadata tell."""
+    groups = getattr(fragment, "row_groups", None)
+    return None if groups is None else sum(group.num_rows for group in groups)
+
+
+def _read_fragment(fragment: Any, schema: Any, columns: list[str], number: int) -> Any:
+    found = fragment.physical_schema.names
+    if sorted(found) != sorted(columns):  # else what is missing would be read as null
+        raise PartitionError(
+            f"Partition {number} of the pool, {getattr(fragment, 'path', '')}, has the columns "
+            f"{found}, the first one {columns}. Bring all files to the same columns.",
+            number,
+        )
+    return fragment.to_table(schema=schema)
