@@ -1,15 +1,12 @@
 """The README's Python runs, and the gate runs the README's own command."""
 
-import html
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import Mock
 
 import pytest
-from sklearn.datasets import load_digits
-from sklearn.naive_bayes import GaussianNB
-
-from skactive import ActiveLearner
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,11 +19,14 @@ def test_the_ten_lines_run(capsys):
     assert 0.2 < float(capsys.readouterr().out) < 1
 
 
-def run_page(name, **names):
-    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(compile(code, name, "exec"), names)
-    return names
+def run_page(name):
+    """Its snippets, one after another, as a script of somebody's would have them."""
+    page, script = (ROOT / "docs" / name).read_text(encoding="utf-8"), ModuleType("__main__")
+    with pytest.MonkeyPatch.context() as main:
+        main.setitem(sys.modules, "__main__", script)
+        for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+            exec(compile(code, name, "exec"), vars(script))
+    return vars(script)
 
 
 # Below, but for that of a study, which takes minutes.
@@ -49,11 +49,11 @@ def test_the_scripts_for_modals_users_run():
     assert run_page("coming_from_modal.md")["query_instance"].shape == (5, 4)
 
 
-def test_the_page_of_the_labelling_page_runs(monkeypatch):
+def test_the_page_of_the_labelling_page_runs(tmp_path, monkeypatch):
     """With options that are read as ever, and servers that are not started."""
     for name in ("skactive.labeling", "anywidget"):
         pytest.importorskip(name)
-    from skactive.labeling import LabelingSession, LabelStudio
+    from skactive.labeling import LabelStudio
 
     serving, sent = "skactive.labeling._serving.", []
     server = Mock(**{"return_value.start.return_value": Mock()})
@@ -61,12 +61,8 @@ def test_the_page_of_the_labelling_page_runs(monkeypatch):
     monkeypatch.setattr(serving + "announce", Mock())
     for name in ("push", "pull"):
         monkeypatch.setattr(LabelStudio, name, lambda self, name=name: sent.append(name))
-    X, _ = load_digits(return_X_y=True)
-    learner = ActiveLearner(GaussianNB(), random_state=0)
-    session = LabelingSession(":memory:", X, learner=learner, classes=["cat", "bird"])
-    paths = [f"{i}.png" for i in range(len(X))]
-    names = {"session": session, "paths": paths, "html": html, "LabelStudio": LabelStudio}
-    run_page("labeling_page.md", token="0" * 40, **names)
+    monkeypatch.chdir(tmp_path)
+    run_page("labeling_page.md")
     assert server.call_count == 5
     assert sent == ["push", "pull"]
 
