@@ -8,7 +8,9 @@ import matplotlib
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
-sys.path.append(str(HERE.parent))  # benchmarks; skactive itself is the installed one, if there is one
+sys.path.append(
+    str(HERE.parent)
+)  # benchmarks; skactive itself is the installed one, if there is one
 
 import skactive  # noqa: E402
 from benchmarks.claims import evidence  # noqa: E402
