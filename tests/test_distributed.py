@@ -15,6 +15,7 @@ from skactive.strategies import (
     DRE,
     EPIG,
     MCP,
+    ClassBalanced,
     CoreSet,
     RandomSampling,
     ScoringStrategy,
@@ -191,6 +192,6 @@ def test_a_users_own_strategy_works_at_once(data):
 
 
 def test_a_strategy_that_needs_all_rows_says_so(data):
-    asked = learner(data, CoreSet())
-    with pytest.raises(CapabilityError, match="CoreSet looks at all rows.*Subsample"):
+    asked = learner(data, ClassBalanced("margin"))
+    with pytest.raises(CapabilityError, match="ClassBalanced looks at all rows.*Subsample"):
         asked.query(in_chunks(data[0]), 5)

@@ -12,7 +12,7 @@ from . import DeepFool
 from ._race import Race
 
 _SAFETY = 1.2  # slopes up to this many times the steepest one met are allowed for
-_SAMPLE = 64  # random samples that are attacked first, to meet slopes everywhere
+SAMPLE = 64  # random samples that are attacked first, to meet slopes everywhere
 _MOST = 1024  # samples loaded at once
 
 
@@ -23,6 +23,7 @@ def nearest_boundaries(
     n: int,
     deepfool: DeepFool,
     rng: np.random.Generator,
+    before: Race | None = None,
 ) -> NDArray:
     """DeepFool distances of the samples that can be among the n nearest to the boundary.
 
@@ -39,6 +40,9 @@ def nearest_boundaries(
     deepfool : DeepFool
     rng : numpy.random.Generator
         Draws the samples that are attacked first.
+    before : Race or None, default=None
+        One that went before, in another part of the pool: only what is within its reach is
+        attacked, no sample first, and as many distances are found as there are.
 
     Returns
     -------
@@ -56,23 +60,31 @@ def nearest_boundaries(
     """
     top2 = np.partition(logits, -2, axis=1)[:, -2:]
     gaps = top2[:, 1] - top2[:, 0]
-    sample = rng.choice(len(gaps), min(len(gaps), _SAMPLE), replace=False)
     by_gap = np.argsort(gaps, kind="stable")
-    order = np.concatenate([sample, by_gap[~np.isin(by_gap, sample)]])
-    race = Race(n)
+    if before is None:
+        race = Race(n)
+        sample = rng.choice(len(gaps), min(len(gaps), SAMPLE), replace=False)
+        order = np.concatenate([sample, by_gap[~np.isin(by_gap, sample)]])
+        begin, end = 0, len(sample)
+    else:
+        race, order = Race(n, before.worst, before.steepest), by_gap
+        begin, end = 0, _next(gaps, race)
     distances = np.full(len(gaps), np.inf, dtype=np.float32)
-    begin, end = 0, len(sample)
-    while begin < len(order):
+    while begin < end:
         rows = order[begin:end]
         found = deepfool(module, load(rows), race=race)
         distances[rows] = found.distance.cpu().numpy()
-        within_reach = gaps[order[end:]] <= _SAFETY * race.steepest * race.worst
-        begin, end = end, end + min(_MOST, int(within_reach.sum()))
-        if begin == end:
-            break
-    if np.isfinite(distances).sum() < n:
+        begin, end = end, end + _next(gaps[order[end:]], race)
+    if before is None and np.isfinite(distances).sum() < n:
         return _all_distances(module, load, len(gaps), deepfool)
     return distances
+
+
+def _next(gaps: NDArray, race: Race) -> int:
+    """How many of the samples are attacked next, from the smallest gap on."""
+    if not np.isfinite(race.worst):
+        return min(_MOST, len(gaps))
+    return min(_MOST, int((gaps <= _SAFETY * race.steepest * race.worst).sum()))
 
 
 def _all_distances(

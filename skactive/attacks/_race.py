@@ -13,6 +13,10 @@ class Race:
     ----------
     n : int
         How many are wanted.
+    limit : float, default=inf
+        The n-th shortest distance of a race before, some of whose samples may take part again.
+    steepest : float, default=0.0
+        Largest slope met there.
 
     Attributes
     ----------
@@ -23,9 +27,10 @@ class Race:
     # A path may turn back a little: its overshoot, and what clipping takes away.
     _SLACK = 1.05
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, limit: float = float("inf"), steepest: float = 0.0) -> None:
         self.n = n
-        self.steepest = 0.0
+        self.limit = limit
+        self.steepest = steepest
         self._best = torch.empty(0)
 
     def step(self, arrived: Tensor, so_far: Tensor, steepest: Tensor) -> Tensor:
@@ -37,5 +42,5 @@ class Race:
 
     @property
     def worst(self) -> float:
-        """Distance of the n-th best so far, infinite before there are n."""
-        return float(self._best[-1]) if len(self._best) == self.n else float("inf")
+        """Distance of the n-th best so far, the limit before there are n."""
+        return min(self.limit, float(self._best[-1])) if len(self._best) == self.n else self.limit

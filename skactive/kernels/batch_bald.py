@@ -239,6 +239,15 @@ def gumbel_top_k(
     indices : ndarray of shape (k,), dtype intp
         In the order they are drawn; scores of 0 come last with ``"power"``.
     """
+    keys = gumbel_lots(scores, rng, kind, coldness)
+    first = np.argpartition(-keys, k - 1)[:k]
+    return first[np.argsort(-keys[first])]
+
+
+def gumbel_lots(
+    scores: NDArray, rng: np.random.Generator, kind: str = "power", coldness: float = 1.0
+) -> NDArray:
+    """Lots of which the k highest are the draw of `gumbel_top_k`, shape (n,)."""
     if kind == "softmax":
         logits = coldness * scores
     elif kind == "softrank":
@@ -248,6 +257,4 @@ def gumbel_top_k(
         logits = -coldness * np.log(rank)
     else:
         logits = coldness * np.log(np.maximum(scores.astype(float), np.finfo(float).tiny))
-    keys = logits + rng.gumbel(size=len(scores))
-    first = np.argpartition(-keys, k - 1)[:k]
-    return first[np.argsort(-keys[first])]
+    return logits + rng.gumbel(size=len(scores))

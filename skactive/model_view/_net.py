@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ..attacks import DeepFool
 from ..attacks._counterexamples import counterexamples
 from ..attacks._nearest_boundary import nearest_boundaries
+from ..attacks._race import Race
 from ..bounds import Certifier
 from ..exceptions import CapabilityError, UnsupportedOperationError
 from ..losses import resolve_loss
@@ -22,7 +23,7 @@ from ..nets._checks import check_shape
 from ..passes.gradient_norms import expected_gradient_length
 from ..passes.inference import NoSuchLayer, check_not_diverged, forward_in_batches
 from ..passes.logits import in_float64, logits_module
-from ..passes.longest_gradients import longest_gradients
+from ..passes.longest_gradients import Lengths, first_lengths, longest_gradients
 from ..passes.mc_dropout import mc_dropout_proba
 from ..passes.modules import module_device, untouched
 from ..utils.indexing import Rows
@@ -131,7 +132,14 @@ class NetView(ModelView):
         check_not_diverged(norms)
         return norms
 
-    def longest_gradients(self, X: Any, n: int, wrt: str = "parameters") -> NDArray:
+    def first_lengths(self, X: Any, n: int, wrt: str = "parameters") -> Lengths:
+        rows = Rows.of(X)
+        load = lambda positions: self.net_inputs(rows.take(positions))  # noqa: E731
+        return first_lengths(self._eager, load, len(rows), n, wrt, self._batch_size)
+
+    def longest_gradients(
+        self, X: Any, n: int, wrt: str = "parameters", before: Lengths | None = None
+    ) -> NDArray:
         rows = Rows.of(X)
         return longest_gradients(
             self._eager,
@@ -140,6 +148,7 @@ class NetView(ModelView):
             n,
             wrt,
             self._batch_size,
+            before,
         )
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
@@ -149,8 +158,19 @@ class NetView(ModelView):
             X, lambda inputs: (attack(self.logits_module, inputs).distance,), 16 * self._batch_size
         )[0]
 
+    def boundary_race(self, X: Any, n: int, deepfool: DeepFool | None = None) -> Race:
+        race, attack = Race(n), self.deepfool(deepfool)
+        for _, batch in Rows.of(X).batches(16 * self._batch_size):
+            attack(self.logits_module, self.net_inputs(batch), race=race)
+        return race
+
     def nearest_boundaries(
-        self, X: Any, n: int, rng: np.random.Generator, deepfool: DeepFool | None = None
+        self,
+        X: Any,
+        n: int,
+        rng: np.random.Generator,
+        deepfool: DeepFool | None = None,
+        before: Race | None = None,
     ) -> NDArray:
         rows = Rows.of(X)
         logits, _ = forward_in_batches(
@@ -163,6 +183,7 @@ class NetView(ModelView):
             n,
             self.deepfool(deepfool),
             rng,
+            before,
         )
 
     def adversarial_twins(

@@ -11,7 +11,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.utils.validation import check_is_fitted
 
 from ..attacks import DeepFool
+from ..attacks._race import Race
 from ..exceptions import CapabilityError
+from ..passes.longest_gradients import Lengths
 from ..utils.indexing import Rows
 from ..utils.typing import Estimator, RandomState
 from ._capabilities import require, unwrap
@@ -274,7 +276,13 @@ class ModelView:
         """
         raise self._lacks("gradients")
 
-    def longest_gradients(self, X: Any, n: int, wrt: str = "parameters") -> NDArray:
+    def first_lengths(self, X: Any, n: int, wrt: str = "parameters") -> Lengths:
+        """The `n`-th largest of some samples' gradients, for `longest_gradients` of others."""
+        raise self._lacks("gradients")
+
+    def longest_gradients(
+        self, X: Any, n: int, wrt: str = "parameters", before: Lengths | None = None
+    ) -> NDArray:
         """`gradient_norms` of all that can be among the `n` largest; −inf for the others."""
         raise self._lacks("gradients")
 
@@ -294,8 +302,17 @@ class ModelView:
         """
         raise self._lacks("boundary")
 
+    def boundary_race(self, X: Any, n: int, deepfool: DeepFool | None = None) -> Race:
+        """The `n` shortest distances of some samples, for `nearest_boundaries` of others."""
+        raise self._lacks("boundary")
+
     def nearest_boundaries(
-        self, X: Any, n: int, rng: np.random.Generator, deepfool: DeepFool | None = None
+        self,
+        X: Any,
+        n: int,
+        rng: np.random.Generator,
+        deepfool: DeepFool | None = None,
+        before: Race | None = None,
     ) -> NDArray:
         """`boundary_distances` of all that can be among the `n` nearest; inf for the others."""
         raise self._lacks("boundary")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,43 @@ from .inference import check_not_diverged
 _SAFETY = 1.2  # slopes up to this many times the steepest one met are allowed for
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """What is known from elsewhere in a pool: its n-th largest length so far, and slopes."""
+
+    n_th: float
+    slopes: NDArray
+
+
+def first_lengths(
+    module: nn.Module,
+    load: Callable[[NDArray], Tensor],
+    n_rows: int,
+    n: int,
+    wrt: str = "parameters",
+    batch_size: int = 256,
+) -> Lengths:
+    """Compute the lengths of a few rows, that searches elsewhere in the pool begin with.
+
+    Parameters
+    ----------
+    module, load, n, wrt, batch_size
+        As in `longest_gradients`.
+    n_rows : int
+        How many there are to load.
+    """
+    lengths, slopes = [], []
+    for start in range(0, n_rows, batch_size):
+        rows = np.arange(start, min(start + batch_size, n_rows))
+        found, steepest = lengths_and_slopes(module, load(rows), wrt)
+        lengths.append(found.cpu().numpy())
+        slopes.append(_SAFETY * steepest.cpu().numpy())
+    every = np.concatenate(lengths)
+    check_not_diverged(every)
+    n_th = float(np.partition(every, -n)[-n]) if n <= len(every) else -np.inf
+    return Lengths(n_th, np.max(slopes, axis=0))
+
+
 def longest_gradients(
     module: nn.Module,
     proba: NDArray,
@@ -21,6 +59,7 @@ def longest_gradients(
     n: int,
     wrt: str = "parameters",
     batch_size: int = 256,
+    before: Lengths | None = None,
 ) -> NDArray:
     """Expected gradient lengths of the samples that can be among the n largest.
 
@@ -37,6 +76,8 @@ def longest_gradients(
     wrt : {"parameters", "last_layer", "input"}, default="parameters"
         See `expected_gradient_length`.
     batch_size : int, default=256
+    before : Lengths or None, default=None
+        What `first_lengths` found elsewhere in the pool: rows that may be longer are looked at.
 
     Returns
     -------
@@ -56,6 +97,9 @@ def longest_gradients(
     lengths = np.full(len(proba), -np.inf, dtype=np.float32)
     left = np.ones(len(proba), dtype=bool)
     n_th, known = -np.inf, False
+    if before is not None:
+        n_th, slopes, known = before.n_th, before.slopes, True
+        bounds = _bounds(proba, slopes)
     while left.any():
         rows = np.flatnonzero(left & (bounds >= n_th))
         if len(rows) > batch_size:
@@ -69,7 +113,7 @@ def longest_gradients(
         known = True
         bounds = _bounds(proba, slopes)
         if len(left) - left.sum() >= n:
-            n_th = np.partition(lengths, -n)[-n]
+            n_th = max(n_th, float(np.partition(lengths, -n)[-n]))
     return lengths
 
 

@@ -10,13 +10,19 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from ..kernels.badge import badge_select
-from ..kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
+from ..kernels.batch_bald import (
+    batch_bald_select,
+    epig_scores,
+    gumbel_lots,
+    gumbel_top_k,
+)
 from ..utils.indexing import Rows, n_rows
 from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
 from ._bayesian import BALD, _DropoutStrategy
-from ._parts import drawn_from_parts
+from ._parts import best_of_parts, drawn_from_parts
+from ._rounds import in_two_rounds
 
 
 class BADGE(QueryStrategy):
@@ -30,7 +36,8 @@ class BADGE(QueryStrategy):
     Notes
     -----
     The embedding (p − e_ŷ) ⊗ z is never formed: its distances factorise. For estimators that
-    are no nets, z are the features.
+    are no nets, z are the features. Of a pool in partitions each partition proposes `n` rows by the
+    same draws, and the picks are drawn among these; no bound is known.
 
     References
     ----------
@@ -53,6 +60,9 @@ class BADGE(QueryStrategy):
     def _select(self, query: Query) -> Selection:
         proba, embedding = query.model.predict_proba_and_embed(query.X)
         return Selection(badge_select(proba, embedding, query.n, query.rng))
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        return in_two_rounds(self, query)
 
 
 class BatchBALD(BALD):
@@ -95,6 +105,9 @@ class BatchBALD(BALD):
     def _select(self, query: Query) -> Selection:
         proba = self._sample(query.model, query.X, query.rng)
         return Selection(*batch_bald_select(proba, query.n, query.rng, self.n_configurations))
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        return in_two_rounds(self, query)
 
 
 class PowerBALD(BALD):
@@ -141,6 +154,17 @@ class PowerBALD(BALD):
         scores = self._score_checked(query.model, query.X, query.rng)
         picks = gumbel_top_k(scores, query.n, query.rng, self.kind, self.coldness)
         return Selection(picks, scores[picks])
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        if self.kind == "softrank":  # no partition knows the ranks
+            return super()._select_from_parts(query)
+        # Each partition draws lots of its own: picks as likely as in memory, not the same.
+        picks, _ = best_of_parts(self._lots, query)
+        return Selection(picks)
+
+    def _lots(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+        scores = self._score_checked(model, X, rng)
+        return gumbel_lots(scores, rng, self.kind, self.coldness)
 
 
 class EPIG(_DropoutStrategy):

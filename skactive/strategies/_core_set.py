@@ -17,6 +17,7 @@ from ..utils.indexing import Rows, n_rows
 from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
 from ._base import Query, QueryStrategy, Selection
+from ._rounds import in_two_rounds
 
 _CAPABILITIES = {
     "penultimate": ("embed",),
@@ -33,6 +34,10 @@ class _CoverStrategy(QueryStrategy):
         **QueryStrategy._parameter_constraints,
         "embedding": [StrOptions(set(_CAPABILITIES)), callable],
     }
+
+    # Rows of a sample that is looked at beside the proposals of partitions, by those that ask how
+    # dense the pool is.
+    _context: ClassVar[int] = 0
 
     embedding: str | Callable
 
@@ -61,6 +66,9 @@ class _CoverStrategy(QueryStrategy):
             return points, None
         return points, self._embed(model, query.X_labeled)
 
+    def _select_from_parts(self, query: Query) -> Selection:
+        return in_two_rounds(self, query, context=self._context)
+
 
 class CoreSet(_CoverStrategy):
     """Pick, one after another, the sample farthest from everything labelled or picked so far.
@@ -86,10 +94,17 @@ class CoreSet(_CoverStrategy):
     random_state : None, int, RandomState or Generator, default=None
         Draws the first sample when nothing is labelled.
 
+    Notes
+    -----
+    Of a pool in partitions each partition proposes its own picks, and the picks are chosen among
+    these: the radius is then at most four times the best one, and the same as in memory where no
+    partition has more than `n` rows.
+
     References
     ----------
     Sener & Savarese, "Active learning for convolutional neural networks: a core-set
-    approach", ICLR 2018, algorithm 1.
+    approach", ICLR 2018, algorithm 1. In two rounds: Malkomes et al., "Fast distributed k-center
+    clustering with outliers on massive data", NIPS 2015.
 
     Examples
     --------
@@ -185,6 +200,11 @@ class RobustCoreSet(_CoverStrategy):
             rng=query.rng,
         )
         return Selection(result.indices)
+
+    def _propose(self, query: Query) -> Selection:
+        """What a partition proposes: the greedy cover, which is quick."""
+        points, centers = self._points_and_centers(query)
+        return Selection(k_center_greedy(points, query.n, centers, query.rng)[0])
 
     def _n_outliers(self, n_points: int) -> int:
         return as_count(self.outliers, n_points) if self.outliers else 0

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import coverage, uncertainty
 from ..kernels.selection import top_k
+from ..utils.indexing import Rows
 from ..utils.typing import RandomState
 from ..utils.validation import COUNT, Interval
 from ._base import Query, QueryStrategy, Selection
 from ._core_set import _CoverStrategy
+from ._parts import best_of_parts
+from ._rounds import CONTEXT
 
 _POSITIVE = [Interval(Real, 0, None, closed="neither"), None]
 
@@ -51,6 +55,7 @@ class TypiClust(_CoverStrategy):
     3
     """
 
+    _context: ClassVar[int] = CONTEXT
     _parameter_constraints: ClassVar[dict] = {
         **_CoverStrategy._parameter_constraints,
         "max_clusters": [COUNT],
@@ -120,6 +125,7 @@ class ProbCover(_CoverStrategy):
     np.int64(1)
     """
 
+    _context: ClassVar[int] = CONTEXT
     _parameter_constraints: ClassVar[dict] = {
         **_CoverStrategy._parameter_constraints,
         "radius": _POSITIVE,
@@ -192,6 +198,7 @@ class UHerding(_CoverStrategy):
     [np.int64(0), np.int64(1)]
     """
 
+    _context: ClassVar[int] = CONTEXT
     _parameter_constraints: ClassVar[dict] = {
         **_CoverStrategy._parameter_constraints,
         "weighted": ["boolean"],
@@ -297,13 +304,28 @@ class ClusterMargin(QueryStrategy):
         proba, embedding = query.model.predict_proba_and_embed(query.X)
         scores = uncertainty.negative_margin(proba)
         looked_at = top_k(scores, min(len(scores), self.factor * query.n), query.rng)
-        points = embedding[looked_at]
+        among = self._spread(embedding[looked_at], query)
+        return Selection(looked_at[among], scores[looked_at[among]])
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        # Only small margins are clustered: the same in memory, and few.
+        n_looked_at = min(query.pool.n_candidates, self.factor * query.n)
+        query.pool.check_n(query.n)
+        looked_at, scores = best_of_parts(_negative_margin, replace(query, n=n_looked_at))
+        among = self._spread(query.model.embed(Rows.of(query.pool.inputs(looked_at))), query)
+        return Selection(looked_at[among], scores[among])
+
+    def _spread(self, points: NDArray, query: Query) -> NDArray[np.intp]:
+        """Some of the points, from all clusters in turn."""
         if len(points) < 2:
-            return Selection(looked_at, scores[looked_at])
+            return np.arange(len(points))
         n_clusters = self.n_clusters or max(2, len(points) // 10)
         cluster = coverage.cluster_labels(points, n_clusters, self.max_points, query.rng)
-        picks = looked_at[coverage.round_robin(cluster, query.n, query.rng)]
-        return Selection(picks, scores[picks])
+        return coverage.round_robin(cluster, query.n, query.rng)
+
+
+def _negative_margin(model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+    return uncertainty.negative_margin(model.predict_proba(X))
 
 
 def _normalised(points: NDArray) -> NDArray:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,12 +13,15 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from ..attacks import DeepFool
+from ..attacks._nearest_boundary import SAMPLE
 from ..kernels.selection import top_k
+from ..kernels.uncertainty import negative_margin
 from ..utils.indexing import Rows
 from ..utils.ranges import RADIUS
 from ..utils.typing import RandomState
 from ..utils.validation import COUNT, StrOptions
 from ._base import Query, ScoringStrategy, Selection
+from ._parts import best_of_parts
 
 
 class DFAL(ScoringStrategy):
@@ -100,15 +107,43 @@ class DFAL(ScoringStrategy):
         return -model.boundary_distances(X, deepfool=self._attack(model))
 
     def _select(self, query: Query) -> Selection:
-        attacked = self._draw_candidates(query)
-        rows = query.X.subset(attacked)
+        attacked = self._draw_candidates(query, len(query.X))
+        return self._nearest(query, query.X.subset(attacked)).within(attacked)
+
+    def _nearest(self, query: Query, rows: Rows) -> Selection:
         if self.exhaustive or query.n == len(rows):
             scores = self._score_checked(query.model, rows, query.rng)
         else:
             scores = -query.model.nearest_boundaries(rows, query.n, query.rng, self.deepfool)
         best = top_k(scores, query.n, query.rng)
         twins, twinned = self._twins(query.model, rows.subset(best))
-        return Selection(attacked[best], scores[best], twins=twins, twinned=twinned)
+        return Selection(best, scores[best], twins=twins, twinned=twinned)
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        pool = query.pool
+        n_pool = pool.n_candidates
+        pool.check_n(query.n)
+        if self.n_candidates != "all":  # few, which are brought to this machine
+            positions = pool.nth(self._draw_candidates(query, n_pool))
+            return self._nearest(query, Rows.of(pool.inputs(positions))).within(positions)
+        best, scores = best_of_parts(self._race(query, n_pool), query)
+        twins, twinned = self._twins(query.model, Rows.of(pool.inputs(best)))
+        return Selection(best, scores, twins=twins, twinned=twinned)
+
+    def _race(self, query: Query, n_pool: int) -> Callable:
+        """What scores a partition, within reach of the rows of smallest gap in all of them.
+
+        These are attacked first, with a random sample: their n-th distance is no shorter than that
+        of the whole pool, so that partitions attack no row beyond it.
+        """
+        if self.exhaustive or query.n == n_pool:
+            return self._score_checked
+        sample = query.rng.choice(n_pool, min(n_pool, SAMPLE), replace=False)
+        nearest, _ = best_of_parts(_small_gap, replace(query, rng=copy.deepcopy(query.rng)))
+        pool = query.pool
+        first = np.union1d(pool.nth(sample), nearest)
+        race = query.model.boundary_race(Rows.of(pool.inputs(first)), query.n, self.deepfool)
+        return partial(_in_race, self.deepfool, race)
 
     def _twins(self, model: Any, picks: Rows) -> tuple[NDArray | None, NDArray | None]:
         """Twins of the picks, and which picks have one."""
@@ -124,10 +159,17 @@ class DFAL(ScoringStrategy):
         attack = model.deepfool(self.deepfool)
         return clone(attack).set_params(exhaustive=True) if self.exhaustive else attack
 
-    def _draw_candidates(self, query: Query) -> NDArray:
-        n_pool = len(query.X)
+    def _draw_candidates(self, query: Query, n_pool: int) -> NDArray:
         if self.n_candidates == "all":
             return np.arange(n_pool)
         size = 10 * query.n if self.n_candidates is None else int(self.n_candidates)
         size = min(max(size, query.n), n_pool)
         return query.rng.choice(n_pool, size=size, replace=False)
+
+
+def _small_gap(model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+    return model.score_logits(X, negative_margin)
+
+
+def _in_race(deepfool: Any, race: Any, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+    return -model.nearest_boundaries(X, race.n, rng, deepfool, race)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.selection import top_k
+from ..kernels.uncertainty import gini
 from ..utils.indexing import Rows
 from ..utils.typing import RandomState
 from ..utils.validation import StrOptions
 from ._base import Query, ScoringStrategy, Selection
+from ._parts import best_of_parts
 
 
 class EGL(ScoringStrategy):
@@ -65,3 +70,23 @@ class EGL(ScoringStrategy):
         lengths = query.model.longest_gradients(query.X, query.n, wrt=self.wrt)
         indices = top_k(lengths, query.n, query.rng)
         return Selection(indices, lengths[indices])
+
+    def _select_from_parts(self, query: Query) -> Selection:
+        if self.exhaustive or self.wrt == "last_layer":
+            return Selection(*best_of_parts(self._score_checked, query))
+        # The most uncertain rows of all partitions say how long a gradient has to be at least.
+        first, _ = best_of_parts(_impurity, replace(query, rng=copy.deepcopy(query.rng)))
+        rows = Rows.of(query.pool.inputs(first))
+        before = query.model.first_lengths(rows, query.n, self.wrt)
+        score = partial(_longest, query.n, self.wrt, before)
+        return Selection(*best_of_parts(score, query))
+
+
+def _impurity(model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
+    return gini(model.predict_proba(X))
+
+
+def _longest(
+    n: int, wrt: str, before: Any, model: Any, X: Rows, rng: np.random.Generator
+) -> NDArray:
+    return model.longest_gradients(X, n, wrt, before)

@@ -15,6 +15,7 @@ from ._committee import ConsensusEntropy, MaxDisagreement, VoteEntropy
 from ._core_set import CoreSet, RobustCoreSet
 from ._coverage import ClusterMargin, ProbCover, TypiClust, UHerding
 from ._dfal import DFAL
+from ._diverse_dre import DiverseDRE
 from ._dre import DRE
 from ._egl import EGL
 from ._mcp import MCP
@@ -22,7 +23,6 @@ from ._random import RandomSampling
 from ._robust import (
     AdversarialDRE,
     AdversarialEntropy,
-    DiverseDRE,
     LowInputGradient,
     VirtualAdversarial,
 )

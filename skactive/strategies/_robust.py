@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..attacks import PGD, Attack, resolve_attack
-from ..kernels.k_center import k_center_greedy
-from ..kernels.stratified import allocate, bin_indices, fair_order
-from ..kernels.uncertainty import CHARACTERISTICS
 from ..passes.virtual_adversarial import virtual_adversarial_divergence
-from ..utils.indexing import Rows, n_rows
+from ..utils.indexing import Rows
 from ..utils.random_state import derive_seed
 from ..utils.typing import AttackLike, RandomState
 from ..utils.validation import COUNT, Interval, StrOptions
-from ._base import Query, QueryStrategy, ScoringStrategy, Selection
+from ._base import Query, ScoringStrategy
 from ._dre import DRE
 
 _STEPS = 10
@@ -218,65 +215,3 @@ class AdversarialDRE(DRE):
         if self.characteristic == "virtual_adversarial":
             return VirtualAdversarial()._score(query.model, query.X, query.rng)
         return super()._values(query)
-
-
-class DiverseDRE(QueryStrategy):
-    """`DRE` that spreads out inside each bin instead of drawing at random there.
-
-    The quotas are DRE's, so that the picks' entropies are distributed like the pool's; inside a
-    bin, `k-center greedy <CoreSet>` takes what is farthest from everything labelled and picked.
-    They come in DRE's order: any first part is a fair sample of all of them.
-
-    Parameters
-    ----------
-    n_bins : int, default=50
-    characteristic : {"entropy", "gini", "least_confidence", "margin"}, default="entropy"
-    allocation : {"proportional", "ceil_tail", "equal"}, default="proportional"
-        See `DRE`.
-    random_state : None, int, RandomState or Generator, default=None
-        Rounds the quotas and draws the first pick when nothing is labelled.
-
-    References
-    ----------
-    Guo et al., arXiv 2112.02542, algorithm 1 (the quotas); Sener & Savarese, ICLR 2018,
-    algorithm 1 (the picks).
-    """
-
-    _requires: ClassVar[tuple[str, ...]] = ("predict_proba", "embed")
-    _parameter_constraints: ClassVar[dict] = {
-        **QueryStrategy._parameter_constraints,
-        "n_bins": [COUNT],
-        "characteristic": [StrOptions(set(CHARACTERISTICS))],
-        "allocation": [StrOptions({"proportional", "ceil_tail", "equal"})],
-    }
-
-    def __init__(
-        self,
-        n_bins: int = 50,
-        characteristic: str = "entropy",
-        allocation: str = "proportional",
-        *,
-        random_state: RandomState = None,
-    ) -> None:
-        super().__init__(random_state=random_state)
-        self.n_bins = n_bins
-        self.characteristic = characteristic
-        self.allocation = allocation
-
-    def _select(self, query: Query) -> Selection:
-        proba, points = query.model.predict_proba_and_embed(query.X)
-        values = CHARACTERISTICS[self.characteristic](proba)
-        bins = bin_indices(values, self.n_bins)
-        counts = np.bincount(bins, minlength=self.n_bins)
-        quotas = allocate(counts, query.n, self.allocation, rng=query.rng)
-        labelled = query.X_labeled
-        known = labelled is not None and n_rows(labelled) > 0
-        centers = query.model.embed(Rows.of(labelled)) if known else points[:0]
-        picked: list[NDArray] = []
-        for b in np.flatnonzero(quotas):
-            rows = np.flatnonzero(bins == b)
-            found, _ = k_center_greedy(points[rows], int(quotas[b]), centers, query.rng)
-            picked.append(rows[found])
-            centers = np.concatenate([centers, points[picked[-1]]])
-        indices = np.concatenate(picked)[fair_order(query.n, query.rng)]
-        return Selection(indices, values[indices])
