@@ -77,7 +77,8 @@ class DiverseDRE(QueryStrategy):
         score = CHARACTERISTICS[self.characteristic]
         ends = query.pool.map(_range_of_part, (score, query.model), _widest)
         query.pool.check_n(query.n)
-        binned = _Binned(score, *ends, self.n_bins)
+        low, high = ends
+        binned = _Binned(score, low, high, self.n_bins)
         counts = query.pool.map(_counts_of_part, (binned, query.model), _sum)
         quotas = allocate(counts, query.n, self.allocation, rng=query.rng)
         payload = (without_pool(query), binned, quotas)
