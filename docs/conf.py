@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "reset_modules": ("matplotlib", "gallery_look.of_the_house"),
     "show_memory": False,
     "plot_gallery": "True",
     "min_reported_time": 1,

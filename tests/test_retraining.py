@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import make_pipeline
@@ -337,6 +338,19 @@ def test_a_selected_sample_in_the_evaluation_set_is_an_error(learner, digits):
             call(leaking)
     with pytest.raises(DataLeakageError):
         split.check(split.X_evaluation[:1].astype(np.float64))
+
+
+@pytest.mark.parametrize("model", [RandomForestClassifier(5), LogisticRegression(max_iter=500)])
+def test_an_estimator_that_does_not_tell_its_training_data_measures_nothing(model):
+    X, y = load_iris(return_X_y=True)
+    split = EvaluationSplit(X[::2], y[::2], exclude=X[1::2], random_state=0)
+    with pytest.raises(NotFittedError):
+        split.score(model)
+    model.fit(X[1::2], y[1::2])
+    with pytest.raises(TypeError, match=r"does not tell .* ActiveLearner\.from_fitted"):
+        split.score(model)
+    known = ActiveLearner.from_fitted(model, X[1::2], y[1::2])
+    assert split.score(known) == model.score(split.X_evaluation, split.y_evaluation)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
+from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import DataLeakageError
 from ..utils.indexing import distinct_positions, n_rows, take_rows
@@ -158,8 +159,18 @@ class EvaluationSplit:
         ------
         DataLeakageError
             If one of its samples has the content of one in the evaluation set; a `ValueError`.
+        TypeError
+            If it is an estimator that does not tell what it was trained on.
         """
         taught = getattr(learner, "X_labeled_", getattr(learner, "X_training", learner))
+        if taught is learner and hasattr(learner, "predict"):
+            check_is_fitted(learner)
+            name = type(learner).__name__
+            raise TypeError(
+                f"{name} does not tell what it was trained on, which may be what is to measure it. "
+                "Pass ActiveLearner.from_fitted(estimator, X_train, y_train), which keeps the "
+                "estimator as it is."
+            )
         leaked = self._measuring.intersection(row_keys(taught))
         if leaked:
             raise DataLeakageError(

@@ -86,7 +86,7 @@ for _ in range(10):
     idx, claims = learner.query(X_pool, n=20)
     learner.teach(claims, y_pool[idx])  # she looks at them
 
-pd.DataFrame(learner.history_)[["round", "n_labels", "query_time", "fit_time"]]
+learner.ledger_
 
 # %%
 # What was bought

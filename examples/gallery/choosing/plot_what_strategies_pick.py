@@ -32,6 +32,7 @@ start = np.concatenate([rng.choice(560, 22, replace=False), [560, 561]])
 net = AdversarialNetClassifier(
     nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3)),
     attack=None,
+    bounds=(-2, 4),  # where inputs may lie: strategies that perturb them stay inside
     lr=1e-2,
     batch_size=24,
     max_epochs=100,

@@ -94,8 +94,9 @@ plt.show()
 # what was settled.
 
 disputed = session.disagreements()
-for item in disputed:
-    session.relabel(item.id, truth[item.position], "referee", final=True)
+for case in disputed:
+    item = session.item(case.id, "referee")  # what there is to see
+    session.relabel(case.id, truth[item.position], "referee", final=True)
 session.teach()
 left_over = table.index.difference(session.to_frame()["position"])
 accuracy = session.learner.score(table.loc[left_over], truth[left_over])

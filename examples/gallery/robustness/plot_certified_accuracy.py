@@ -24,8 +24,8 @@ from skactive.metrics import RobustnessCurveDisplay, robustness_report
 from skactive.networks import ConvSmall
 
 digits = load_digits(random_state=0)
-X_test, y_test = digits.X_test[:200], digits.y_test[:200]
-common = {"lr": 5e-3, "batch_size": 100, "max_epochs": 25, "random_state": 0}
+X_test, y_test = digits.X_test[:120], digits.y_test[:120]
+common = {"lr": 5e-3, "batch_size": 100, "max_epochs": 20, "random_state": 0}
 nets = {
     "trained on attacks": AdversarialNetClassifier(
         ConvSmall, attack=PGD(eps=0.1, steps=3), **common
@@ -61,7 +61,9 @@ plt.show()
 # %%
 # In numbers, at the radius of the training
 # -----------------------------------------
+#
+# The report attacks only what is not certified, and a few of the certified all the same: a turned
+# one would mean that a proof is wrong, and raises.
 
-for name, net in nets.items():
-    print(name)
-    print(robustness_report(net, X_test, y_test, PGD(steps=20), eps=0.1, certify=True))
+net = nets["trained on bounds"]
+robustness_report(net, X_test, y_test, PGD(steps=20), eps=0.1, certify=True)

@@ -64,7 +64,7 @@ from skactive import ActiveLearner
 from skactive.retraining import EvaluationSplit
 
 split = EvaluationSplit(X_new, y_new, exclude=X_train, random_state=0)
-before = split.score(deployed)
+before = split.score(ActiveLearner.from_fitted(deployed, X_train, y_train))
 after = {}
 for name in ("random", "gini", "margin", "coreset"):
     learner = ActiveLearner.from_fitted(deployed, X_train, y_train, name, random_state=0)

@@ -66,7 +66,8 @@ deployed = AdversarialNetClassifier.from_module(
 
 split = EvaluationSplit(digits.X_test, digits.y_test, exclude=X_train, random_state=0)
 robust = make_robust_scorer(PGD(eps=0.1, steps=20))
-rows, learners = {"as deployed": (split.score(deployed), split.score(deployed, robust))}, {}
+known = ActiveLearner.from_fitted(deployed, X_train, y_train, random_state=0)
+rows, learners = {"as deployed": (split.score(known), split.score(known, robust))}, {}
 for name in ("random", "gini", "dre"):
     learner = ActiveLearner.from_fitted(deployed, X_train, y_train, name, random_state=0)
     chosen = learner.select_tests(split.X_candidates, budget=0.25)
