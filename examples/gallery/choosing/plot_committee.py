@@ -16,12 +16,12 @@ such as decision trees.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import make_moons
+from sklearn.datasets import make_circles
 from sklearn.tree import DecisionTreeClassifier
 
 from skactive import Committee
 
-X, y = make_moons(800, noise=0.25, random_state=0)
+X, y = make_circles(800, noise=0.15, factor=0.5, random_state=0)
 committee = Committee(
     DecisionTreeClassifier(min_samples_leaf=2),
     "vote_entropy",

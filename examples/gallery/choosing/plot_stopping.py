@@ -52,7 +52,7 @@ from skactive import ActiveLearner
 criteria = {
     "models agree (0.95)": PredictionStability(threshold=0.95, patience=3),
     "models agree (0.99)": PredictionStability(threshold=0.99, patience=3),
-    "sure of 90 % of the pool": UncertaintyThreshold(threshold=0.7, quantile=0.9),
+    "sure of 90 % of the pool": UncertaintyThreshold(threshold=1.0, quantile=0.9),
     "score on a plateau": Plateau(key="score", patience=4),
 }
 watches = {name: criterion.start() for name, criterion in criteria.items()}

@@ -2,7 +2,7 @@
 What the strategies pick
 ========================
 
-The same pool, the same model, and thirty labels to spend at once: each panel shows where a
+The same pool, the same model, and twenty-five labels to spend at once: each panel shows where a
 strategy spends them. A pool in the plane is drawn as it is, so that nothing is hidden by a
 projection.
 """
@@ -11,8 +11,8 @@ projection.
 # A pool in the plane
 # -------------------
 #
-# Three classes along two interleaved bows and a small group far away, of which the first labels
-# hold nothing.
+# Two classes along interleaved bows, and a third in a small group far away. Two dozen labels are
+# known, most of them along the bows; they are crosses in the pictures.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -45,8 +45,8 @@ learner = ActiveLearner(net, random_state=0).fit(X[start], y[start])
 # ------------------
 #
 # Strategies of the first row score every sample on its own, so that their picks crowd where the
-# model is unsure. Those of the second row ask for a group of samples that differ from each other;
-# of the third, for a group that looks like the pool.
+# model is unsure. Those of the second row also want the picks to differ from each other. Those of
+# the third look at where the pool is crowded, or draw from it.
 
 PoolMapDisplay.from_estimator(
     learner,
@@ -62,8 +62,10 @@ PoolMapDisplay.from_estimator(
         "dre",
         "random",
     ],
-    n=30,
+    n=25,
     y=y,
+    embedding="input",
+    size=8,
 )
 plt.show()
 
@@ -75,5 +77,7 @@ plt.show()
 # weights, ``"dfal"`` how small a perturbation turns the prediction, ``"virtual_adversarial"``
 # where a small one changes it most.
 
-PoolMapDisplay.from_estimator(learner, X, ["egl", "dfal", "virtual_adversarial"], n=30, y=y)
+PoolMapDisplay.from_estimator(
+    learner, X, ["egl", "dfal", "virtual_adversarial"], n=25, y=y, embedding="input", size=8
+)
 plt.show()

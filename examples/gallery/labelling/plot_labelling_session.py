@@ -45,7 +45,7 @@ session = open_session()
 # An annotator's loop is ``claim`` and ``label``. What was said can be taken back.
 
 for item in session.claim("ada", n=3):
-    print(item.id, dict(item.content[["mean radius", "mean texture"]]))
+    print(f"{item.id}: mean radius {item.content['mean radius']:.1f}")
     session.label(item.id, truth[item.position], "ada")
 session.undo("ada").state
 

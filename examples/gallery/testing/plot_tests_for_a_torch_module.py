@@ -85,7 +85,7 @@ for offset, (label, values) in enumerate(
 ax.set_yticks(places + 0.19, list(rows))
 ax.set(xlim=(0, 1.15), xlabel="on test images that nobody selected")
 ax.invert_yaxis()
-ax.legend(loc="center right")
+ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2)
 plt.show()
 
 # %%
