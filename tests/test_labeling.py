@@ -739,6 +739,20 @@ def test_labels_and_score_are_plotted():
     assert len(ax.figure.axes[1].get_lines()[0].get_ydata()) == len(labeling.history) - 1
 
 
+def test_a_plot_beside_others_leaves_them_as_they_are():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    labeling = session(batch=10, retrain_every=10)
+    OracleAnnotator(Y, name="ada").annotate(labeling, 10)
+    figure, (other, own) = plt.subplots(2)
+    other.plot([0, 1], [0, 1])
+    labeling.plot(own)
+    figure.canvas.draw()
+    labels = [label for label in other.get_xticklabels() if label.get_text()]
+    assert labels
+    assert all(label.get_visible() and label.get_rotation() == 0 for label in labels)
+    plt.close(figure)
+
+
 # -- simulated annotators -------------------------------------------------------------------
 
 
