@@ -76,10 +76,11 @@ class Record:
 
     def edited(self, root: Path = ROOT) -> list[str]:
         """Files that are not as the command left them."""
+        paths = {name: root / RESULTS / name for name in self.files}
         return [
             name
             for name, digest in self.files.items()
-            if not (root / RESULTS / name).is_file() or file_digest(root / RESULTS / name) != digest
+            if not paths[name].is_file() or (digest and file_digest(paths[name]) != digest)
         ]
 
     def changed(self, root: Path = ROOT) -> list[str]:
