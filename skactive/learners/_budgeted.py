@@ -171,6 +171,36 @@ class BudgetedLearner(
                 pass
         return self
 
+    def rounds(self, X: Pool, y: ArrayLike) -> Iterator[ActiveLearner]:
+        """Spend the budget round by round: `fit` with a look at the learner after each.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in `fit`.
+
+        Yields
+        ------
+        learner : ActiveLearner
+            After the first labels, then after each query; leave the loop to stop buying.
+
+        Raises
+        ------
+        ValueError, CapabilityError
+            As in `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from skactive import BudgetedLearner
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = BudgetedLearner(LogisticRegression(max_iter=500), budget=30, random_state=0)
+        >>> [len(learner.y_labeled_) for learner in model.rounds(X, y)]
+        [10, 20, 30]
+        """
+        yield from self._rounds(X, y)
+
     def _rounds(self, X: Any, y: Any, bar: Progress | None = None) -> Iterator[ActiveLearner]:
         """Run, yielding the learner after each round."""
         check_params(self)

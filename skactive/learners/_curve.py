@@ -134,7 +134,7 @@ def _one_run(
 ) -> list[tuple[int, Any, Any]]:
     model = clone(model).set_params(random_state=seed)
     X_test, rows = take_rows(X, test), []
-    for learner in model._rounds(take_rows(X, train), y[train]):
+    for learner in model.rounds(take_rows(X, train), y[train]):
         on_labeled = scorer(model, learner.X_labeled_, learner.y_labeled_)
         rows.append((n_rows(learner.y_labeled_), on_labeled, scorer(model, X_test, y[test])))
     return rows

@@ -1,0 +1,256 @@
+"""Learning curves of several strategies and seeds, and all that is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..utils.reports import Report
+from ..utils.statistics import half_interval
+from ._comparison import ComparisonReport, compare_strategies
+from ._curves import area_under_budget_curve
+from ._label_cost import LabelCostReport, label_costs
+from ._learning_curves import ActiveLearningCurveDisplay
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One strategy after one stage, with one seed.
+
+    Attributes
+    ----------
+    strategy : str
+    seed : int
+    n_labels : int
+        Labels bought so far.
+    score : float
+        On data that no label was bought of; NaN where `error` says why.
+    cpu_s : float
+        CPU seconds of asking and training so far, scoring left out.
+    error : str
+        Why the run ended after this many labels; empty otherwise.
+    """
+
+    strategy: str
+    seed: int
+    n_labels: int
+    score: float
+    cpu_s: float = float("nan")
+    error: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class CurveReport(Report):
+    """Curves of strategies that are compared: a sequence of `CurvePoint`.
+
+    Made by `compare_curves`; make one yourself of results that you have.
+
+    Attributes
+    ----------
+    rows : list of CurvePoint
+    percent : bool, default=True
+        Whether scores are shares, which tables show as percent.
+
+    Examples
+    --------
+    >>> from skactive.analysis import CurvePoint, CurveReport
+    >>> curves = CurveReport([
+    ...     CurvePoint(name, seed, n, 0.5 + gain * n / 100)
+    ...     for name, gain in {"random": 0.2, "margin": 0.3}.items()
+    ...     for seed in range(6) for n in (20, 60, 100)])
+    >>> curves.areas()["margin"].round(2).tolist()
+    [0.68, 0.68, 0.68, 0.68, 0.68, 0.68]
+    >>> curves.compare(measure="last")[0].pvalue
+    0.03125
+    """
+
+    rows: list[CurvePoint]
+    percent: bool = True
+
+    @classmethod
+    def from_records(cls, records: Iterable[Mapping[str, Any]], **settings: Any) -> CurveReport:
+        """Curves from dicts, or ``frame.to_dict("records")``, with the fields of a `CurvePoint`.
+
+        Parameters
+        ----------
+        records : iterable of mapping
+            Other columns are left out.
+        **settings : Any
+            `percent`.
+
+        Returns
+        -------
+        report : CurveReport
+        """
+        names = CurvePoint.__dataclass_fields__
+        rows = [CurvePoint(**{k: v for k, v in r.items() if k in names}) for r in records]
+        return cls(rows, **settings)
+
+    @property
+    def strategies(self) -> list[str]:
+        """Names, in the order in which they come."""
+        return list(dict.fromkeys(row.strategy for row in self.rows))
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of all strategies, ascending."""
+        return sorted({row.seed for row in self.rows})
+
+    @property
+    def n_labels(self) -> NDArray:
+        """Labels bought at each stage, shape (n_stages,): the median of the complete runs.
+
+        A first sample that held a single class was enlarged, in all runs of its seed.
+        """
+        runs: dict[tuple[str, int], list[int]] = {}
+        for row in self.rows:
+            if not row.error:
+                runs.setdefault((row.strategy, row.seed), []).append(row.n_labels)
+        longest = max(map(len, runs.values()), default=0)
+        whole = [sorted(run) for run in runs.values() if len(run) == longest]
+        return np.median(whole, axis=0).round().astype(int) if longest else np.empty(0, int)
+
+    def curves(self) -> dict[str, NDArray]:
+        """Scores by strategy.
+
+        Returns
+        -------
+        curves : dict of str to ndarray of shape (n_stages, n_seeds)
+            NaN where a run has no score at that stage.
+        """
+        return self._arrays("score")
+
+    def areas(self) -> dict[str, NDArray]:
+        """Area under the budget curve by strategy.
+
+        Returns
+        -------
+        areas : dict of str to ndarray of shape (n_seeds,)
+            See `area_under_budget_curve`; NaN where a run is not complete.
+        """
+        n = self.n_labels
+        return {
+            name: np.array([area_under_budget_curve(n, scores) for scores in curves.T])
+            for name, curves in self.curves().items()
+        }
+
+    def last(self) -> dict[str, NDArray]:
+        """Scores of the last stage by strategy.
+
+        Returns
+        -------
+        scores : dict of str to ndarray of shape (n_seeds,)
+        """
+        return {name: curves[-1] for name, curves in self.curves().items()}
+
+    def compare(
+        self, baseline: str = "random", *, measure: str = "area", **settings: Any
+    ) -> ComparisonReport:
+        """Strategies against a baseline, paired by seed.
+
+        Parameters
+        ----------
+        baseline : str, default="random"
+        measure : {"area", "last"}, default="area"
+            Area under the budget curve, or the score of the last stage.
+        **settings : Any
+            As in `compare_strategies`.
+
+        Returns
+        -------
+        comparisons : ComparisonReport
+
+        Raises
+        ------
+        ValueError
+            If `measure` is neither, or as in `compare_strategies`.
+        """
+        if measure not in ("area", "last"):
+            raise ValueError(f"measure must be 'area' or 'last', got {measure!r}.")
+        scores = self.areas() if measure == "area" else self.last()
+        return replace(compare_strategies(scores, baseline, **settings), percent=self.percent)
+
+    def label_costs(
+        self, target: float, baseline: str = "random", **settings: Any
+    ) -> LabelCostReport:
+        """Labels that strategies need to reach a score, and their ratio to the baseline's.
+
+        Seeds that are not complete for every strategy are left out.
+
+        Parameters
+        ----------
+        target : float
+        baseline : str, default="random"
+        **settings : Any
+            As in `skactive.analysis.label_costs`.
+
+        Returns
+        -------
+        costs : LabelCostReport
+
+        Raises
+        ------
+        ValueError
+            If no seed is complete, or as in `skactive.analysis.label_costs`.
+        """
+        curves = self.curves()
+        whole = np.all([np.isfinite(curve).all(axis=0) for curve in curves.values()], axis=0)
+        if not whole.any():
+            raise ValueError("no seed has a complete curve of every strategy: leave some out.")
+        complete = {name: curve[:, whole] for name, curve in curves.items()}
+        return label_costs(self.n_labels, complete, target, baseline=baseline, **settings)
+
+    @property
+    def notes(self) -> list[str]:  # type: ignore[override]
+        """Runs that failed, and where."""
+        return [
+            f"{row.strategy}, seed {row.seed}, {row.n_labels} labels: {row.error}."
+            for row in self.rows
+            if row.error
+        ]
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        unit = " (%)" if self.percent else ""
+        n = self.n_labels[-1]
+        head = ["strategy", "seeds", f"area{unit}", f"at {n} labels{unit}", "CPU s"]
+        areas, last = self.areas(), self.last()
+        seconds = {name: array[-1] for name, array in self._arrays("cpu_s").items()}
+        return head, [
+            [name, str(int(np.isfinite(areas[name]).sum())), self._mean(areas[name]),
+             self._mean(last[name]), _mean_of(seconds[name], ".1f")]
+            for name in self.strategies
+        ]  # fmt: skip
+
+    def _mean(self, values: NDArray) -> str:
+        """Mean ± half of its 95 % interval."""
+        values = values[np.isfinite(values)] * (100 if self.percent else 1)
+        if len(values) < 2:
+            return _mean_of(values, ".1f" if self.percent else ".4g")
+        half = half_interval(float(values.std(ddof=1)), len(values))
+        return (
+            f"{values.mean():.1f} ± {half:.1f}"
+            if self.percent
+            else f"{values.mean():.4g} ± {half:.2g}"
+        )
+
+    def _draw(self, ax: Any) -> None:
+        curves = {name: (self.n_labels, scores) for name, scores in self.curves().items()}
+        ActiveLearningCurveDisplay(curves).plot(ax=ax)
+
+    def _arrays(self, field: str) -> dict[str, NDArray]:
+        stages, seeds = self.n_labels, {seed: i for i, seed in enumerate(self.seeds)}
+        found = {name: np.full((len(stages), len(seeds)), np.nan) for name in self.strategies}
+        for row in self.rows:
+            if not row.error:
+                stage = np.abs(stages - row.n_labels).argmin()
+                found[row.strategy][stage, seeds[row.seed]] = getattr(row, field)
+        return found
+
+
+def _mean_of(values: NDArray, form: str) -> str:
+    known = values[np.isfinite(values)]
+    return format(known.mean(), form) if len(known) else "–"
