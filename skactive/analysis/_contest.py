@@ -20,6 +20,7 @@ from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import COUNT, Number, check_constraints
 from ._curve_report import CurvePoint, CurveReport
+from ._learning_curves import named
 
 _CONSTRAINTS: dict = {
     "n_seeds": [COUNT],
@@ -132,7 +133,7 @@ def compare_curves(
     given = {"n_seeds": n_seeds, "test_size": test_size, "cpu_limit": cpu_limit,
              "random_state": random_state}  # fmt: skip
     check_constraints(_CONSTRAINTS, given, "compare_curves")
-    y, named = np.asarray(y), _named(entries)
+    y, entered = np.asarray(y), _named(entries)
     seed = derive_seed(random_state)
     if tune is not None:
         estimator = _tuned(estimator, X, y, tune, scoring, budget, derive_seed(seed, _TUNE))
@@ -141,7 +142,7 @@ def compare_curves(
             clone(entry.estimator or estimator), entry.query_strategy, n_initial, n_per_query,
             budget, **entry.settings,
         )
-        for name, entry in named.items()
+        for name, entry in entered.items()
     }  # fmt: skip
     runs = Parallel(n_jobs=n_jobs)(
         delayed(_run)(name, model, X, y, number, derive_seed(seed, number), test_size, scoring,
@@ -153,10 +154,9 @@ def compare_curves(
 
 
 def _named(entries: list | Mapping[str, Any]) -> dict[str, Entry]:
-    named = dict(entries) if isinstance(entries, Mapping) else {str(e): e for e in entries}
-    if not named:
+    if not entries:
         raise ValueError("entries is empty: name at least one strategy, such as 'random'.")
-    return {name: e if isinstance(e, Entry) else Entry(e) for name, e in named.items()}
+    return {n: e if isinstance(e, Entry) else Entry(e) for n, e in named(entries).items()}
 
 
 def _tuned(
