@@ -613,7 +613,7 @@ def test_a_report_attacks_only_what_is_not_certified(digits_net, counted, certif
     assert [row["part"] for row in found] == ["clean", "counted", "certified"]
     assert found[-1]["n_samples"] == found.certified.sum()
     assert "| certified |" in found.table
-    assert "0 were attacked all the same" in found.notes[0]
+    assert "0 were attacked all the same" in found.notes[-1]
     assert plain.certified is plain.certified_accuracy is plain.n_audited is None
 
 

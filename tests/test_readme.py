@@ -8,15 +8,37 @@ from unittest.mock import Mock
 
 import pytest
 
+from benchmarks import picture as picture_module
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_ten_lines_run(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+def test_the_few_lines_run(code, capsys):
     assert len([line for line in code.splitlines() if line.strip()]) <= 12
     exec(compile(code, "README.md", "exec"), {})
     assert 0.2 < float(capsys.readouterr().out) < 1
+
+
+def test_what_the_readme_points_at_is_there():
+    links = re.findall(r"\]\(([^)#]+)|(?:src|srcset)=\"([^\"]+)", README)
+    paths = [path for pair in links for path in pair if path and "://" not in path]
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_shows_measured_points(theme):
+    picture = (ROOT / "docs" / "_static" / f"labels-{theme}.svg").read_text(encoding="utf-8")
+    (drawn,) = re.findall(r"<dc:description>(.*?)</dc:description>", picture, flags=re.DOTALL)
+    shown = drawn.strip().splitlines()
+    everything = picture_module.in_text(
+        picture_module.rows_of(picture_module.CERTIFIED),
+        picture_module.rows_of(picture_module.ORDINARY),
+    )
+    assert len(shown) > 4
+    assert set(shown) <= set(everything.splitlines())
 
 
 def run_page(name):
