@@ -103,3 +103,17 @@ def test_the_gate_reads_its_command_from_the_readme():
     for part in ("pip install", "ruff check", "ruff format --check", "mypy", "pytest"):
         assert part in command[1]
     assert "&&" not in command[1]  # a failing part of an and-list would not stop the gate
+
+
+def test_lines_that_first_steps_count_are_those_it_shows():
+    page = (ROOT / "docs" / "first_steps.md").read_text(encoding="utf-8")
+    *sections, table = page.split("\n## ")[1:]
+    shown = []
+    for section in sections:
+        blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+        code = [block for block in blocks if "skactive" in block][-1]
+        lines = [line for line in code.splitlines() if line.strip()]
+        shown.append(sum(not line.startswith(("from ", "import ")) for line in lines))
+    told = [line.split("|") for line in table.splitlines() if line.count("|") > 5][2:]
+    counted = [int(cells[4]) for cells in told]
+    assert counted == shown
