@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from skactive import ActiveLearner, Committee
@@ -195,3 +197,146 @@ def test_a_strategy_that_needs_all_rows_says_so(data):
     asked = learner(data, ClassBalanced("margin"))
     with pytest.raises(CapabilityError, match="ClassBalanced looks at all rows.*Subsample"):
         asked.query(in_chunks(data[0]), 5)
+
+
+# -- other libraries ------------------------------------------------------------------------
+
+COLUMNS = list("abcdef")
+
+
+def table(data):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(data[0], columns=COLUMNS)
+    return frame.assign(id=[f"r{i}" for i in range(N)], ok=np.arange(N) % 2 == 0)
+
+
+def of_dask(data, tmp_path):
+    dd = pytest.importorskip("dask.dataframe")
+    return dd.from_pandas(table(data), npartitions=5)
+
+
+def of_arrow(data, tmp_path):
+    return pytest.importorskip("pyarrow").Table.from_pandas(table(data))
+
+
+def of_files(data, tmp_path):
+    import pyarrow.dataset as datasets
+    import pyarrow.parquet as parquet
+
+    whole = of_arrow(data, tmp_path)
+    for number, (start, size) in enumerate([(0, 1), (1, 0), (1, 499), (500, 400)]):
+        part = whole.slice(start, size)
+        parquet.write_table(part, tmp_path / f"{number}.parquet", row_group_size=150)
+    return datasets.dataset(tmp_path)
+
+
+def of_hugging_face(data, tmp_path):
+    return pytest.importorskip("datasets").Dataset.from_pandas(table(data))
+
+
+@pytest.fixture(scope="module")
+def ray():
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+
+
+def ask_about_a_table(data, pool, strategy, named):
+    """Ask about a table with a column of ids and one of truth values; taught what came back."""
+    frame = table(data)
+    X = frame[COLUMNS] if named else frame[COLUMNS].to_numpy()
+    tree = DecisionTreeClassifier(max_depth=4, random_state=0)
+    asked = [
+        ActiveLearner(tree, strategy, random_state=3).fit(X[:40], data[1][:40]) for _ in range(2)
+    ]
+    at, rows = asked[0].query(X, 20, candidates=frame["ok"].to_numpy())
+    ids, own = asked[1].query(pool, 20, candidates="ok", ids="id")
+    assert ids.tolist() == [f"r{i}" for i in at]
+    for one, X_new in zip(asked, (rows, own), strict=True):
+        one.teach(X_new, data[1][at])
+    expected, found = (one.predict_proba(X) for one in asked)
+    np.testing.assert_array_equal(found, expected)
+    return own
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["names", "array"])
+@pytest.mark.parametrize("kind", [of_dask, of_arrow, of_files, of_hugging_face])
+def test_tables_are_asked_by_their_columns(data, tmp_path, kind, named):
+    pool = kind(data, tmp_path)
+    for strategy in ("margin", "dre"):
+        own = ask_about_a_table(data, pool, strategy, named)
+    names = own.columns.tolist() if hasattr(own, "iloc") else own.column_names
+    assert names == COLUMNS
+
+
+@pytest.mark.timeout(300)
+def test_blocks_of_ray_are_asked_where_they_are(data, ray):
+    import ray.data
+
+    frame = table(data)
+    pool = ray.data.from_pandas([frame[:1], frame[1:1], frame[1:500], frame[500:]])
+    own = ask_about_a_table(data, pool, "margin", named=True)
+    assert isinstance(own, ray.data.Dataset)
+    assert own.columns() == COLUMNS
+
+
+@pytest.mark.parametrize("chunks", [None, 211])
+def test_arrays_with_names_come_back_with_them(data, chunks):
+    xarray = pytest.importorskip("xarray")
+    named = xarray.DataArray(data[0], dims=("row", "of"), coords={"row": np.arange(N) * 10})
+    pool = named if chunks is None else named.chunk({"row": chunks, "of": 4})
+    asked = learner(data, "margin")
+    at, rows = asked.query(data[0], 20)
+    ids, own = asked.query(pool, 20, ids="row")
+    assert ids.tolist() == (at * 10).tolist() == own["row"].values.tolist()
+    np.testing.assert_array_equal(own.values, rows)
+    asked.teach(own, data[1][at])
+    mask = named[:, 0] > 0
+    expected, _ = asked.query(data[0], 9, candidates=mask.values)
+    found, _ = asked.query(pool, 9, candidates=mask if chunks is None else mask.chunk(77))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_images_of_a_hugging_face_dataset(data):
+    datasets = pytest.importorskip("datasets")
+    X = data[0].reshape(N, 1, 2, 3)
+    pool = datasets.Dataset.from_dict({"image": X, "label": data[1]})
+    flat = make_pipeline(FunctionTransformer(in_rows), DecisionTreeClassifier(random_state=0))
+    asked = ActiveLearner(flat, "margin", random_state=3).fit(X[:40], data[1][:40])
+    expected, _ = asked.query(X, 20)
+    found, own = asked.query(pool, 20)
+    np.testing.assert_array_equal(found, expected)
+    assert isinstance(own, datasets.Dataset)
+    asked.teach(own, own["label"])
+
+
+def in_rows(X):
+    return np.asarray(X, dtype=np.float32).reshape(len(X), -1)
+
+
+def test_what_cannot_be_a_pool_says_why(data):
+    xarray, asked = pytest.importorskip("xarray"), learner(data, "margin")
+    with pytest.raises(TypeError, match="Pass one of them"):
+        asked.query(xarray.Dataset({"a": ("row", np.ones(3))}), 1)
+    datasets = pytest.importorskip("datasets")
+    with pytest.raises(TypeError, match="without streaming=True"):
+        asked.query(datasets.IterableDataset.from_generator(iter, gen_kwargs={}), 1)
+
+
+def test_ids_of_a_pool_in_memory(data):
+    X, _ = data
+    asked = learner(data, "margin")
+    at, rows = asked.query(X, 5)
+    names = np.arange(N) * 3
+    ids, same = asked.query(X, 5, ids=names)
+    np.testing.assert_array_equal(ids, names[at])
+    np.testing.assert_array_equal(same, rows)
+    found, _ = asked.query(in_chunks(X), 5, ids=da.from_array(names, chunks=50))
+    np.testing.assert_array_equal(found, names[at])
+    with pytest.raises(ValueError, match="names a column"):
+        asked.query(X, 5, ids="id")
+    with pytest.raises(ValueError, match="must name each of the 900"):
+        asked.query(X, 5, ids=names[:7])
+    with pytest.raises(ValueError, match="distinct"):
+        asked.query(X, 5, ids=np.zeros(N, int))

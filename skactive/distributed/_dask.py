@@ -32,6 +32,7 @@ def array_engine(X: Any, take: Callable[[NDArray[np.intp]], Any] | None = None) 
     if X.ndim == 0:
         raise ValueError("The pool is a dask array without rows: it has no dimension.")
     _check_chunks(X, "The pool")
+    _check_alive(X)
     delayed = X.rechunk(dict.fromkeys(range(1, X.ndim), -1)).to_delayed().ravel()
     return DaskEngine(delayed, partial(_array_mask, chunks=X.chunks[0]), take)
 
@@ -42,6 +43,7 @@ def frame_pool(X: Any) -> PartitionedPool:
         raise TypeError(
             "A pool must be a table, got a dask Series. Pass a DataFrame: series.to_frame()."
         )
+    _check_alive(X)
     engine = DaskEngine(X.to_delayed(), partial(_series_mask, n_partitions=X.npartitions))
     return PartitionedPool(engine, TableReader(tuple(map(str, X.columns))))
 
@@ -71,7 +73,7 @@ def _array_mask(mask: Any, chunks: tuple[int, ...]) -> list[Any] | None:
 
 def _series_mask(mask: Any, n_partitions: int) -> list[Any] | None:
     """Parts of a mask that is a dask Series, in partitions like those of the pool."""
-    if type(mask).__module__.partition(".")[0] != "dask":
+    if type(mask).__module__.partition(".")[0] not in ("dask", "dask_expr"):
         return None
     if getattr(mask, "npartitions", None) != n_partitions or mask.ndim != 1 or mask.dtype != bool:
         raise ValueError(
@@ -79,6 +81,22 @@ def _series_mask(mask: Any, n_partitions: int) -> list[Any] | None:
             f"dimension and dtype bool, got {mask!r}. Make it of the pool, such as X['a'] > 0."
         )
     return list(mask.to_delayed().ravel()) if hasattr(mask, "chunks") else mask.to_delayed()
+
+
+def _check_alive(X: Any) -> None:
+    """Raise a ConnectionError if parts of a pool were held by a cluster that is gone."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return
+    try:
+        closed = any(future.client.status == "closed" for future in distributed.futures_of(X))
+    except distributed.CancelledError:
+        closed = True
+    if closed:
+        raise ConnectionError(
+            "The pool was persisted on a Dask client that was closed since, and is lost with it. "
+            "Connect again, and build the pool anew from what it is read from."
+        )
 
 
 def active_client() -> Any:

@@ -56,8 +56,7 @@ class Engine:
 
     def names_at(self, names: Any, positions: NDArray[np.intp], n: int) -> NDArray:
         """Ids of rows at positions in the whole pool, of an array of one for each of n rows."""
-        if n_rows(names) != n:
-            raise ValueError(f"ids must name each of the {n} rows, got {n_rows(names)}.")
+        check_names(names, n)
         return np.asarray(take_rows(names, positions))
 
 
@@ -123,6 +122,12 @@ class LocalEngine(Engine):
 
     def rows_at(self, positions: NDArray[np.intp]) -> Any:
         return None if self._take is None else self._take(positions)
+
+
+def check_names(names: Any, n: int) -> None:
+    """Raise a ValueError unless there is an id for each of n rows."""
+    if n_rows(names) != n:
+        raise ValueError(f"ids must name each of the {n} rows, got {n_rows(names)}.")
 
 
 def _same(visited: Visited) -> Visited:

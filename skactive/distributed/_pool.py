@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..exceptions import PartitionError
 from ..kernels.best_of_parts import Marked
 from ..utils.indexing import Rows, distinct_positions
-from ._engine import Engine
+from ._engine import Engine, check_names
 from ._readers import ArrayReader, Reader
 from ._task import Facts, Known, Part, Task, Visited
 
@@ -94,6 +94,8 @@ class PartitionedPool(Rows):
         if isinstance(ids, str):
             pool.reader = self.reader.with_ids(ids)
         else:
+            if self._lengths is not None:
+                check_names(ids, len(self))
             pool.names = ids
         return pool
 

@@ -12,6 +12,8 @@ _KINDS = {
     ("dask.array", "Array"): ("_dask", "array_pool"),
     ("dask.dataframe", "DataFrame"): ("_dask", "frame_pool"),
     ("dask.dataframe", "Series"): ("_dask", "frame_pool"),
+    ("dask_expr", "DataFrame"): ("_dask", "frame_pool"),  # where it lay until 2025
+    ("dask_expr", "Series"): ("_dask", "frame_pool"),
     ("ray.data", "Dataset"): ("_ray", "dataset_pool"),
     ("datasets", "Dataset"): ("_hugging_face", "dataset_pool"),
     ("datasets", "IterableDataset"): ("_hugging_face", "refuse_stream"),

@@ -389,17 +389,17 @@ class ActiveLearner(
             stage=stage,
             random_state=derive_seed(seed, _QUERY, stage),
         )
+        seconds = time.perf_counter() - started
+        indices, rows = answer(X_pool, found.indices, ids)
         if fitted:
             positions = None
             if pool is None:
                 positions = candidate_positions(candidates, n_rows(X_pool))
             else:
                 excluded = pool.excluded
-            seconds = time.perf_counter() - started
             pending = self._pending.after(X_pool, found, positions, seconds)
             with self._round() as new:
                 new._pending, new.excluded_ = pending, excluded
-        indices, rows = answer(X_pool, found.indices, ids)
         return (indices, rows, found.scores) if return_scores else (indices, rows)
 
     # -- retraining ---------------------------------------------------------------------
