@@ -101,6 +101,8 @@ def test_tables_say_who_is_worse_than_random_and_who_failed(tmp_path):
     assert "0 / 8" in lines["worse"]
     assert lines["worse"].endswith("| wine |")
     assert "0.0156" in lines["worse"]  # 2 / 2^8, twice by Holm
+    assert "better (+10.0) | 1 | 0 | worse (-10.0) |" in report.advice()
+    assert "8 pairs, of 1 data sets and 8 seeds. Fewer than 10 seeds" in report.advice()
     assert "| better | 1.0 | 63.5 ± " in report.area()
     assert "| better | 2 |" in report.cpu()
     assert "| broken | logistic | wine | ValueError: no | 1 |" in report.failed()

@@ -34,6 +34,11 @@ def comparison_area(root: Path) -> str:
     return _compared(root).area()
 
 
+def comparison_advice(root: Path) -> str:
+    """Who gained, and who lost, with few labels and with more."""
+    return _compared(root).advice()
+
+
 def comparison_against_random(root: Path) -> str:
     """What strategies gain on random."""
     return _compared(root).against_random()

@@ -33,6 +33,7 @@ def main() -> None:
     add("--minutes", type=float, default=float("inf"), help="stop after these CPU minutes")
     run.set_defaults(command=_run)
     report = commands.add_parser("report", help="print the tables, draw the picture")
+    report.add_argument("--picture", type=Path, default=FOLDER / "against_random.png")
     report.set_defaults(command=_report)
     for command in (run, report):
         command.add_argument("--out", type=Path, default=FOLDER, help="folder of the results")
@@ -83,7 +84,7 @@ def _report(args: argparse.Namespace) -> None:
 
     report = ComparedReport(Results(args.out))
     print(*report.tables(), sep="\n\n")
-    print(f"written: {report.draw(args.out / 'against_random.png')}")
+    print(f"written: {report.draw(args.picture)}")
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ class ComparedReport:
     def tables(self) -> list[str]:
         """All tables."""
         return [
-            self.setting(), self.what_was_run(), self.area(), self.against_random(),
-            self.cpu(), self.failed(),
+            self.setting(), self.what_was_run(), self.advice(), self.area(),
+            self.against_random(), self.cpu(), self.failed(),
         ]  # fmt: skip
 
     def setting(self) -> str:
@@ -54,6 +54,10 @@ class ComparedReport:
     def area(self) -> str:
         """Area under the curves, a table a learner."""
         return self._each(lambda name: _area_table(self.areas.loc[name]["area"]))
+
+    def advice(self) -> str:
+        """Who gained most with few labels and with many, and who lost, a table a learner."""
+        return self._each(lambda name: _advice_table(self.areas.loc[name]))
 
     def against_random(self) -> str:
         """What is gained on random, a table a learner."""
@@ -158,6 +162,42 @@ def _random_table(of_learner: pd.DataFrame) -> str:
     return markdown_table(head, sorted(rows, key=lambda cells: -float(cells[2].split()[0])))
 
 
+_PARTS = {
+    "area": "all the way",
+    "early": f"few labels (the first {_LATE} queries)",
+    "late": f"more labels (the last {_LATE} queries)",
+}
+_NAMED = 5
+_ENOUGH = 10  # seeds of a claim
+
+
+def _advice_table(of_learner: pd.DataFrame) -> str:
+    """Points gained on random over all data sets and seeds, as far as their interval says."""
+    rows = []
+    for part, words in _PARTS.items():
+        wide = _wide(of_learner[part])
+        complete = wide.loc[:, wide.notna().sum() == len(wide)]
+        order = complete.mean().drop(_BASELINE).sort_values(ascending=False)
+        found = compare_strategies({name: complete[name] for name in [_BASELINE, *order.index]})
+        named = {row.strategy: f"{row.strategy} ({row.mean_difference:+.1f})" for row in found}
+        above = [named[row.strategy] for row in found if row.low > 0]
+        below = [named[row.strategy] for row in found if row.high < 0]
+        unclear = len(found) - len(above) - len(below)
+        rows.append([words, ", ".join(above[:_NAMED]) or "none", str(len(above)), str(unclear),
+                     ", ".join(below) or "none"])  # fmt: skip
+    head = ["budget", f"the best {_NAMED} of those above random", "above", "no telling",
+            "below random"]  # fmt: skip
+    return f"{markdown_table(head, rows)}\n\n{_how_sure(of_learner['area'])}"
+
+
+def _how_sure(values: pd.Series) -> str:
+    wide = _wide(values)
+    seeds = len(wide.index.unique("seed"))
+    said = f"{len(wide)} pairs, of {len(wide.index.unique('dataset'))} data sets and "
+    said += f"{seeds} seed{'s' * (seeds > 1)}."
+    return said if seeds >= _ENOUGH else f"{said} Fewer than {_ENOUGH} seeds: directions, no proof."
+
+
 def _gain(values: pd.Series) -> pd.Series:
     wide = _wide(values)
     return wide.sub(wide[_BASELINE], axis=0).mean()
@@ -252,6 +292,7 @@ def _draw(areas: pd.DataFrame, path: Path) -> Path:
                       color="white" if abs(value) > 5 else "black")  # fmt: skip
         axis.set_title(learner)
     figure.colorbar(image, ax=axes, label="area gained on random (points of accuracy)", shrink=0.5)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path
