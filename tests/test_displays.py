@@ -29,7 +29,7 @@ from skactive.analysis import (
     PoolMapDisplay,
     SelectionBiasDisplay,
 )
-from skactive.attacks import PGD
+from skactive.attacks import PGD, TabularSquare
 from skactive.labeling import LabelingSession
 from skactive.losses import IBP, TRADES
 from skactive.metrics import ReliabilityDisplay, RobustnessCurveDisplay, robustness_report
@@ -123,6 +123,14 @@ def test_a_second_display_on_the_same_axes_looks_different():
     curve = RobustnessCurveDisplay([0, 0.1], [0.9, 0.5]).plot()
     other = RobustnessCurveDisplay([0, 0.1], [0.8, 0.1]).plot(ax=curve.ax_)
     assert other.line_.get_color() != curve.line_.get_color()
+
+
+def test_runs_that_ended_early_leave_the_others_their_mean():
+    scores = [[0.5, 0.7], [0.9, np.nan], [np.nan, np.nan]]
+    display = ActiveLearningCurveDisplay({"margin": ([10, 20, 30], scores)}).plot()
+    assert_allclose(display.lines_[0].get_ydata(), [0.6, 0.9, np.nan])
+    alone = ActiveLearningCurveDisplay({"margin": ([10, 20], [0.5, 0.6])}).plot()
+    assert alone.bands_ == [None]
 
 
 def test_a_display_runs_strategies_on_the_same_splits():
@@ -377,8 +385,9 @@ def test_progress_is_shown_on_request(bar, capsys):
     after = active_learning_curve(logistic(), X, Y, verbose=1, **params)
     assert_array_equal(after[2], before[2])
     assert "runs of active learning" in told(capsys)
-    robustness_report(logistic().fit(X, Y), X[:20], Y[:20], "square", eps=0.1, bounds=(0, 8),
-                      batch_size=10, progress=True)  # fmt: skip
+    square = TabularSquare(eps=0.1, n_queries=3, bounds=(0, 8))
+    fitted = logistic().fit(X, Y)
+    robustness_report(fitted, X[:20], Y[:20], square, batch_size=10, progress=True)
     assert "attacking" in told(capsys)
 
 

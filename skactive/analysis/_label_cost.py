@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..utils.drawing import PALETTE
 from ..utils.random_state import derive_seed
 from ..utils.reports import Report
 from ..utils.typing import RandomState
@@ -90,10 +91,10 @@ class LabelCostReport(Report):
     def _draw(self, ax: Any) -> None:
         shown = [row for row in self.rows if np.isfinite(row.n_labels)]
         names, costs = [row.strategy for row in shown], [row.n_labels for row in shown]
-        ax.plot(costs, names, "o")
+        ax.plot(costs, names, "o", color=PALETTE[0])
         for row in shown:
-            ax.plot([row.low, row.high], [row.strategy] * 2, color="C0", linewidth=1)
-        ax.set_xlabel(f"labels to reach {self.rows[0].target:g}")
+            ax.plot([row.low, row.high], [row.strategy] * 2, color=PALETTE[0], linewidth=1)
+        ax.set_xlabel(f"Labels to reach {self.rows[0].target:g}")
 
 
 def _labels(value: float) -> str:

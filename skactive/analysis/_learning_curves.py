@@ -25,7 +25,8 @@ class ActiveLearningCurveDisplay(Tabular):
     Parameters
     ----------
     curves : mapping of str to (n_labels, scores)
-        By strategy: label counts of shape (n_rounds,), scores of shape (n_rounds, n_runs).
+        By strategy: label counts of shape (n_rounds,), scores of shape (n_rounds, n_runs), NaN
+        where a run has none.
     score_name : str, default="score"
         What the scores are; the label of the axis.
 
@@ -185,13 +186,13 @@ class ActiveLearningCurveDisplay(Tabular):
         self.lines_, self.bands_ = [], []
         start = n_series(ax)
         for number, (name, (n_labels, scores)) in enumerate(self.curves.items(), start):
-            mean, half = scores.mean(axis=1), _half_intervals(scores, confidence)
+            mean, half = _means(scores), _half_intervals(scores, confidence)
             style = {**series(number, name), "label": name, **line_kwargs}
             (line,) = ax.plot(n_labels, mean, **style)
-            drawn = half is not None and len(n_labels) > 0
-            edges = (mean - half, mean + half) if drawn else None
+            known = np.isfinite(half).any()
+            edges = (mean - half, mean + half)
             self.lines_.append(line)
-            self.bands_.append(edges and band(ax, n_labels, *edges, line.get_color()))
+            self.bands_.append(band(ax, n_labels, *edges, line.get_color()) if known else None)
         ax.set(xlabel="Labels bought", ylabel=self.score_name.replace("_", " ").capitalize())
         legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
@@ -258,9 +259,18 @@ def _curve(name: str, n_labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray, 
     return counts, values
 
 
-def _half_intervals(scores: NDArray, confidence: float | None) -> NDArray | None:
-    n_runs = scores.shape[1]
-    if confidence is None or n_runs < 2:
-        return None
-    spreads = scores.std(axis=1, ddof=1)
-    return np.array([half_interval(spread, n_runs, confidence) for spread in spreads])
+def _means(scores: NDArray) -> NDArray:
+    """Means of the runs that have a score at each stage."""
+    return np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan
+                     for row in scores])  # fmt: skip
+
+
+def _half_intervals(scores: NDArray, confidence: float | None) -> NDArray:
+    """Half of the interval at each stage; NaN where there is none to draw."""
+    runs = [row[np.isfinite(row)] for row in scores]
+    if confidence is None:
+        return np.full(len(runs), np.nan)
+    return np.array([
+        half_interval(float(run.std(ddof=1)) if len(run) > 1 else 0.0, len(run), confidence)
+        for run in runs
+    ])  # fmt: skip
