@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ..distributed import PartitionedPool
 from ..utils.progress import shown
 from ..utils.typing import Estimator, Pool
 from ..utils.validation import check_constraints
 from ._certificates import CONSTRAINTS, Certificates
 from ._examined import CONSTRAINTS as OF_BATCHES
 from ._examined import Examined, refuse_unknown, share
+from ._in_parts import examined_in_parts
 
 
 def certified_correct(
@@ -53,15 +56,25 @@ def certified_correct(
     caller = "certified_accuracy_score"
     data = Examined(estimator, X, y, batch_size, caller)
     certificates = Certificates(data.view, eps, bounds, method, caller)
+    if isinstance(data.rows, PartitionedPool):
+        examine = partial(_certified_batch, certificates)
+        found = examined_in_parts(data.rows, data.y, batch_size, examine)
+        return np.concatenate([batch["certified"] for batch in found])
     certified = np.zeros(len(data.y), dtype=bool)
     batches: Any = data.rows.batches(batch_size)
     if progress:
         batches = shown(batches, -(-len(data.y) // batch_size), "certifying", "batch")
     for window, batch in batches:
-        inputs = certificates.target.inputs(batch)
-        labels = torch.as_tensor(data.y[window], device=inputs.device)
-        certified[window] = certificates.of(inputs, labels).cpu().numpy()
+        certified[window] = _certified_batch(certificates, batch, data.y[window])["certified"]
     return certified
+
+
+def _certified_batch(
+    certificates: Certificates, batch: Any, y: NDArray, number: int = 0
+) -> dict[str, NDArray]:
+    inputs = certificates.target.inputs(batch)
+    labels = torch.as_tensor(y, device=inputs.device)
+    return {"certified": certificates.of(inputs, labels).cpu().numpy()}
 
 
 def certified_accuracy_score(

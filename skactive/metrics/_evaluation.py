@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from ..attacks import Attack, resolve_attack
 from ..attacks._in_turn import attack_in_turn
 from ..attacks._tabular_square import for_rows
+from ..distributed import PartitionedPool
 from ..exceptions import CapabilityError
 from ..model_view import ModelView, NetView
+from ..utils.indexing import Rows
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed, torch_generator
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
@@ -25,6 +28,7 @@ from ._black_box import BlackBoxTarget, NetTarget
 from ._certificates import AUDITED, CERTIFIED, CONSTRAINTS, ZERO_GRADIENT, Certificates
 from ._checkpoint import load, save
 from ._examined import Examined
+from ._in_parts import examined_in_parts
 from ._masking import warn_if_masked, without_gradient
 from ._report import RobustnessReport
 
@@ -93,6 +97,8 @@ class Evaluation:
 
     def run(self, checkpoint: Path | None = None, progress: bool = False) -> RobustnessReport:
         """Attack every batch that the checkpoint does not hold yet."""
+        if isinstance(self.rows, PartitionedPool):
+            return self._run_in_parts(self.rows, checkpoint)
         n_batches = -(-len(self.y) // self.batch_size)
         found: list[dict[str, NDArray]] = []
         key = "" if checkpoint is None else self._key()
@@ -104,11 +110,26 @@ class Evaluation:
         for number, (window, batch) in batches:
             if number < len(found):
                 continue
-            found.append(self._batch(batch, self.y[window], derive_seed(self.seed, number)))
+            found.append(self._batch(batch, self.y[window], number))
             if self.certificates is not None:
                 self.certificates.check_unbroken(found[-1], window.start)
             if checkpoint is not None:
                 save(checkpoint, key, found)
+        return self._report({name: np.concatenate([p[name] for p in found]) for name in found[0]})
+
+    def _run_in_parts(self, pool: PartitionedPool, checkpoint: Path | None) -> RobustnessReport:
+        """Attack batches where they are; their numbers, and so their seeds, are those of memory."""
+        if checkpoint is not None:
+            raise ValueError(
+                "checkpoint keeps batches of data in memory, and this data is read in partitions: "
+                "a partition that is lost is attacked again by its engine. Leave checkpoint out."
+            )
+        sent = copy.copy(self)
+        sent.rows, sent.y = Rows(None), self.y[:0]
+        found = examined_in_parts(pool, self.y, self.batch_size, sent._batch)
+        if self.certificates is not None:
+            for number, left in enumerate(found):
+                self.certificates.check_unbroken(left, number * self.batch_size)
         return self._report({name: np.concatenate([p[name] for p in found]) for name in found[0]})
 
     def clean(self) -> NDArray[np.bool_]:
@@ -120,8 +141,9 @@ class Evaluation:
             ]
         )
 
-    def _batch(self, batch: Any, y: NDArray, seed: int) -> dict[str, NDArray]:
+    def _batch(self, batch: Any, y: NDArray, number: int) -> dict[str, NDArray]:
         """Who is left after each part, for one batch."""
+        seed = derive_seed(self.seed, number)
         inputs, target = self.target.inputs(batch), self.target
         labels = torch.as_tensor(y, device=inputs.device)
         parts = self.attack.parts(target.n_classes(inputs))

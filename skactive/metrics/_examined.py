@@ -10,11 +10,11 @@ from sklearn.utils import column_or_1d
 
 from ..exceptions import CapabilityError
 from ..model_view import ModelView
-from ..utils.indexing import Rows
 from ..utils.labels import encode_labels, unknown_labels
 from ..utils.typing import Estimator, Pool
 from ..utils.validation import COUNT, check_constraints
 from ..utils.weights import check_weights
+from ._in_parts import as_rows, labels_in_memory
 
 CONSTRAINTS = {"batch_size": [COUNT]}
 
@@ -34,7 +34,7 @@ class Examined:
 
     def __init__(self, estimator: Estimator, X: Pool, y: Any, batch_size: int, caller: str) -> None:
         check_constraints(CONSTRAINTS, {"batch_size": batch_size}, caller)
-        self.rows, y = Rows.of(X), column_or_1d(y, warn=True)
+        self.rows, y = as_rows(X, estimator), column_or_1d(labels_in_memory(y), warn=True)
         if len(self.rows) != len(y) or len(y) == 0:
             raise ValueError(
                 f"X and y must have the same, non-zero number of samples: X has {len(self.rows)}, "

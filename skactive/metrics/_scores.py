@@ -69,7 +69,7 @@ def robustness_report(
         all the same, so that a wrong bound cannot pass in silence; 0 attacks none.
     checkpoint : path or None, default=None
         File in which finished batches are kept. A run that was killed goes on from there when
-        it is called again, and ends as if it had not been.
+        it is called again, and ends as if it had not been. For data in memory.
 
     Returns
     -------
@@ -153,8 +153,11 @@ def robust_accuracy_score(
         a black-box attack (``"square"``, `TabularSquare`) any classifier with ``predict_proba``
         or ``decision_function``: what is attacked is then `X` itself, before all steps.
     X : array-like of shape (n_samples, ...)
+        Data of Dask, Ray, PyArrow, Hugging Face or xarray is attacked in partitions, where it is;
+        a batch that crosses partitions comes to this machine, so that batches and their seeds, and
+        with them the score, are those of memory.
     y : array-like of shape (n_samples,)
-        True labels, of the type of ``estimator.classes_``.
+        True labels, of the type of ``estimator.classes_``; in memory, or in partitions.
     attack : Attack, str or torchattacks class, default="pgd"
         An attack object, a name (``"pgd"``, ``"fgsm"``, ``"square"``, ``"autoattack"``,
         ``"autoattack-fast"``) or one of the papers' settings (``"dre-mnist-pgd"``, …; see
