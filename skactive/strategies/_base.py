@@ -279,10 +279,9 @@ class QueryStrategy(Savable, BaseEstimator):
         ----------
         Guo et al., "Robust Active Learning", section 8 (arXiv 2112.02542).
         """
-        if is_partitioned(X_test):
-            X_test = partitioned(X_test)
-        n = budget_to_count(budget, len(X_test) if is_partitioned(X_test) else n_rows(X_test))
-        return self.query(estimator, X_test, n, X_labeled=X_labeled)
+        X: Any = partitioned(X_test) if is_partitioned(X_test) else X_test
+        n = budget_to_count(budget, len(X) if isinstance(X, PartitionedPool) else n_rows(X))
+        return self.query(estimator, X, n, X_labeled=X_labeled)
 
     def __call__(
         self, classifier: Any, X: Pool, n_instances: int = 1, **kwargs: Any
