@@ -19,6 +19,20 @@ def benchmarks(root: Path) -> str:
     return (root / RESULTS / "benchmarks_table.md").read_text(encoding="utf-8")
 
 
+def scale_runs(root: Path) -> str:
+    """Queries of large pools, measured and by the model."""
+    from ..scale import table_of_runs
+
+    return table_of_runs(root / RESULTS / "scale.csv")
+
+
+def scale_billion(root: Path) -> str:
+    """What a query of a billion rows costs, by the model."""
+    from ..scale import table_of_a_billion
+
+    return table_of_a_billion(root / RESULTS / "scale.csv")
+
+
 def comparison_setting(root: Path) -> str:
     """Data sets and tuned learners that strategies are compared on."""
     return _compared(root).setting()
