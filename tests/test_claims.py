@@ -200,6 +200,9 @@ QUESTIONS = {
     "t.csv v where k!=a as max .2f": "0.75",
     "t.csv v where k='b c' as .2f": "0.50",
     "t.csv v where n=3 as count d": "1",
+    "t.csv v where k='b c' minus k=a as .2f": "0.25",
+    "t.csv v where k='b c' over k=a as .1f": "2.0",
+    "p.csv v where k=a minus k=b as range .0f": "-1 to 3",
     "t.json#rows v as sum .0f": "3",
     "t.json#a.b v as d": "7",
 }
@@ -210,6 +213,7 @@ def table(tmp_path):
     folder = tmp_path / "docs/results"
     folder.mkdir(parents=True)
     (folder / "t.csv").write_text("k,n,v\na,1,0.25\nb c,2,0.5\nd,3.0,0.75\ne,4,\n")
+    (folder / "p.csv").write_text("k,seed,v\na,0,4\na,1,1\nb,1,2\nb,0,1\nc,0,1\n")
     (folder / "t.json").write_text('{"rows": [{"v": 1}, {"v": 2}], "a": {"b": {"v": 7}}}')
     return tmp_path
 
@@ -231,6 +235,7 @@ def test_questions_are_answered(table, question):
         ("t.csv v as middle .1f", "there is no statistic 'middle'"),
         ("t.csv v < 0.7", "does not hold"),
         ("u.csv v as .1f", "no results file"),
+        ("p.csv v where k=a minus k=c as mean .1f", "not paired by seed"),
         ("t.json#c v as .1f", "no part 'c'"),
     ],
 )
@@ -260,6 +265,8 @@ def test_marks_out_of_place_are_told(table):
     page.write_text("<!-- claim: t.csv v as max .2f -->0.75<!-- /claim --> is it\n")
     (fault,) = _pages.check_page(page, table)
     assert "line that starts with a mark" in str(fault)
+    page.write_text("- so\n  <!-- claim: t.csv v as max .2f -->0.75<!-- /claim --> is it\n")
+    assert "line that starts with a mark" in str(_pages.check_page(page, table)[0])
     page.write_text("It is <!-- claim: t.csv v as max .2f -->0.75\n")
     (fault,) = _pages.check_page(page, table)
     assert "not closed" in str(fault)

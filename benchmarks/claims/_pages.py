@@ -63,7 +63,7 @@ def _read(path: Path, root: Path) -> Iterator[tuple[Fault | None, str | None]]:
     for mark in _MARK.finditer(page):
         line = page.count("\n", 0, mark.start()) + 1
         try:
-            wanted = _answer(root, mark["question"])
+            wanted = _answer(root, mark["question"], block=_begins_line(page, mark))
         except ClaimError as error:
             yield Fault(name, line, f"{mark['question']}: {error}"), None
             continue
@@ -75,20 +75,29 @@ def _read(path: Path, root: Path) -> Iterator[tuple[Fault | None, str | None]]:
         yield (Fault(name, line, f"{mark['question']}: {said}") if said else None), wanted
 
 
-def _answer(root: Path, question: str) -> str | None:
+def _answer(root: Path, question: str, *, block: bool) -> str | None:
+    """What should stand there; a table of its own paragraph where its mark begins a line."""
     table = _TABLE.fullmatch(question)
     if table is None:
         return answer(root, question)
     function = getattr(tables, table["name"], None)
     if function is None:
         raise ClaimError(f"there is no table {table['name']} in benchmarks/claims/tables.py")
-    return f"\n\n{function(root).strip()}\n\n"
+    try:
+        text = function(root).strip()
+    except (KeyError, ValueError, OSError) as error:
+        raise ClaimError(f"{type(error).__name__}: {error}") from error
+    return f"\n\n{text}\n\n" if block else text
 
 
 def _starts_a_line(page: str, mark: re.Match) -> bool:
     """CommonMark takes a line that begins with a comment as HTML, to its end."""
-    alone = mark["text"].startswith("\n")
-    return not alone and (mark.start() == 0 or page[mark.start() - 1] == "\n")
+    return not mark["text"].startswith("\n") and _begins_line(page, mark)
+
+
+def _begins_line(page: str, mark: re.Match) -> bool:
+    before = page[page.rfind("\n", 0, mark.start()) + 1 : mark.start()]
+    return not before.strip(" -*")
 
 
 def _brief(text: str) -> str:

@@ -37,6 +37,12 @@ _TESTS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+_PAIRED: dict[str, Callable[[float, float], float]] = {
+    "minus": lambda a, b: a - b,
+    "over": lambda a, b: a / b,
+}
+
+
 @lru_cache(maxsize=64)
 def rows_of(root: Path, name: str) -> list[Row]:
     """Rows of ``file.csv``, or of the list or dict ``file.json#part`` (``#a.b``: b in a)."""
@@ -99,7 +105,9 @@ def answer(root: Path, question: str) -> str | None:
     ----------
     root : Path
     question : str
-        ``FILE COLUMN [where C=V …] as [STATISTIC] FORMAT`` is a number;
+        ``FILE COLUMN [where C=V …] as [STATISTIC] FORMAT`` is a number; with
+        ``minus C=V …`` (or ``over C=V …``) before ``as`` it is of differences (or ratios) to the
+        rows with these values instead, paired by ``seed`` where there are several;
         ``FILE COLUMN [where C=V …] < LIMIT`` (or ``<=``, ``>``, ``>=``) is a condition on all rows.
 
     Raises
@@ -114,11 +122,25 @@ def answer(root: Path, question: str) -> str | None:
     asks = next((i for i, word in enumerate(rest) if word == "as" or word in _TESTS), None)
     if asks is None:
         raise ClaimError("say 'as FORMAT', such as 'as .1%' or 'as mean .2f', or '< LIMIT'")
-    conditions = [word for word in rest[:asks] if word != "where"]
-    values = values_of(select(root, name, conditions), column, name)
+    values = _values(root, name, column, [word for word in rest[:asks] if word != "where"])
     if rest[asks] in _TESTS:
         return _holds(values, rest[asks], float(rest[asks + 1]))
     return _number(values, rest[asks + 1 :])
+
+
+def _values(root: Path, name: str, column: str, words: list[str]) -> list[float]:
+    at = next((i for i, word in enumerate(words) if word in _PAIRED), len(words))
+    conditions, others = words[:at], words[at + 1 :]
+    rows = select(root, name, conditions)
+    if not others:
+        return values_of(rows, column, name)
+    replaced = {other.partition("=")[0] for other in others}
+    kept = [word for word in conditions if word.partition("=")[0] not in replaced]
+    of = {row.get("seed"): row for row in select(root, name, [*kept, *others])}
+    pairs = [(row, of[row.get("seed")]) for row in rows if row.get("seed") in of]
+    if not pairs or len(pairs) < max(len(rows), len(of)):
+        raise ClaimError(f"{name}: rows are not paired by seed: {' '.join(words)}")
+    return [_PAIRED[words[at]](float(a[column]), float(b[column])) for a, b in pairs]
 
 
 def _holds(values: list[float], test: str, limit: float) -> None:

@@ -8,7 +8,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._paper_tables import (
+    autoattack_parts,
+    headline,
+    prioritization,
+    recipes,
+    retraining,
+    study_robust,
+    study_standard,
+    teachers,
+)
 from ._records import RESULTS
+
+__all__ = [
+    "autoattack_parts",
+    "headline",
+    "prioritization",
+    "recipes",
+    "retraining",
+    "study_robust",
+    "study_standard",
+    "teachers",
+]
 
 if TYPE_CHECKING:
     from ..comparison._report import ComparedReport

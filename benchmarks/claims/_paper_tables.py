@@ -1,0 +1,209 @@
+"""Tables of training recipes, attacks, retraining and studies, made of their results files."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from skactive.utils.reports import markdown_table
+
+from ._records import RESULTS
+from ._results import Row, rows_of, select
+
+_RECIPES = {
+    "papers": "papers",
+    "pgd": "PGD",
+    "trades": "TRADES, β = 2",
+    "rst": "**PGD + pool: RST**",
+    "uat-kl": "PGD + pool: UAT-KL, β = 2",
+    "uat++": "PGD + pool: UAT++, β = 2",
+    "rst+trades": "TRADES + pool: RST",
+    "oracle": "oracle: all labels of the pool",
+    "fgsm-rs": "FGSM-RS",
+    "mart": "MART, β = 2",
+    "awp": "PGD + AWP .01",
+    "ema": "PGD + EMA",
+    "rst+ema": "RST + EMA",
+    "rst+awp+ema": "**RST + AWP .005 + EMA**",
+}
+_PARTS = {
+    "apgd-ce": "APGD-CE, 100 steps",
+    "apgd-t": "APGD-T, 100 steps, 9 targets",
+    "fab-t": "FAB-T, 100 steps, 9 targets",
+    "square": "Square, 5,000 queries",
+    "AutoAttack standard": '`AutoAttack`, `version="standard"`',
+    "AutoAttack fast": '`AutoAttack`, `version="fast"`',
+}
+
+
+def recipes(root: Path) -> str:
+    """Training recipes at 300 labels."""
+    scores = {"accuracy": "accuracy", "PGD-50": "pgd50", "AutoAttack (fast)": "autoattack"}
+    groups = _groups(rows_of(root, "recipes_mnist_300.csv"), ["recipe"], _RECIPES)
+    body = [
+        [_RECIPES[name], *(_percent(rows, c) for c in scores.values()), len(rows), _cpu(rows)]
+        for (name,), rows in groups.items()
+    ]
+    return markdown_table(["recipe", *scores, "seeds", "CPU s"], body)
+
+
+def teachers(root: Path) -> str:
+    """How many pseudo-labels are right, by teacher."""
+    shares = {
+        "pseudo-labels right, %": "pool_accuracy",
+        "worst class, %": "worst_class",
+        "test, %": "test_accuracy",
+    }
+    by = {"data": "dataset", "labels": "labels", "asked by": "asked", "teacher": "teacher",
+          "updates": "updates"}  # fmt: skip
+    groups = _groups(rows_of(root, "teachers_mnist.csv"), list(by.values()))
+    body = [
+        [*key, *(_percent(rows, c) for c in shares.values()), len(rows), _cpu(rows)]
+        for key, rows in groups.items()
+    ]
+    return markdown_table([*by, *shares, "seeds", "CPU s"], body)
+
+
+def autoattack_parts(root: Path) -> str:
+    """Survivors of each part of AutoAttack, ours beside the papers' loops."""
+    name, body = "autoattack_digits.csv", []
+    for part, title in _PARTS.items():
+        ours = select(root, name, [f"what={part}", "whose=skactive"])
+        theirs = [r for r in select(root, name, [f"what={part}"]) if r["whose"] != "skactive"]
+        drawn = _each(theirs) + (" (draws nothing)" if len(theirs) == 1 else "")
+        body.append([title, _each(ours), drawn, f"{_mean(ours, 'cpu_s'):.1f}"])
+    return markdown_table(["survivors, %", "skactive", "papers' loops", "CPU s"], body)
+
+
+def _each(rows: Sequence[Row]) -> str:
+    return " / ".join(f"{100 * float(row['survivors']):.1f}" for row in rows)
+
+
+def prioritization(root: Path) -> str:
+    """Which order finds mistakes first: means over seeds."""
+    columns = ["apfd", "found at 1%", "found at 4%", "found at 10%", "seconds"]
+    groups = _groups(rows_of(root, "prioritize_mnist.csv"), ["strategy"])
+    body = [
+        [name, *(f"{_mean(rows, column):.3f}" for column in columns)]
+        for (name,), rows in groups.items()
+    ]
+    return markdown_table(["strategy", *columns], body)
+
+
+def retraining(root: Path) -> str:
+    """Retraining on selected tests, the paper's numbers beside."""
+    import runpy
+
+    from skactive.retraining import RetrainingReport
+
+    script = runpy.run_path(str(root / "examples" / "retrain_mnist.py"))
+    return script["table"](RetrainingReport.from_csv(root / RESULTS / "retrain_mnist.csv"))
+
+
+def study_robust(root: Path) -> str:
+    """Robust training at the last stage, scaled studies."""
+    return _study(root, "robust", area=True)
+
+
+def study_standard(root: Path) -> str:
+    """Standard training at the last stage, scaled studies."""
+    return _study(root, "standard", area=False)
+
+
+_TITLES = {"mnist_scaled": "MNIST", "fashion_mnist_scaled": "Fashion"}
+_STUDY_TABLE = {"robust": ("dre_table_5.csv", "last stage: "), "standard": ("dre_table_1.csv", "")}
+
+
+def _study(root: Path, mode: str, *, area: bool) -> str:
+    folder, (name, prefix) = "study_scaled", _STUDY_TABLE[mode]
+    last = rows_of(root, f"{folder}/{name}")
+    curves = rows_of(root, f"{folder}/budget_curves.csv") if area else []
+    head, columns = ["function"], []
+    for study, title in _TITLES.items():
+        dataset = study.removesuffix("_scaled")
+        about = f"{study} ({dataset}, lenet5){', ' if prefix else ': '}{prefix}"
+        wanted = {"accuracy": about + "accuracy", "AutoAttack": about + "robustness (AutoAttack)"}
+        found = [(k, last, v) for k, v in wanted.items()]
+        if area:
+            found.append(("PGD, area", curves, f"{study}, {mode}: robustness (PGD)"))
+        head += [f"{title}: {key}" for key, _, _ in found]
+        columns += [(rows, column) for _, rows, column in found]
+    measured = [{r["row"] for r in rows if r["column"] == c and r["sd"]} for rows, c in columns]
+    asked = set.intersection(*measured) - {"random", "dre"}
+    body = [
+        [name, *(_beside(rows, name, column) for rows, column in columns)]
+        for name in [*sorted(asked), "random", "dre"]
+    ]
+    return markdown_table(head, body)
+
+
+def _beside(rows: Sequence[Row], name: str, column: str) -> str:
+    """Ours, its spread, and the paper's number in parentheses."""
+    (row,) = [r for r in rows if r["row"] == name and r["column"] == column]
+    paper = f" ({float(row['paper']):.1f})" if row["paper"] else ""
+    return f"{float(row['ours']):.1f} ± {float(row['sd']):.1f}{paper}"
+
+
+def _groups(
+    rows: Iterable[Row], by: Sequence[str], order: Mapping[str, str] | None = None
+) -> dict[tuple, list[Row]]:
+    """Rows by the values of columns, in the order of the file, or of the first column's names."""
+    rows = list(rows)
+    if order is not None:
+        rows = [row for row in rows if row[by[0]] in order]
+        rows.sort(key=lambda row: list(order).index(row[by[0]]))
+    found: dict[tuple, list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[column] for column in by), []).append(row)
+    return found
+
+
+def _mean(rows: Sequence[Row], column: str) -> float:
+    return statistics.fmean(float(row[column]) for row in rows)
+
+
+def _percent(rows: Sequence[Row], column: str) -> str:
+    values = [100 * float(row[column]) for row in rows]
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.1f}{spread}"
+
+
+def _cpu(rows: Sequence[Row]) -> str:
+    return f"{_mean(rows, 'fit_cpu_s'):.0f}"
+
+
+_HEADLINE = {
+    "random": ("pool, random", 1503, "mnist-pool-random-0"),
+    "DRE": ("pool, dre", 1503, "mnist-pool-dre-0"),
+    "entropy": ("pool, entropy", 1503, "mnist-pool-entropy-0"),
+    "random, `--updates 3000`": ("pool, random", 3006, "mnist-pool-random-0 (3000 updates)"),
+    "random, the papers' recipe, no pool": ("papers, random", 600, ""),
+    "DRE, the papers' recipe, no pool": ("papers, dre", 600, ""),
+}
+_PAPER = {  # arXiv 2112.02542, Tables 2 and 3, MNIST: robust accuracy under AutoAttack
+    "random, 5,000 labels": "63.9",
+    "DRE, 5,000 labels": "67.7",
+    "all 60,000 labels": "76.2",
+}
+
+
+def headline(root: Path) -> str:
+    """MNIST at 5,000 labels, with the pool and without, the paper's figures below."""
+    shares = ["accuracy", "pgd50", "autoattack"]
+    attacked = rows_of(root, "headline_autoattack.csv")
+    body = []
+    for title, (recipe, updates, net) in _HEADLINE.items():
+        conditions = ["dataset=mnist", f"recipe={recipe}", f"updates={updates}"]
+        (row,) = select(root, "headline_mnist.csv", conditions)
+        parts = [_survivors(attacked, net, version) for version in ("fast", "standard")]
+        body.append([title, *(f"{100 * float(row[c]):.1f}" for c in shares), *parts])
+    body += [[f"*paper, {what}*", "", "", "", "", f"*{share}*"] for what, share in _PAPER.items()]
+    head = ["asked by", "accuracy", "PGD-50", "AutoAttack, fast, 300", "fast, 100", "standard, 100"]
+    return markdown_table(head, body)
+
+
+def _survivors(rows: Sequence[Row], net: str, version: str) -> str:
+    """After the last part of AutoAttack."""
+    found = [r for r in rows if r["net"] == net and r["version"] == version]
+    return f"{100 * float(found[0]['square']):.1f}" if found else "not run"
