@@ -289,6 +289,15 @@ def test_a_notebook_says_what_was_bought_and_what_a_net_is_trained_on():
     assert report.notes[0] == "PGD, ε = 0.1 (Linf), 1 steps, on 20 samples."
 
 
+def test_a_notebook_shows_the_end_of_a_long_ledger():
+    learner = taught()
+    learner.history_ = [dict(learner.history_[0], round=i, n_labels=1000 + i) for i in range(60)]
+    html = learner._repr_html_()
+    assert "Ledger (60, the last 50)" in html
+    assert "<td>1009</td>" not in html
+    assert "<td>1010</td>" in html
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [

@@ -13,6 +13,7 @@ _KNOWN = frozenset({
     "training", "query_time", "fit_time", "relabeled", "forgotten",
 })  # fmt: skip
 _MANY = 12  # classes that are written out
+_ROWS = 50  # of the ledger that are shown
 
 
 class LearnerFacts(ShowsFacts):
@@ -38,8 +39,9 @@ class LearnerFacts(ShowsFacts):
     def _more(self) -> str:
         if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
             return ""
-        ledger = self.ledger_
-        return folded(f"Ledger ({len(ledger)})", ledger._repr_html_())
+        rows = self.ledger_.rows
+        last = "" if len(rows) <= _ROWS else f", the last {_ROWS}"
+        return folded(f"Ledger ({len(rows)}{last})", Ledger(rows[-_ROWS:])._repr_html_())
 
 
 def _strategy(strategy: Any) -> str:
