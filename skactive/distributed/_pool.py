@@ -38,6 +38,21 @@ class PartitionedPool(Rows):
     ----------
     excluded : ndarray of int
         Positions left out of the last pass because they are labelled.
+
+    Examples
+    --------
+    The largest value of each partition, then of all:
+
+    >>> import dask.array as da
+    >>> from skactive.distributed import partitioned
+    >>> pool = partitioned(da.arange(10, chunks=4)[:, None])
+    >>> pool.map(lambda part, payload: int(part.X.materialise().max()))
+    [3, 7, 9]
+    >>> pool.map(lambda part, payload: int(part.X.materialise().max()), merge=max)
+    9
+    >>> pool.take([9, 0])
+    array([[9],
+           [0]])
     """
 
     def __init__(self, engine: Engine, reader: Reader, lengths: NDArray | None = None) -> None:

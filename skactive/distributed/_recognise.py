@@ -34,7 +34,23 @@ def _kind(X: Any) -> tuple[str, str] | None:
 
 
 def is_partitioned(X: Any) -> bool:
-    """Whether a pool is read in partitions: of Dask, Ray, Arrow, Hugging Face or xarray."""
+    """Whether a pool is read in partitions: of Dask, Ray, Arrow, Hugging Face or xarray.
+
+    Parameters
+    ----------
+    X : object
+
+    Returns
+    -------
+    partitioned : bool
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skactive.distributed import is_partitioned
+    >>> is_partitioned(da.ones(3)), is_partitioned([1, 2])
+    (True, False)
+    """
     return isinstance(X, PartitionedPool) or _kind(X) is not None
 
 
@@ -49,6 +65,22 @@ def partitioned(X: Any) -> PartitionedPool:
     -------
     pool : PartitionedPool
         `X` itself if it is one.
+
+    Raises
+    ------
+    TypeError
+        If `X` is none of these.
+    ValueError
+        If it is a dask array of unknown chunk sizes.
+    PartitionError
+        If Ray cannot read it.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skactive.distributed import partitioned
+    >>> partitioned(da.ones((10, 2), chunks=(4, -1))).lengths
+    array([4, 4, 2])
     """
     if isinstance(X, PartitionedPool):
         return X
@@ -60,7 +92,24 @@ def partitioned(X: Any) -> PartitionedPool:
 
 
 def in_memory(X: Any) -> Any:
-    """Rows of a pool in partitions as an array or DataFrame; anything else as it is."""
+    """Rows of a pool in partitions as an array or DataFrame; anything else as it is.
+
+    Parameters
+    ----------
+    X : object
+        If it comes in partitions, it has to fit into memory.
+
+    Returns
+    -------
+    rows : ndarray, DataFrame, or `X` itself
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from skactive.distributed import in_memory
+    >>> in_memory(pa.table({"a": [1, 2]}))["a"].tolist()
+    [1, 2]
+    """
     if not is_partitioned(X):
         return X
     return partitioned(X).by_columns().inputs(slice(None))

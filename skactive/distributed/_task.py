@@ -113,6 +113,14 @@ class Part:
         The candidates in it, as a model reads them: an array or a DataFrame.
     positions : ndarray of int, ascending, or None
         Where they are in the partition; ``None``: they are all of it.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skactive.distributed import partitioned
+    >>> pool = partitioned(da.arange(10, chunks=5)[:, None]).restricted([1, 2, 8])
+    >>> pool.map(lambda part, payload: (part.number, part.positions.tolist()))
+    [(0, [1, 2]), (1, [3])]
     """
 
     def __init__(
