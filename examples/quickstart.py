@@ -7,6 +7,8 @@ to start with, 50 more in each of four rounds, accuracy and robust accuracy (PGD
 """
 
 import argparse
+import csv
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -54,6 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="also write the last round to this CSV file")
     args = parser.parse_args()
     torch.set_num_threads(2)
     data = load_digits(random_state=0)
@@ -66,6 +69,11 @@ def main():
     print(f"{'training':<12} {'strategy':<9} {'accuracy':>9} {'robust accuracy':>16}")
     for (mode, strategy), (accuracy, robust) in results.items():
         print(f"{mode:<12} {strategy:<9} {accuracy:>9.1%} {robust:>16.1%}")
+    if args.out:
+        with args.out.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["training", "strategy", "seed", "accuracy", "robust_accuracy"])
+            writer.writerows([*key, args.seed, *scores] for key, scores in results.items())
 
 
 if __name__ == "__main__":

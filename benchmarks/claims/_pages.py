@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import ROOT, tables
+from ._records import load
 from ._results import ClaimError, answer
 
 _MARK = re.compile(r"<!-- claim: (?P<question>.*?) -->(?P<text>.*?)<!-- /claim -->", re.DOTALL)
 _TABLE = re.compile(r"(?P<name>\w+)\(\)")
+_MADE = re.compile(r"made (?P<name>\S+)")
 _OPEN, _CLOSE = re.compile(r"<!-- claim:"), re.compile(r"<!-- /claim -->")
 
 
@@ -77,7 +79,9 @@ def _read(path: Path, root: Path) -> Iterator[tuple[Fault | None, str | None]]:
 
 def _answer(root: Path, question: str, *, block: bool) -> str | None:
     """What should stand there; a table of its own paragraph where its mark begins a line."""
-    table = _TABLE.fullmatch(question)
+    table, made = _TABLE.fullmatch(question), _MADE.fullmatch(question)
+    if made:
+        return _made(root, made["name"])
     if table is None:
         return answer(root, question)
     function = getattr(tables, table["name"], None)
@@ -88,6 +92,14 @@ def _answer(root: Path, question: str, *, block: bool) -> str | None:
     except (KeyError, ValueError, OSError) as error:
         raise ClaimError(f"{type(error).__name__}: {error}") from error
     return f"\n\n{text}\n\n" if block else text
+
+
+def _made(root: Path, name: str) -> str:
+    """When a result was made, and at which commit."""
+    record = load(name, root)
+    if record is None:
+        raise ClaimError(f"there is no record {name!r} in docs/results/made")
+    return f"{record.runs[-1].date[:10]}, commit {record.runs[-1].commit}"
 
 
 def _starts_a_line(page: str, mark: re.Match) -> bool:

@@ -181,6 +181,7 @@ _HEADLINE = {
     "random, the papers' recipe, no pool": ("papers, random", 600, ""),
     "DRE, the papers' recipe, no pool": ("papers, dre", 600, ""),
 }
+_SHARES = ("accuracy", "pgd50", "autoattack")
 _PAPER = {  # arXiv 2112.02542, Tables 2 and 3, MNIST: robust accuracy under AutoAttack
     "random, 5,000 labels": "63.9",
     "DRE, 5,000 labels": "67.7",
@@ -190,14 +191,13 @@ _PAPER = {  # arXiv 2112.02542, Tables 2 and 3, MNIST: robust accuracy under Aut
 
 def headline(root: Path) -> str:
     """MNIST at 5,000 labels, with the pool and without, the paper's figures below."""
-    shares = ["accuracy", "pgd50", "autoattack"]
     attacked = rows_of(root, "headline_autoattack.csv")
     body = []
     for title, (recipe, updates, net) in _HEADLINE.items():
         conditions = ["dataset=mnist", f"recipe={recipe}", f"updates={updates}"]
         (row,) = select(root, "headline_mnist.csv", conditions)
         parts = [_survivors(attacked, net, version) for version in ("fast", "standard")]
-        body.append([title, *(f"{100 * float(row[c]):.1f}" for c in shares), *parts])
+        body.append([title, *(_percent([row], c) for c in _SHARES), *parts])
     body += [[f"*paper, {what}*", "", "", "", "", f"*{share}*"] for what, share in _PAPER.items()]
     head = ["asked by", "accuracy", "PGD-50", "AutoAttack, fast, 300", "fast, 100", "standard, 100"]
     return markdown_table(head, body)
@@ -207,3 +207,35 @@ def _survivors(rows: Sequence[Row], net: str, version: str) -> str:
     """After the last part of AutoAttack."""
     found = [r for r in rows if r["net"] == net and r["version"] == version]
     return f"{100 * float(found[0]['square']):.1f}" if found else "not run"
+
+
+def headline_fashion(root: Path) -> str:
+    """Fashion-MNIST at 6,000 labels, after a short training."""
+    rows = select(root, "headline_mnist.csv", ["dataset=fashion_mnist"])
+    body = [
+        [row["recipe"].removeprefix("pool, "), *(_percent([row], c) for c in _SHARES), _cpu([row])]
+        for row in rows
+    ]
+    return markdown_table(["asked by", "accuracy", "PGD-50", "AutoAttack, fast", "CPU s"], body)
+
+
+def headline_parts(root: Path) -> str:
+    """What each part of AutoAttack left, on 100 images."""
+    parts = {"APGD-CE": "apgd-ce", "APGD-T": "apgd-t", "FAB-T": "fab-t", "Square": "square"}
+    rows = select(root, "headline_autoattack.csv", ["version=standard"])
+    body = [
+        [row["net"].removeprefix("mnist-"), *(f"{100 * float(row[c]):.0f}" for c in parts.values())]
+        for row in rows
+    ]
+    return markdown_table(["net", *parts], body)
+
+
+def robust_mnist(root: Path) -> str:
+    """Standard and robust active learning on MNIST, last round."""
+    rows = select(root, "robust_mnist.csv", ["round=4"])
+    body = [
+        [row["mode"], row["strategy"], row["n_labels"], _percent([row], "accuracy"),
+         _percent([row], "robust_accuracy")]
+        for row in rows
+    ]  # fmt: skip
+    return markdown_table(["training", "asked by", "labels", "accuracy, %", "PGD-50, %"], body)

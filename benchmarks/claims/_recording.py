@@ -129,12 +129,17 @@ def _cpu_seconds() -> float:
 
 def _commit() -> str:
     """Of the working copy; a branch that is rebased has another one, so that digests decide."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        commit = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", ":!docs/results")
     except OSError:
         return "unknown"
-    return found.stdout.strip() or "unknown"
+    return f"{commit}-dirty" if commit and changed else commit or "unknown"
+
+
+def _git(*words: str) -> str:
+    found = subprocess.run(["git", *words], capture_output=True, text=True, cwd=ROOT, check=False)
+    return found.stdout.strip()
 
 
 def machine() -> str:
