@@ -3,9 +3,9 @@
     SKACTIVE_DATA=/path/to/data python -m benchmarks.dfal_tables          # goes on where it stopped
     python -m benchmarks.dfal_tables --seeds 0 --strategies dfal random   # a part
 
-Runs the presets ``dfal_mnist_scaled`` and ``dfal_runtime`` on one thread and writes their report to
-docs/results/dfal_scaled. A task is one strategy and one seed; ``--minutes`` starts no task after
-that many CPU minutes.
+Runs the presets ``dfal_mnist_scaled``, ``dfal_runtime`` and ``quickdraw_scaled`` (whose picks also
+teach a VGG8) on one thread and writes their report to docs/results/dfal_scaled. A task is one
+strategy and one seed; ``--minutes`` starts no task after that many CPU minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from skactive.study import Execution, preset, run_study, write_report
 
 _ROOT = Path(__file__).parents[1]
 _OUT = _ROOT / "docs" / "results" / "dfal_scaled"
+_PRESETS = ("dfal_mnist_scaled", "dfal_runtime", "quickdraw_scaled")
 # The dear ones last, so that a run that is cut short has the others.
 _ORDER = ("random", "entropy", "dfal", "bald", "egl", "ceal", "robust_coreset")
 
@@ -27,7 +28,7 @@ def main() -> None:
     add = parser.add_argument
     add("--runs", type=Path, default=_ROOT / "runs" / "dfal", help="folder of the runs")
     add("--out", type=Path, default=_OUT, help="folder of the report")
-    add("--presets", nargs="+", default=["dfal_mnist_scaled", "dfal_runtime"], metavar="NAME")
+    add("--presets", nargs="+", default=_PRESETS, metavar="NAME")
     add("--strategies", nargs="+", default=_ORDER, metavar="NAME")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], metavar="N")
     add("--minutes", type=float, default=float("inf"), help="start no task after these CPU minutes")

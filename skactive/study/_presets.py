@@ -173,7 +173,7 @@ PRESETS |= {
     ),
     "quickdraw_scaled": _scaled(
         "dfal_quickdraw_lenet5", initial=20, per_stage=20, stages=4, epochs=10, n_test=None,
-        transfer=("vgg8",),
+        transfer=("vgg8",), strategies=DFAL_STRATEGIES,
     ),
     "digits": {
         **_dre("digits", "mnist", "lenet5", (50, 25, 3, 8)),
