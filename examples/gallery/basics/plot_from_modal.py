@@ -69,8 +69,9 @@ asked_alike = set(map(bytes, learner.X_training)) & set(map(bytes, own.X_labeled
 print(f"{len(asked_alike)} of {len(own.X_labeled_)} samples were asked by both")
 
 # %%
-# modAL's functions are strategies of the library's own learner as well, and there are many that
-# modAL has not: a name is enough.
+# They part where samples are tied, as they often are with a forest of fifty trees: modAL takes
+# the first of them, the library draws. modAL's functions are strategies of the library's own
+# learner as well, and there are many that modAL has not: a name is enough.
 
 n_labels = np.arange(50, 251, 20)
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")

@@ -102,15 +102,15 @@ for _ in range(4):
     accuracies.append(learner.score(digits.X_test, digits.y_test))
 
 # %%
-# What the net asked for last, with what it would have said itself. Wrong guesses are red.
+# What the net asked for last, with what it would have said itself. Wrong guesses are orange.
 
-fig, axes = plt.subplots(2, 8, figsize=(9, 2.9))
+fig, axes = plt.subplots(2, 8, figsize=(9, 3.2), layout="constrained")
 for ax, image, guess, truth in zip(axes.flat, images, guesses, digits.y_train[idx], strict=False):
     ax.imshow(image[0], cmap="gray_r")
-    ax.set_title(f"{guess}?", color="black" if guess == truth else "tab:red")
+    ax.set_title(f"{guess}?", color="black" if guess == truth else "#D55E00")
     ax.axis("off")
 fig.suptitle("The net asks: is this a …")
-fig.tight_layout()
+plt.show()
 
 # %%
 # The training that this round ended with. skorch's history has a row for each epoch; early
@@ -120,7 +120,7 @@ history = learner.estimator_.history
 best = int(np.argmin(history[:, "valid_loss"]))
 n_labels = [row["n_labels"] for row in learner.history_]
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
+fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 left.plot(n_labels, accuracies, marker="o")
 left.set(xlabel="labels", ylabel="accuracy on test images")
 right.plot(history[:, "train_loss"], label="training, augmented")
@@ -128,4 +128,4 @@ right.plot(history[:, "valid_loss"], label="validation")
 right.axvline(best, color="black", linewidth=1, linestyle=":", label="weights kept")
 right.set(xlabel="epoch", ylabel="loss")
 right.legend()
-fig.tight_layout()
+plt.show()

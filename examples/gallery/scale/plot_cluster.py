@@ -90,7 +90,7 @@ fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(days[~unlike], asked[~unlike], label="ordinary days")
 ax.bar(days[unlike], asked[unlike], label="days unlike the others")
 ax.set(xlabel="partition (a day)", ylabel="rows asked in the last round", xticks=days)
-ax.legend()
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 client.close()
