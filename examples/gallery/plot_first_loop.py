@@ -13,7 +13,12 @@ from sklearn.linear_model import LogisticRegression
 from skactive import ActiveLearner
 
 X, y = load_digits(return_X_y=True)
-X_pool, y_pool, X_test, y_test = X[:1200] / 16, y[:1200], X[1200:] / 16, y[1200:]
+X_pool, y_pool, X_test, y_test = (
+    X[:1200] / 16,
+    y[:1200],
+    X[1200:] / 16,
+    y[1200:],
+)
 
 # %%
 # Twenty labels to start with, then ten a round. ``query`` says which rows to label, most wanted
@@ -22,7 +27,9 @@ X_pool, y_pool, X_test, y_test = X[:1200] / 16, y[:1200], X[1200:] / 16, y[1200:
 
 def accuracies(strategy):
     """Accuracy after each round."""
-    learner = ActiveLearner(LogisticRegression(max_iter=500), strategy, random_state=0)
+    learner = ActiveLearner(
+        LogisticRegression(max_iter=500), strategy, random_state=0
+    )
     learner.fit(X_pool[:20], y_pool[:20])
     scores = [learner.score(X_test, y_test)]
     for _ in range(8):

@@ -41,7 +41,11 @@ for ax, (name, strategy) in zip(axes, strategies.items(), strict=True):
     idx, _ = learner.query(X, n=8)
     ax.scatter(*X.T, s=4, color="0.75")
     ax.scatter(*X[idx].T, s=40, color="tab:blue", edgecolor="black")
-    ax.set(title=f"{name}: {len(set(group[idx]))} of 8 groups", xticks=[], yticks=[])
+    ax.set(
+        title=f"{name}: {len(set(group[idx]))} of 8 groups",
+        xticks=[],
+        yticks=[],
+    )
 
 # %%
 # What the first labels are worth
@@ -57,18 +61,25 @@ from sklearn.neighbors import KNeighborsClassifier
 from skactive.analysis import ActiveLearningCurveDisplay
 
 X, y = load_digits(return_X_y=True)
-pool, test, y_pool, y_test = train_test_split(X / 16, y, test_size=0.3, stratify=y, random_state=0)
+pool, test, y_pool, y_test = train_test_split(
+    X / 16, y, test_size=0.3, stratify=y, random_state=0
+)
 counts, seeds = (5, 10, 20, 40), range(4)
 
 
 def accuracy(strategy, n, seed):
-    learner = ActiveLearner(KNeighborsClassifier(1), strategy, random_state=seed)
+    learner = ActiveLearner(
+        KNeighborsClassifier(1), strategy, random_state=seed
+    )
     idx, first = learner.query(pool, n=n)
     return learner.fit(first, y_pool[idx]).score(test, y_test)
 
 
 curves = {
-    strategy: (counts, [[accuracy(strategy, n, seed) for seed in seeds] for n in counts])
+    strategy: (
+        counts,
+        [[accuracy(strategy, n, seed) for seed in seeds] for n in counts],
+    )
     for strategy in ("random", "coreset", "typiclust", "uherding")
 }
 ActiveLearningCurveDisplay(curves, score_name="accuracy").plot()
@@ -80,3 +91,5 @@ plt.show()
 # little. Once there are labels of all classes, strategies that ask the model take over:
 # ``learner.set_params(query_strategy="margin")``, or ``"uherding"``, which goes from the one to
 # the other by itself.
+
+# sphinx_gallery_thumbnail_number = 2

@@ -75,14 +75,19 @@ net = AdversarialNetClassifier(
     max_epochs=30,
     train_split=ValidSplit(0.2, stratified=True, random_state=0),
     callbacks=[
-        ("schedule", LRScheduler(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=30)),
+        (
+            "schedule",
+            LRScheduler(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=30),
+        ),
         ("early_stopping", EarlyStopping(patience=8, load_best=True)),
         ("progress", ProgressBar()),
     ],
     device="cuda" if torch.cuda.is_available() else "cpu",
     random_state=0,
 )
-net.set_params(callbacks__progress=None)  # a page like this one has no use for bars
+net.set_params(
+    callbacks__progress=None
+)  # a page like this one has no use for bars
 
 # %%
 # The loop
@@ -105,7 +110,9 @@ for _ in range(4):
 # What the net asked for last, with what it would have said itself. Wrong guesses are orange.
 
 fig, axes = plt.subplots(2, 8, figsize=(9, 3.2), layout="constrained")
-for ax, image, guess, truth in zip(axes.flat, images, guesses, digits.y_train[idx], strict=False):
+for ax, image, guess, truth in zip(
+    axes.flat, images, guesses, digits.y_train[idx], strict=False
+):
     ax.imshow(image[0], cmap="gray_r")
     ax.set_title(f"{guess}?", color="black" if guess == truth else "#D55E00")
     ax.axis("off")
@@ -125,7 +132,9 @@ left.plot(n_labels, accuracies, marker="o")
 left.set(xlabel="labels", ylabel="accuracy on test images")
 right.plot(history[:, "train_loss"], label="training, augmented")
 right.plot(history[:, "valid_loss"], label="validation")
-right.axvline(best, color="black", linewidth=1, linestyle=":", label="weights kept")
+right.axvline(
+    best, color="black", linewidth=1, linestyle=":", label="weights kept"
+)
 right.set(xlabel="epoch", ylabel="loss")
 right.legend()
 plt.show()

@@ -16,7 +16,7 @@ The table is a pandas DataFrame with numbers, categories and holes in both. The 
 # ----------
 #
 # They are generated here, so that the example runs anywhere; ``pandas.read_csv`` would do as
-# well. About one claim in ten is fraudulent, and every column has missing values.
+# well. A minority is fraudulent, and every column has missing values.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,14 +30,19 @@ def make_claims(n, random_state):
             "amount": rng.lognormal(7, 0.8, n).round(-1),
             "days_to_report": rng.exponential(12, n).round(),
             "years_insured": rng.gamma(2, 3, n).round(1),
-            "channel": rng.choice(["agent", "phone", "web"], n, p=[0.3, 0.3, 0.4]),
-            "damage": rng.choice(["glass", "theft", "fire", "water"], n, p=[0.4, 0.2, 0.1, 0.3]),
+            "channel": rng.choice(
+                ["agent", "phone", "web"], n, p=[0.3, 0.3, 0.4]
+            ),
+            "damage": rng.choice(
+                ["glass", "theft", "fire", "water"], n, p=[0.4, 0.2, 0.1, 0.3]
+            ),
         }
     )
     odd = (
         2.0 * ((claims["damage"] == "theft") & (claims["years_insured"] < 4))
         + 1.5 * ((claims["channel"] == "web") & (claims["amount"] > 1500))
-        + 1.5 * ((claims["damage"] == "fire") & (claims["days_to_report"] > 15))
+        + 1.5
+        * ((claims["damage"] == "fire") & (claims["days_to_report"] > 15))
     )
     y = np.where(odd + rng.normal(0, 0.1, n) > 1.4, "fraud", "honest")
     for column in claims:
@@ -66,9 +71,12 @@ from skactive import ActiveLearner
 encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 model = make_pipeline(
     make_column_transformer(
-        (encoder, make_column_selector(dtype_include="category")), remainder="passthrough"
+        (encoder, make_column_selector(dtype_include="category")),
+        remainder="passthrough",
     ),
-    HistGradientBoostingClassifier(min_samples_leaf=5, max_iter=50, random_state=0),
+    HistGradientBoostingClassifier(
+        min_samples_leaf=5, max_iter=50, random_state=0
+    ),
 )
 learner = ActiveLearner(model, query_strategy="margin", random_state=0)
 
@@ -92,8 +100,8 @@ learner.ledger_
 # What was bought
 # ---------------
 #
-# The learner asked for claims at the border of fraud, of which there are far more frauds among
-# them than in the pool. The last rows that it asked for:
+# The learner asks along the border between fraud and honesty, where there are more frauds than in
+# the pool. The last rows that it asked for:
 
 claims.assign(answer=y_pool[idx]).head()
 

@@ -30,8 +30,19 @@ from sklearn.model_selection import train_test_split
 PLACES = {
     "matplotlib": [plt, matplotlib.axes.Axes],
     "pandas": [pd, pd.DataFrame, pd.Series, pd.Index],
-    "scipy": [scipy.linalg, scipy.optimize, scipy.signal, scipy.sparse, scipy.spatial],
-    "sklearn": [sklearn.ensemble, sklearn.linear_model, sklearn.metrics, sklearn.preprocessing],
+    "scipy": [
+        scipy.linalg,
+        scipy.optimize,
+        scipy.signal,
+        scipy.sparse,
+        scipy.spatial,
+    ],
+    "sklearn": [
+        sklearn.ensemble,
+        sklearn.linear_model,
+        sklearn.metrics,
+        sklearn.preprocessing,
+    ],
     "torch": [torch, torch.nn, torch.nn.functional],
 }
 NAMES = re.compile("|".join(PLACES), flags=re.IGNORECASE)
@@ -73,14 +84,18 @@ from sklearn.pipeline import make_pipeline
 
 from skactive import ActiveLearner
 
-model = make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=10, max_iter=500))
+model = make_pipeline(
+    TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=10, max_iter=500)
+)
 learner = ActiveLearner(model, "margin", classes=list(PLACES), random_state=0)
 first = np.random.default_rng(0).choice(len(pool), 20, replace=False)
 learner.fit([pool[i] for i in first], y_pool[first])
 for _ in range(9):
     idx, asked = learner.query(pool, n=20)
     learner.teach(asked, y_pool[idx])
-print(f"accuracy with {len(learner.y_labeled_)} labels: {learner.score(test, y_test):.1%}")
+print(
+    f"accuracy with {len(learner.y_labeled_)} labels: {learner.score(test, y_test):.1%}"
+)
 print("What it asked for last:")
 for text, library in zip(asked[:5], y_pool[idx], strict=False):
     print(f"{library:>10}: {text[:70]}")
@@ -92,7 +107,9 @@ vectorizer, classifier = learner.estimator_
 words = vectorizer.get_feature_names_out()
 
 fig, axes = plt.subplots(1, 5, figsize=(11, 3), layout="constrained")
-for ax, library, weights in zip(axes, classifier.classes_, classifier.coef_, strict=True):
+for ax, library, weights in zip(
+    axes, classifier.classes_, classifier.coef_, strict=True
+):
     top = np.argsort(weights)[-8:]
     ax.barh(words[top], weights[top])
     ax.set_title(library)
@@ -122,3 +139,5 @@ ActiveLearningCurveDisplay.from_estimator(
     random_state=0,
 )
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 2

@@ -30,7 +30,11 @@ original = np.repeat(np.arange(400), 4)
 noise = np.random.default_rng(0).normal(0, 0.01, (len(original), 64))
 X, y = images[original] / 16 + noise, digits[original]
 
-splits = list(GroupShuffleSplit(5, test_size=0.4, random_state=0).split(X, y, groups=original))
+splits = list(
+    GroupShuffleSplit(5, test_size=0.4, random_state=0).split(
+        X, y, groups=original
+    )
+)
 
 # %%
 # The same labels, in batches of two sizes
@@ -53,7 +57,12 @@ results = {
         cv=splits,
         random_state=0,
     )
-    for strategy, n in [("random", 40), ("margin", 8), ("margin", 40), ("badge", 40)]
+    for strategy, n in [
+        ("random", 40),
+        ("margin", 8),
+        ("margin", 40),
+        ("badge", 40),
+    ]
 }
 ActiveLearningCurveDisplay.from_results(results, score_name="accuracy")
 plt.show()

@@ -41,21 +41,42 @@ committee.fit(X[start], y[start])
 
 idx, rows = committee.query(X, n=15)
 
-edges = [np.linspace(values.min() - 0.3, values.max() + 0.3, 120) for values in X.T]
+edges = [
+    np.linspace(values.min() - 0.3, values.max() + 0.3, 120) for values in X.T
+]
 grid = np.stack(np.meshgrid(*edges), axis=-1)
 points = grid.reshape(-1, 2)
 votes = committee.vote(points).reshape(*grid.shape[:2], -1)
 share = votes.mean(axis=-1)
 
-fig, axes = plt.subplots(2, 3, figsize=(10, 6), sharex=True, sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    2, 3, figsize=(10, 6), sharex=True, sharey=True, layout="constrained"
+)
 for number, ax in enumerate(axes.flat[:5]):
-    ax.contourf(*edges, votes[..., number], levels=[-0.5, 0.5, 1.5], cmap="cividis", alpha=0.5)
-    ax.scatter(*X[start].T, c=y[start], cmap="cividis", edgecolor="black", s=25)
+    ax.contourf(
+        *edges,
+        votes[..., number],
+        levels=[-0.5, 0.5, 1.5],
+        cmap="cividis",
+        alpha=0.5,
+    )
+    ax.scatter(
+        *X[start].T, c=y[start], cmap="cividis", edgecolor="black", s=25
+    )
     ax.set_title(f"member {number + 1}")
 last = axes.flat[5]
 minority = np.minimum(share, 1 - share)
-image = last.contourf(*edges, minority, levels=np.linspace(0, 0.5, 6), cmap="Greys")
-last.scatter(*rows.T, marker="*", s=90, color="#F0E442", edgecolor="black", label="asked")
+image = last.contourf(
+    *edges, minority, levels=np.linspace(0, 0.5, 6), cmap="Greys"
+)
+last.scatter(
+    *rows.T,
+    marker="*",
+    s=90,
+    color="#F0E442",
+    edgecolor="black",
+    label="asked",
+)
 last.set_title("disagreement")
 last.legend(loc="upper left")
 fig.colorbar(image, ax=last, label="share of the minority")
@@ -76,7 +97,9 @@ from skactive.analysis import ActiveLearningCurveDisplay
 
 X, y = load_digits(return_X_y=True)
 ActiveLearningCurveDisplay.from_estimator(
-    Committee(DecisionTreeClassifier(min_samples_leaf=3), n_members=5, bootstrap=True),
+    Committee(
+        DecisionTreeClassifier(min_samples_leaf=3), n_members=5, bootstrap=True
+    ),
     X,
     y,
     ["random", "vote_entropy", "consensus_entropy"],

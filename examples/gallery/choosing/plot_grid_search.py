@@ -23,7 +23,9 @@ from sklearn.preprocessing import MinMaxScaler
 from skactive import BudgetedLearner
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, stratify=y, random_state=0
+)
 
 model = BudgetedLearner(
     make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=1000)),
@@ -43,7 +45,11 @@ search.best_params_
 # Every cell of the picture spent the same number of labels.
 
 shape = [
-    len(values) for values in (grid["estimator__logisticregression__C"], grid["query_strategy"])
+    len(values)
+    for values in (
+        grid["estimator__logisticregression__C"],
+        grid["query_strategy"],
+    )
 ]
 scores = search.cv_results_["mean_test_score"].reshape(shape)
 
@@ -68,5 +74,7 @@ plt.show()
 # What was found is an estimator like any other. It knows which labels it bought, and when.
 
 best = search.best_estimator_
-print(f"{best.n_labels_} of {len(y_train)} labels, accuracy {best.score(X_test, y_test):.1%}")
+print(
+    f"{best.n_labels_} of {len(y_train)} labels, accuracy {best.score(X_test, y_test):.1%}"
+)
 best.queried_indices_[:10], best.learning_curve_["n_labels"]

@@ -57,7 +57,12 @@ from skactive import active_learning_curve
 from skactive.analysis import ActiveLearningCurveDisplay
 
 X, y = load_digits(return_X_y=True)
-compared = {"random": "random", "entropy": "entropy", "margin": "margin", "own": TopEntropy(k=3)}
+compared = {
+    "random": "random",
+    "entropy": "entropy",
+    "margin": "margin",
+    "own": TopEntropy(k=3),
+}
 results = {
     name: active_learning_curve(
         GaussianNB(var_smoothing=1e-2),
@@ -91,7 +96,16 @@ areas = {
     for name, (n_labels, _, scores) in results.items()
 }
 report = compare_strategies(areas, baseline="random")
-report.to_frame()[["strategy", "mean_difference", "low", "high", "effect_size", "pvalue_holm"]]
+report.to_frame()[
+    [
+        "strategy",
+        "mean_difference",
+        "low",
+        "high",
+        "effect_size",
+        "pvalue_holm",
+    ]
+]
 
 # %%
 report.plot()

@@ -19,10 +19,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from skactive import BudgetedLearner
-from skactive.stopping import MaxLabels, Plateau, PredictionStability, UncertaintyThreshold
+from skactive.stopping import (
+    MaxLabels,
+    Plateau,
+    PredictionStability,
+    UncertaintyThreshold,
+)
 
 X, y = load_digits(return_X_y=True)
-pool, test, y_pool, y_test = train_test_split(X / 16, y, test_size=0.3, stratify=y, random_state=0)
+pool, test, y_pool, y_test = train_test_split(
+    X / 16, y, test_size=0.3, stratify=y, random_state=0
+)
 
 model = BudgetedLearner(
     LogisticRegression(max_iter=500),
@@ -33,7 +40,9 @@ model = BudgetedLearner(
     stopping=PredictionStability(threshold=0.99, patience=3),
     random_state=0,
 ).fit(pool, y_pool)
-print(f"stopped at {model.n_labels_} labels, accuracy {model.score(test, y_test):.1%}")
+print(
+    f"stopped at {model.n_labels_} labels, accuracy {model.score(test, y_test):.1%}"
+)
 
 # %%
 # By hand
@@ -52,7 +61,9 @@ from skactive import ActiveLearner
 criteria = {
     "models agree (0.95)": PredictionStability(threshold=0.95, patience=3),
     "models agree (0.99)": PredictionStability(threshold=0.99, patience=3),
-    "sure of 90 % of the pool": UncertaintyThreshold(threshold=1.0, quantile=0.9),
+    "sure of 90 % of the pool": UncertaintyThreshold(
+        threshold=1.0, quantile=0.9
+    ),
     "score on a plateau": Plateau(key="score", patience=4),
 }
 watches = {name: criterion.start() for name, criterion in criteria.items()}
@@ -62,7 +73,10 @@ rng = np.random.default_rng(0)
 unlabeled = np.ones(len(pool), dtype=bool)
 unlabeled[rng.choice(len(pool), 20, replace=False)] = False
 learner = ActiveLearner(
-    LogisticRegression(max_iter=500), "margin", classes=range(10), random_state=0
+    LogisticRegression(max_iter=500),
+    "margin",
+    classes=range(10),
+    random_state=0,
 )
 learner.fit(pool[~unlabeled], y_pool[~unlabeled])
 curve, stopped = [], {}

@@ -30,9 +30,18 @@ y = np.concatenate([of_bow, np.full(40, 2)])
 start = np.concatenate([rng.choice(560, 22, replace=False), [560, 561]])
 
 net = AdversarialNetClassifier(
-    nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3)),
+    nn.Sequential(
+        nn.Linear(2, 32),
+        nn.ReLU(),
+        nn.Linear(32, 32),
+        nn.ReLU(),
+        nn.Linear(32, 3),
+    ),
     attack=None,
-    bounds=(-2, 4),  # where inputs may lie: strategies that perturb them stay inside
+    bounds=(
+        -2,
+        4,
+    ),  # where inputs may lie: strategies that perturb them stay inside
     lr=1e-2,
     batch_size=24,
     max_epochs=100,
@@ -78,6 +87,12 @@ plt.show()
 # where a small one changes it most.
 
 PoolMapDisplay.from_estimator(
-    learner, X, ["egl", "dfal", "virtual_adversarial"], n=25, y=y, embedding="input", size=8
+    learner,
+    X,
+    ["egl", "dfal", "virtual_adversarial"],
+    n=25,
+    y=y,
+    embedding="input",
+    size=8,
 )
 plt.show()

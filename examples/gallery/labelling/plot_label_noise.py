@@ -20,15 +20,21 @@ from sklearn.model_selection import train_test_split
 from skactive import ActiveLearner
 
 X, y = load_digits(return_X_y=True)
-pool, test, y_pool, y_test = train_test_split(X / 16, y, test_size=0.3, stratify=y, random_state=0)
+pool, test, y_pool, y_test = train_test_split(
+    X / 16, y, test_size=0.3, stratify=y, random_state=0
+)
 
 rng = np.random.default_rng(0)
 wrong = rng.random(len(pool)) < 1 / 6
-y_said = np.where(wrong, (y_pool + rng.integers(1, 10, len(pool))) % 10, y_pool)
+y_said = np.where(
+    wrong, (y_pool + rng.integers(1, 10, len(pool))) % 10, y_pool
+)
 
 
 def taught(answers):
-    learner = ActiveLearner(LogisticRegression(C=10, max_iter=500), "margin", random_state=0)
+    learner = ActiveLearner(
+        LogisticRegression(C=10, max_iter=500), "margin", random_state=0
+    )
     learner.fit(pool[:50], answers[:50], ids=np.arange(50))
     for _ in range(10):
         idx, rows = learner.query(pool, n=25)
@@ -84,7 +90,9 @@ for some in np.array_split(order[:120], 6):
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 left.plot(np.arange(1, len(order) + 1), found, label="most doubted first")
-left.plot([0, len(order)], [0, found[-1]], ":", color="0.5", label="in any order")
+left.plot(
+    [0, len(order)], [0, found[-1]], ":", color="0.5", label="in any order"
+)
 left.set(xlabel="labels looked at again", ylabel="wrong labels found")
 left.legend()
 right.plot(looked_at, scores, marker="o")
@@ -95,3 +103,5 @@ plt.show()
 # The ledger tells it: a correction is a row of its own, in which nothing was trained.
 
 learner.ledger_
+
+# sphinx_gallery_thumbnail_number = 2

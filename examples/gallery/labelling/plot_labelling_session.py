@@ -33,9 +33,15 @@ store = Path(tempfile.mkdtemp()) / "labels.db"
 
 
 def open_session():
-    learner = ActiveLearner(HistGradientBoostingClassifier(min_samples_leaf=5), random_state=0)
+    learner = ActiveLearner(
+        HistGradientBoostingClassifier(min_samples_leaf=5), random_state=0
+    )
     return LabelingSession(
-        store, table, learner=learner, classes=["benign", "malignant"], overlap=2
+        store,
+        table,
+        learner=learner,
+        classes=["benign", "malignant"],
+        overlap=2,
     )
 
 
@@ -73,7 +79,12 @@ for _ in range(4):
     for person in people:
         person.annotate(session, 10)
 session.teach()
-print(before["n_labels"], "labels before,", session.progress()["n_labels"], "after")
+print(
+    before["n_labels"],
+    "labels before,",
+    session.progress()["n_labels"],
+    "after",
+)
 
 # %%
 # Who agrees with whom
@@ -83,7 +94,9 @@ print(before["n_labels"], "labels before,", session.progress()["n_labels"], "aft
 # leaves out what chance would agree on.
 
 kappas = session.agreement().cohen
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(10, 3.6), layout="constrained"
+)
 left.barh([" and ".join(pair) for pair in kappas], list(kappas.values()))
 left.set(xlabel="Cohen's kappa", xlim=(0, 1))
 session.plot(ax=right)
@@ -100,5 +113,7 @@ for case in disputed:
 session.teach()
 left_over = table.index.difference(session.to_frame()["position"])
 accuracy = session.learner.score(table.loc[left_over], truth[left_over])
-print(f"{len(disputed)} disputes settled; accuracy on biopsies nobody saw: {accuracy:.1%}")
+print(
+    f"{len(disputed)} disputes settled; accuracy on biopsies nobody saw: {accuracy:.1%}"
+)
 session.to_frame().head()

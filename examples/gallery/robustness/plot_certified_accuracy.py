@@ -44,7 +44,9 @@ for net in nets.values():
 # The upper line of each panel is accuracy under attack, the lower one what is proved. What the
 # net is really worth lies in the band.
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    1, 2, figsize=(9, 3.8), sharey=True, layout="constrained"
+)
 for ax, (name, net) in zip(axes, nets.items(), strict=True):
     RobustnessCurveDisplay.from_estimator(
         net,

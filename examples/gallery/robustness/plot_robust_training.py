@@ -31,10 +31,17 @@ EPS = 0.15
 
 def bought_and_trained(attack):
     net = AdversarialNetClassifier(
-        LeNet5, attack=attack, lr=3e-3, batch_size=50, max_epochs=12, random_state=0
+        LeNet5,
+        attack=attack,
+        lr=3e-3,
+        batch_size=50,
+        max_epochs=12,
+        random_state=0,
     )
     learner = ActiveLearner(net, "dre", random_state=0)
-    start = np.random.default_rng(0).choice(len(digits.X_train), 150, replace=False)
+    start = np.random.default_rng(0).choice(
+        len(digits.X_train), 150, replace=False
+    )
     learner.fit(digits.X_train[start], digits.y_train[start])
     idx, images = learner.query(digits.X_train, n=150)
     return learner.teach(images, digits.y_train[idx])
@@ -46,7 +53,9 @@ learners = {
 }
 for name, learner in learners.items():
     accuracy = learner.score(X_test, y_test)
-    robust = robust_accuracy_score(learner, X_test, y_test, PGD(eps=EPS, steps=20))
+    robust = robust_accuracy_score(
+        learner, X_test, y_test, PGD(eps=EPS, steps=20)
+    )
     print(f"{name}: accuracy {accuracy:.1%}, under attack {robust:.1%}")
 
 # %%
@@ -59,7 +68,9 @@ for name, learner in learners.items():
 images = {"as they are": X_test[:6]}
 for name, learner in learners.items():
     module = learner.estimator_.module_
-    attacked = PGD(eps=EPS, steps=20)(module, torch.tensor(X_test[:6]), torch.tensor(y_test[:6]))
+    attacked = PGD(eps=EPS, steps=20)(
+        module, torch.tensor(X_test[:6]), torch.tensor(y_test[:6])
+    )
     images[f"against {name}"] = attacked.numpy()
 
 fig, axes = plt.subplots(4, 6, figsize=(8, 6), layout="constrained")
@@ -71,9 +82,13 @@ shown = [
 ]
 for line, (which, name) in zip(axes, shown, strict=True):
     guesses = learners[name].predict(images[which])
-    for ax, image, guess, truth in zip(line, images[which], guesses, y_test, strict=False):
+    for ax, image, guess, truth in zip(
+        line, images[which], guesses, y_test, strict=False
+    ):
         ax.imshow(image[0], cmap="gray_r", vmin=0, vmax=1)
-        ax.set_title(str(guess), color="black" if guess == truth else "#D55E00")
+        ax.set_title(
+            str(guess), color="black" if guess == truth else "#D55E00"
+        )
         ax.set(xticks=[], yticks=[])
     line[0].set_ylabel(f"{name} net,\n{which}")
 plt.show()
@@ -85,7 +100,13 @@ plt.show()
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for name, learner in learners.items():
     RobustnessCurveDisplay.from_estimator(
-        learner, X_test, y_test, [0, 0.05, 0.1, 0.15, 0.2], PGD(steps=7), name=name, ax=ax
+        learner,
+        X_test,
+        y_test,
+        [0, 0.05, 0.1, 0.15, 0.2],
+        PGD(steps=7),
+        name=name,
+        ax=ax,
     )
 plt.show()
 
@@ -93,3 +114,5 @@ plt.show()
 # Projected gradient descent is a quick look. A figure for a paper is measured with AutoAttack,
 # ``attack="autoattack"``, or proved:
 # :ref:`sphx_glr_gallery_robustness_plot_certified_accuracy.py`.
+
+# sphinx_gallery_thumbnail_number = 2

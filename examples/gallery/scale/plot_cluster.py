@@ -23,7 +23,9 @@ from sklearn.linear_model import LogisticRegression
 
 from skactive import ActiveLearner
 
-client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None)
+client = Client(
+    processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
+)
 
 N_PARTS, PER_PART = 20, 5000
 
@@ -66,7 +68,9 @@ learner.fit(start, truth(start))
 for _ in range(5):
     idx, rows = learner.query(pool, n=100)
     learner.teach(rows, truth(rows))
-print(f"{pool.shape[0]:,} rows in {pool.numblocks[0]} partitions, {len(learner.y_labeled_)} labels")
+print(
+    f"{pool.shape[0]:,} rows in {pool.numblocks[0]} partitions, {len(learner.y_labeled_)} labels"
+)
 
 # %%
 # The same picks as in memory
@@ -89,7 +93,11 @@ unlike = np.array([is_unlike(day) for day in days])
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.bar(days[~unlike], asked[~unlike], label="ordinary days")
 ax.bar(days[unlike], asked[unlike], label="days unlike the others")
-ax.set(xlabel="partition (a day)", ylabel="rows asked in the last round", xticks=days)
+ax.set(
+    xlabel="partition (a day)",
+    ylabel="rows asked in the last round",
+    xticks=days,
+)
 ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 

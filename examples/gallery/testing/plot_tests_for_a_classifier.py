@@ -67,7 +67,9 @@ split = EvaluationSplit(X_new, y_new, exclude=X_train, random_state=0)
 before = split.score(ActiveLearner.from_fitted(deployed, X_train, y_train))
 after = {}
 for name in ("random", "gini", "margin", "coreset"):
-    learner = ActiveLearner.from_fitted(deployed, X_train, y_train, name, random_state=0)
+    learner = ActiveLearner.from_fitted(
+        deployed, X_train, y_train, name, random_state=0
+    )
     chosen = learner.select_tests(split.X_candidates, budget=0.1)
     learner.retrain(*split.label(chosen), mix="clean")
     after[f"{name}, {len(chosen)} labels"] = split.score(learner)
@@ -75,7 +77,10 @@ for name in ("random", "gini", "margin", "coreset"):
 fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
 ax.barh(list(after), list(after.values()))
 ax.axvline(before, color="black", linestyle=":", label="as deployed")
-ax.set(xlabel="accuracy on new data that nobody selected", xlim=(before - 0.05, None))
+ax.set(
+    xlabel="accuracy on new data that nobody selected",
+    xlim=(before - 0.05, None),
+)
 ax.invert_yaxis()
 ax.legend()
 plt.show()

@@ -38,7 +38,9 @@ for _ in range(15):
     for rows in torch.randperm(len(X_train)).split(50):
         optimizer.zero_grad()
         logits = module(torch.from_numpy(X_train)[rows])
-        nn.functional.cross_entropy(logits, torch.from_numpy(y_train)[rows]).backward()
+        nn.functional.cross_entropy(
+            logits, torch.from_numpy(y_train)[rows]
+        ).backward()
         optimizer.step()
 
 # %%
@@ -53,7 +55,13 @@ from skactive.retraining import EvaluationSplit
 
 attack = PGD(eps=0.1, steps=7)
 deployed = AdversarialNetClassifier.from_module(
-    module, classes=range(10), X=X_train[:5], attack=attack, lr=3e-3, batch_size=50, random_state=0
+    module,
+    classes=range(10),
+    X=X_train[:5],
+    attack=attack,
+    lr=3e-3,
+    batch_size=50,
+    random_state=0,
 )
 
 # %%
@@ -64,12 +72,19 @@ deployed = AdversarialNetClassifier.from_module(
 # epochs on its training data and on adversarial examples of the selected, from the weights that
 # it has.
 
-split = EvaluationSplit(digits.X_test, digits.y_test, exclude=X_train, random_state=0)
+split = EvaluationSplit(
+    digits.X_test, digits.y_test, exclude=X_train, random_state=0
+)
 robust = make_robust_scorer(PGD(eps=0.1, steps=20))
 known = ActiveLearner.from_fitted(deployed, X_train, y_train, random_state=0)
-rows, learners = {"as deployed": (split.score(known), split.score(known, robust))}, {}
+rows, learners = (
+    {"as deployed": (split.score(known), split.score(known, robust))},
+    {},
+)
 for name in ("random", "gini", "dre"):
-    learner = ActiveLearner.from_fitted(deployed, X_train, y_train, name, random_state=0)
+    learner = ActiveLearner.from_fitted(
+        deployed, X_train, y_train, name, random_state=0
+    )
     chosen = learner.select_tests(split.X_candidates, budget=0.25)
     learner.retrain(*split.label(chosen), mix="adversarial", epochs=5)
     rows[name] = split.score(learner), split.score(learner, robust)
@@ -78,7 +93,11 @@ for name in ("random", "gini", "dre"):
 fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 places = np.arange(len(rows))
 for offset, (label, values) in enumerate(
-    zip(("accuracy", "accuracy under PGD"), zip(*rows.values(), strict=True), strict=True)
+    zip(
+        ("accuracy", "accuracy under PGD"),
+        zip(*rows.values(), strict=True),
+        strict=True,
+    )
 ):
     bars = ax.barh(places + 0.38 * offset, values, height=0.36, label=label)
     ax.bar_label(bars, fmt="{:.1%}", padding=3)
@@ -93,7 +112,10 @@ plt.show()
 # --------------
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-for name, model in {"as deployed": deployed, "retrained": learners["gini"]}.items():
+for name, model in {
+    "as deployed": deployed,
+    "retrained": learners["gini"],
+}.items():
     RobustnessCurveDisplay.from_estimator(
         model,
         split.X_evaluation[:150],
