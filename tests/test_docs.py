@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -92,3 +93,17 @@ def test_every_page_is_in_a_table_of_contents():
     listed = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
     blocks = re.findall(r"```{toctree}\n(.*?)```", listed, flags=re.DOTALL)
     assert pages <= {line.strip() for block in blocks for line in block.splitlines()}
+
+
+def test_the_version_is_the_same_everywhere():
+    version = re.escape(skactive.__version__)
+    for name, line in {
+        "CHANGELOG.md": f"^## {version} - ",
+        "CITATION.cff": f"^version: {version}$",
+        "docs/_static/switcher.json": f'"version": "{version}"',
+    }.items():
+        assert re.search(line, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE), name
+    entries = json.loads((DOCS / "_static" / "switcher.json").read_text(encoding="utf-8"))
+    assert [entry["version"] for entry in entries if entry.get("preferred")] == [
+        skactive.__version__
+    ]

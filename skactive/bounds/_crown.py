@@ -66,7 +66,17 @@ def _of_samples(offset: Tensor | float, total: Tensor) -> Tensor | float:
 
 
 def outputs_first(output: Box) -> list[Box]:
-    """All boxes that `output` was made of, each before those it was made of."""
+    """All boxes that `output` was made of, each before those it was made of.
+
+    Parameters
+    ----------
+    output : Box
+        Made with ``tape=True``.
+
+    Returns
+    -------
+    boxes : list of Box
+    """
     order: list[Box] = []
     seen: set[int] = set()
     stack: list[tuple[Box, bool]] = [(output, False)]

@@ -120,7 +120,14 @@ class OracleAnnotator:
         return answered
 
     def answer(self, session: LabelingSession, item: Item) -> None:
-        """Label or skip one item that this annotator claimed."""
+        """Label or skip one item that this annotator claimed.
+
+        Parameters
+        ----------
+        session : LabelingSession
+        item : Item
+            What `LabelingSession.claim` returned.
+        """
         rng = np.random.default_rng([self._seed, item.position])
         skips = rng.random() < self.skip_rate
         label = self._says(rng, item.position, session.classes)

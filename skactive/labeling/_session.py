@@ -247,6 +247,10 @@ class LabelingSession(Rounds, Review, Reports, Serving):
     def undo(self, annotator: str) -> Item | None:
         """Take back the annotator's latest label, skip or relabel that still stands.
 
+        Parameters
+        ----------
+        annotator : str
+
         Returns
         -------
         item : Item or None
@@ -272,19 +276,60 @@ class LabelingSession(Rounds, Review, Reports, Serving):
         self._desk.relabel(id, y, annotator, final)
 
     def note(self, id: Any, text: str, annotator: str) -> None:
-        """Enter a remark on an item that was asked."""
+        """Enter a remark on an item that was asked.
+
+        Parameters
+        ----------
+        id : str or int
+            Of the item.
+        text : str
+            At most 10,000 characters.
+        annotator : str
+            Who says so.
+        """
         self._desk.note(id, text, annotator)
 
     def item(self, id: Any, annotator: str) -> Item:
-        """An item that was asked, and what this annotator did with it."""
+        """An item that was asked, and what this annotator did with it.
+
+        Parameters
+        ----------
+        id : str or int
+        annotator : str
+
+        Returns
+        -------
+        item : Item
+        """
         return self._desk.get(id, annotator)
 
     def answered(self, annotator: str, n: int = 20) -> list[Item]:
-        """The last items that an annotator labelled or skipped, latest first."""
+        """The last items that an annotator labelled or skipped, latest first.
+
+        Parameters
+        ----------
+        annotator : str
+        n : int, default=20
+            At most so many.
+
+        Returns
+        -------
+        items : list of Item
+        """
         return self._desk.done(annotator, n)
 
     def events(self, after: int = 0) -> list[Event]:
-        """Everything that happened, in order."""
+        """Everything that happened, in order.
+
+        Parameters
+        ----------
+        after : int, default=0
+            Only those with a later number, ``Event.seq``.
+
+        Returns
+        -------
+        events : list of Event
+        """
         with self._store.read() as connection:
             return list(events(connection, after))
 

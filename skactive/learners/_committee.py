@@ -302,9 +302,30 @@ class Committee(ActiveLearner):
         return self.estimator_.members_
 
     def vote(self, X: Pool) -> NDArray:
-        """Label each member predicts, shape (n_samples, n_members)."""
+        """Label each member predicts, shape (n_samples, n_members).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, …), or another pool
+            Rows as in `fit`.
+
+        Returns
+        -------
+        votes : ndarray of shape (n_samples, n_members)
+        """
         return self.estimator_.vote(X)
 
     def vote_proba(self, X: Pool) -> NDArray:
-        """Probabilities of each member, shape (n_members, n_samples, n_classes)."""
+        """Probabilities of each member, shape (n_members, n_samples, n_classes).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, …), or another pool
+            Rows as in `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_members, n_samples, n_classes)
+            Columns as `classes_`.
+        """
         return self.estimator_.vote_proba(X)

@@ -29,7 +29,17 @@ class DelegatedPrediction:
         return getattr(self, self._predictor)
 
     def predict(self, X: Pool) -> NDArray:
-        """Predicted labels, shape (n_samples,)."""
+        """Predicted labels, shape (n_samples,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, …), or another pool
+            Rows as in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
         return self._inside().predict(X)
 
     @available_if(_inside_has("predict_proba"))

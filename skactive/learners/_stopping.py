@@ -87,6 +87,15 @@ class StoppingCriterion(BaseEstimator):
 def resolve_stopping(stopping: Any) -> StoppingCriterion:
     """A criterion from a criterion or a list of them; ``None`` never stops.
 
+    Parameters
+    ----------
+    stopping : StoppingCriterion, list of them or None
+        Of a list, any one that is met stops.
+
+    Returns
+    -------
+    criterion : StoppingCriterion
+
     Raises
     ------
     TypeError

@@ -29,6 +29,14 @@ _POOL_LOSSES = {"rst": RST, "uat-ft": UATFT, "uat-kl": UATKL, "uat++": UATPlusPl
 def resolve_loss(loss: Any) -> Loss:
     """A loss from its name (``"adversarial"``, ``"trades"``, ``"ibp"``, …), or itself.
 
+    Parameters
+    ----------
+    loss : str or Loss
+
+    Returns
+    -------
+    loss : Loss
+
     Raises
     ------
     ValueError
@@ -46,7 +54,16 @@ def resolve_loss(loss: Any) -> Loss:
 
 
 def resolve_pool_loss(unlabeled: Any) -> Any:
-    """The loss of unlabelled samples from ``"rst"``, ``"uat-ft"``, …, or itself; None stays."""
+    """The loss of unlabelled samples from ``"rst"``, ``"uat-ft"``, …, or itself; None stays.
+
+    Parameters
+    ----------
+    unlabeled : str, object or None
+
+    Returns
+    -------
+    unlabeled : object or None
+    """
     if unlabeled is None:
         return None
     return _resolve("unlabeled loss", unlabeled, _POOL_LOSSES, (RST, PoolLoss), "UATKL(beta=6)")

@@ -28,7 +28,17 @@ _WHO_HAS = {
 
 
 def capabilities_of(estimator: Any) -> frozenset[str]:
-    """What an estimator, fitted or not, will be able to tell; a TypeError for a class."""
+    """What an estimator, fitted or not, will be able to tell; a TypeError for a class.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted or not.
+
+    Returns
+    -------
+    capabilities : frozenset of str
+    """
     if isinstance(estimator, type):
         raise TypeError(
             f"An estimator must be an object, got the class {estimator.__name__}. Create one: "
@@ -45,7 +55,16 @@ def capabilities_of(estimator: Any) -> frozenset[str]:
 
 
 def require_of(estimator: Any, *capabilities: str, caller: str | None = None) -> None:
-    """Raise a `CapabilityError`, before any training, unless `estimator` will have them all."""
+    """Raise a `CapabilityError`, before any training, unless `estimator` will have them all.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted or not.
+    *capabilities : str
+    caller : str or None, default=None
+        In whose name to raise.
+    """
     require(estimator, capabilities_of(estimator), capabilities, caller)
 
 
@@ -65,6 +84,17 @@ def column_labels(estimator: Any, n_columns: int = 0) -> NDArray:
 
     skorch's own classifier does not encode labels: they are the numbers of its outputs, those that
     it was never taught included, though its ``classes_`` are what was in ``y``.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted.
+    n_columns : int, default=0
+        How many columns there are; 0 where the classes say so.
+
+    Returns
+    -------
+    labels : ndarray
     """
     final, _ = unwrap(estimator)
     classes = np.asarray(final.classes_)

@@ -111,7 +111,17 @@ class ModelView:
 
     @classmethod
     def serves(cls, estimator: Any) -> bool:
-        """Whether this kind of view is the one of a final estimator; the latest kind is first."""
+        """Whether this kind of view is the one of a final estimator; the latest kind is first.
+
+        Parameters
+        ----------
+        estimator : object
+            The last step, if it is a Pipeline.
+
+        Returns
+        -------
+        serves : bool
+        """
         return False
 
     @property
@@ -120,11 +130,27 @@ class ModelView:
         return np.asarray(self.estimator.classes_)
 
     def require(self, *capabilities: str) -> None:
-        """Raise a `CapabilityError`, naming what would serve, unless the estimator has all."""
+        """Raise a `CapabilityError`, naming what would serve, unless the estimator has all.
+
+        Parameters
+        ----------
+        *capabilities : str
+            Such as ``"embed"`` or ``"gradients"``.
+        """
         require(self.estimator, self.capabilities, capabilities, self._caller)
 
     def transform(self, X: Any) -> Any:
-        """Rows as the final estimator sees them: after the earlier steps of a Pipeline."""
+        """Rows as the final estimator sees them: after the earlier steps of a Pipeline.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+
+        Returns
+        -------
+        X : rows
+        """
         return X if self._before is None else self._before.transform(X)
 
     def predict_proba(self, X: Any) -> NDArray:
@@ -143,6 +169,11 @@ class ModelView:
 
     def logits(self, X: Any) -> NDArray:
         """Output of the last linear layer, or the decision function.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
 
         Returns
         -------
@@ -216,6 +247,11 @@ class ModelView:
         Of features, a missing value (NaN) counts as the median of its column in the rows that
         are embedded first, if the estimator takes missing values.
 
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+
         Returns
         -------
         embedding : ndarray of shape (n, d)
@@ -224,6 +260,11 @@ class ModelView:
 
     def predict_proba_and_embed(self, X: Any) -> tuple[NDArray, NDArray]:
         """Probabilities and embedding, in one pass where the model allows.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
 
         Returns
         -------
@@ -255,6 +296,11 @@ class ModelView:
     def vote_proba(self, X: Any) -> NDArray:
         """Probabilities of each member of a committee.
 
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+
         Returns
         -------
         proba : ndarray of shape (n_members, n, n_classes)
@@ -283,7 +329,23 @@ class ModelView:
     def longest_gradients(
         self, X: Any, n: int, wrt: str = "parameters", before: Lengths | None = None
     ) -> NDArray:
-        """`gradient_norms` of all that can be among the `n` largest; −inf for the others."""
+        """`gradient_norms` of all that can be among the `n` largest; −inf for the others.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+        n : int
+            How many of them are wanted.
+        wrt : {"parameters", "inputs"}, default="parameters"
+            What the gradients are taken in.
+        before : Lengths or None, default=None
+            What a race over earlier partitions of the pool left.
+
+        Returns
+        -------
+        lengths : ndarray of shape (n_rows,)
+        """
         raise self._lacks("gradients")
 
     def boundary_distances(self, X: Any, deepfool: DeepFool | None = None) -> NDArray:
@@ -314,13 +376,38 @@ class ModelView:
         deepfool: DeepFool | None = None,
         before: Race | None = None,
     ) -> NDArray:
-        """`boundary_distances` of all that can be among the `n` nearest; inf for the others."""
+        """`boundary_distances` of all that can be among the `n` nearest; inf for the others.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+        n : int
+            How many of them are wanted.
+        rng : Generator
+            Draws the order of the race.
+        deepfool : DeepFool or None, default=None
+            ``None`` is one with its defaults.
+        before : Race or None, default=None
+            What a race over earlier partitions of the pool left.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_rows,)
+        """
         raise self._lacks("boundary")
 
     def adversarial_twins(
         self, X: Any, deepfool: DeepFool | None = None
     ) -> tuple[NDArray, NDArray]:
         """Samples moved across the boundary, and how far it was.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+        deepfool : DeepFool or None, default=None
+            ``None`` is one with its defaults.
 
         Returns
         -------

@@ -197,12 +197,32 @@ class NetClassifier(TrainedNet):
         return torch.softmax(torch.from_numpy(logits), dim=1).numpy()
 
     def predict(self, X: Any) -> NDArray:
-        """Predicted labels, shape (n_samples,)."""
+        """Predicted labels, shape (n_samples,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, …), Dataset or list of images
+            In `bounds`; bytes are divided by 255.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels of `classes_`.
+        """
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
     def as_inputs(self, X: Any) -> Tensor:
-        """Rows of any container, checked, as the float32 tensor that the module reads."""
+        """Rows of any container, checked, as the float32 tensor that the module reads.
+
+        Parameters
+        ----------
+        X : array-like, tensor, Dataset or list of images
+
+        Returns
+        -------
+        inputs : Tensor of shape (n_samples, …), float32
+        """
         X = as_batch(X)
         refuse_channels_last(self, X)
         X = validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False)

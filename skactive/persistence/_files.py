@@ -64,7 +64,17 @@ def save(obj: Any, path: str | Path, data: str = "labels", pool: Any = None) -> 
 
 
 def to_bytes(tree: Any) -> bytes:
-    """Content of a file with a tree of containers, numbers, words, arrays and tensors."""
+    """Content of a file with a tree of containers, numbers, words, arrays and tensors.
+
+    Parameters
+    ----------
+    tree : object
+        Of dicts, lists, tuples, numbers, words, NumPy arrays and tensors.
+
+    Returns
+    -------
+    content : bytes
+    """
     file = io.BytesIO()
     with writing_into(file) as writer:
         encoder = Encoder(writer, KINDS)
@@ -75,6 +85,15 @@ def to_bytes(tree: Any) -> bytes:
 
 def from_bytes(content: bytes) -> Any:
     """The tree that `to_bytes` was given; it names no class but those on the list.
+
+    Parameters
+    ----------
+    content : bytes
+        What `to_bytes` returned.
+
+    Returns
+    -------
+    tree : object
 
     Raises
     ------

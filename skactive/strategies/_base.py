@@ -65,7 +65,17 @@ class Selection:
         return self.indices if self.twinned is None else self.indices[self.twinned]
 
     def within(self, positions: NDArray) -> Selection:
-        """What was picked of the rows at `positions` of a pool, as positions in that pool."""
+        """What was picked of the rows at `positions` of a pool, as positions in that pool.
+
+        Parameters
+        ----------
+        positions : ndarray of int
+            Where the rows that were picked from stand in the pool.
+
+        Returns
+        -------
+        selection : Selection
+        """
         pseudo = None if self.pseudo_indices is None else positions[self.pseudo_indices]
         return replace(self, indices=positions[self.indices], pseudo_indices=pseudo)
 
@@ -310,7 +320,13 @@ class QueryStrategy(Savable, BaseEstimator):
         )
 
     def check_estimator(self, estimator: Estimator) -> None:
-        """Raise a `CapabilityError` if an estimator, fitted or not, cannot serve this strategy."""
+        """Raise a `CapabilityError` if an estimator, fitted or not, cannot serve this strategy.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted or not.
+        """
         require_of(estimator, *self._capabilities(), caller=type(self).__name__)
 
     def _capabilities(self) -> tuple[str, ...]:

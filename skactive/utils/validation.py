@@ -85,7 +85,16 @@ def check_params(owner: Any) -> None:
 def check_constraints(
     constraints: Mapping[str, Any], given: Mapping[str, Any], caller: str
 ) -> None:
-    """Raise, in the name of `caller`, unless the values are what the constraints allow."""
+    """Raise, in the name of `caller`, unless the values are what the constraints allow.
+
+    Parameters
+    ----------
+    constraints : mapping of str to list
+        Allowed types and values by parameter, as in ``_parameter_constraints``.
+    given : mapping of str to object
+        The values.
+    caller : str
+    """
     for name, value in given.items():
         try:
             validate_parameter_constraints(constraints, {name: value}, caller_name=caller)

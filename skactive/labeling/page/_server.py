@@ -121,7 +121,15 @@ class PageServer:
 
 
 def announce(server: PageServer, open_browser: bool) -> None:
-    """Say where the page is, and what others who know the address can do."""
+    """Say where the page is, and what others who know the address can do.
+
+    Parameters
+    ----------
+    server : PageServer
+        Started.
+    open_browser : bool
+        Open it in this machine's browser, too.
+    """
     print(f"Label at {server.address}", flush=True)
     if "token=" in server.address:
         print(

@@ -47,13 +47,13 @@ class ActiveLearner(BaseLearner):
     ----------
     X_training, y_training : what the learner was taught, or None
 
-    Notes
-    -----
-    ``clone(learner)`` has a clone of the estimator and the same training data, and is not fitted.
-
     See Also
     --------
     skactive.ActiveLearner : The library's own, with a label ledger, twins and candidates.
+
+    Notes
+    -----
+    ``clone(learner)`` has a clone of the estimator and the same training data, and is not fitted.
 
     Examples
     --------
