@@ -192,7 +192,8 @@ class ActiveLearningCurveDisplay(Tabular):
             known = np.isfinite(half).any()
             edges = (mean - half, mean + half)
             self.lines_.append(line)
-            self.bands_.append(band(ax, n_labels, *edges, line.get_color()) if known else None)
+            look = {"color": line.get_color(), "among": len(self.curves)}
+            self.bands_.append(band(ax, n_labels, *edges, **look) if known else None)
         ax.set(xlabel="Labels bought", ylabel=self.score_name.replace("_", " ").capitalize())
         legend(ax)
         self.ax_, self.figure_ = ax, ax.figure

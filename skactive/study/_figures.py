@@ -69,7 +69,8 @@ def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:
         if strategy in _STAND_OUT:
             style["linewidth"] = 2.5
         (line,) = ax.plot(table.index, mean, **style)
-        band(ax, table.index, mean - sd, mean + sd, line.get_color())
+        look = {"color": line.get_color(), "among": rows["strategy"].nunique()}
+        band(ax, table.index, mean - sd, mean + sd, **look)
 
 
 def draw_correlations(

@@ -83,9 +83,10 @@ def n_series(ax: Any) -> int:
     return sum(str(line.get_gid()).startswith(_SERIES) for line in ax.get_lines())
 
 
-def band(ax: Any, x: Any, low: Any, high: Any, color: Any) -> Any:
-    """An interval around a line of this colour."""
-    return ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
+def band(ax: Any, x: Any, low: Any, high: Any, color: Any, *, among: int = 1) -> Any:
+    """An interval around a line of this colour, the fainter the more of them there are."""
+    alpha = 0.18 if among <= 4 else 0.08
+    return ax.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
 
 
 def ink(ax: Any) -> Any:
