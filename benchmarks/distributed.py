@@ -201,30 +201,40 @@ def check_in_memory(strategy: str, rows: int, picks: np.ndarray) -> None:
     np.testing.assert_array_equal(picks, expected)
 
 
+def compare(runs: list[Run]) -> None:
+    """Print what one and two workers took; raise if they picked otherwise."""
+    by_workers = {run.workers: run for run in runs}
+    for run in runs:
+        print(run)
+    if len({run.picks for run in runs}) > 1:
+        raise AssertionError(f"{runs[0].strategy}: one and two workers picked otherwise.")
+    if {1, 2} <= set(by_workers):
+        ratio = by_workers[1].seconds / by_workers[2].seconds
+        print(f"{runs[0].strategy}: two workers are {ratio:.2f} times as fast")
+
+
 def main() -> None:
     """Run what is missing and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder for the files of the pool")
     parser.add_argument("--rows", type=int, default=100_000_000, help="a multiple of 250,000")
     parser.add_argument("--strategies", nargs="+", default=["margin", "dre"])
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--delete", action="store_true", help="delete the folder at the end")
     given = parser.parse_args()
     make_pool(given.work, given.rows)
-    for strategy in given.strategies:
-        asked = (given.rows, strategy)
-        found = [run for run in done(given.results) if (run.rows, run.strategy) == asked]
-        runs = {run.workers: run for run in found}
-        for workers in (1, 2):
-            if workers not in runs:
-                runs[workers], picks = measured(given.work, given.rows, strategy, workers)
+    for workers in given.workers:
+        for strategy in given.strategies:
+            asked = (given.rows, strategy, workers)
+            if asked not in [(run.rows, run.strategy, run.workers) for run in done(given.results)]:
+                run, picks = measured(given.work, *asked)
                 if given.rows <= IN_MEMORY:
                     check_in_memory(strategy, given.rows, picks)
-                keep(given.results, runs[workers])
-            print(runs[workers])
-        if runs[1].picks != runs[2].picks:
-            raise AssertionError(f"{strategy}: one and two workers picked otherwise.")
-        print(f"{strategy}: two workers are {runs[1].seconds / runs[2].seconds:.2f} times as fast")
+                keep(given.results, run)
+    for strategy in given.strategies:
+        runs = [run for run in done(given.results) if run.rows == given.rows]
+        compare([run for run in runs if run.strategy == strategy])
     if given.delete:
         shutil.rmtree(given.work)
 

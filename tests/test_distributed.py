@@ -270,7 +270,8 @@ def test_tables_are_asked_by_their_columns(data, tmp_path, kind, named):
     assert names == COLUMNS
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")  # Ray's own, of its parts among each other
+@pytest.mark.timeout(580)
 def test_blocks_of_ray_are_asked_where_they_are(data, ray):
     import ray.data
 

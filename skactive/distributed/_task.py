@@ -60,11 +60,13 @@ class Sent:
         """The object."""
         if self._pickled is None:
             return self._value
-        if self._digest not in _KEPT:
-            while len(_KEPT) >= _N_KEPT:
-                _KEPT.pop(next(iter(_KEPT)), None)
-            _KEPT[self._digest] = pickle.loads(self._pickled)
-        return _KEPT[self._digest]
+        value = _KEPT.get(self._digest, _KEPT)  # which nobody sends
+        if value is _KEPT:
+            value = pickle.loads(self._pickled)
+            for digest in list(_KEPT)[: 1 - _N_KEPT]:
+                _KEPT.pop(digest, None)  # another thread may have done so
+            _KEPT[self._digest] = value
+        return value
 
 
 @dataclass(frozen=True)
