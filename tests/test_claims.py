@@ -197,6 +197,7 @@ QUESTIONS = {
     "t.csv v as mean .3f": "0.500",
     "t.csv v as mean±std .2f": "0.50 ± 0.25",
     "t.csv v as range .2f": "0.25 to 0.75",
+    "t.csv v as interval .2f": "-0.12 to 1.12",  # 0.5 ± 4.303 · 0.25 / √3
     "t.csv v where k!=a as max .2f": "0.75",
     "t.csv v where k='b c' as .2f": "0.50",
     "t.csv v where n=3 as count d": "1",
@@ -270,6 +271,8 @@ def test_marks_out_of_place_are_told(table):
     page.write_text("It is <!-- claim: t.csv v as max .2f -->0.75\n")
     (fault,) = _pages.check_page(page, table)
     assert "not closed" in str(fault)
+    page.write_text("Made <!-- claim: made nothing -->?<!-- /claim -->.\n")
+    assert "no record 'nothing'" in str(_pages.check_page(page, table)[0])
     page.write_text("<!-- claim: nothing() -->\n\n<!-- /claim -->\n")
     (fault,) = _pages.check_page(page, table)
     assert "no table nothing" in str(fault)

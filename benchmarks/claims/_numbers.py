@@ -46,8 +46,8 @@ def uncovered(path: Path, root: Path = ROOT) -> list[Fault]:
     """Numbers of a page that look measured, and that neither a claim nor the settings cover."""
     name = path.relative_to(root).as_posix()
     allowed = [re.escape(text).replace(r"\ ", r"\s+") for text in settings()["pages"].get(name, [])]
-    page = _blanked(without_claims(path.read_text(encoding="utf-8")), _HIDDEN)
-    for pattern in [*allowed, *settings()["patterns"]]:
+    page = without_claims(path.read_text(encoding="utf-8"))
+    for pattern in [*allowed, _HIDDEN, *settings()["patterns"]]:
         page = _blanked(page, re.compile(pattern))
     return [
         Fault(name, page.count("\n", 0, found.start()) + 1, f"{found[0]!r} has no claim")

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from skactive.utils.statistics import half_interval
+
 from ._records import RESULTS
 
 Row = dict[str, Any]
@@ -154,6 +156,10 @@ def _number(values: list[float], words: list[str]) -> str:
     if statistic == ["mean±std"]:
         spread = statistics.stdev(values) if len(values) > 1 else float("nan")
         return f"{shown(statistics.fmean(values), form)} ± {shown(spread, form)}"
+    if statistic == ["interval"]:  # Student's, of 95 %
+        mean = statistics.fmean(values)
+        half = half_interval(statistics.stdev(values), len(values))
+        return f"{shown(mean - half, form)} to {shown(mean + half, form)}"
     if statistic == ["range"]:
         return f"{shown(min(values), form)} to {shown(max(values), form)}"
     if not statistic:
@@ -161,6 +167,6 @@ def _number(values: list[float], words: list[str]) -> str:
             raise ClaimError(f"{len(values)} rows: say which, or 'as mean {form}'")
         return shown(values[0], form)
     if len(statistic) > 1 or statistic[0] not in _STATISTICS:
-        known = ", ".join([*_STATISTICS, "mean±std", "range"])
+        known = ", ".join([*_STATISTICS, "mean±std", "range", "interval"])
         raise ClaimError(f"there is no statistic {' '.join(statistic)!r}; there are {known}")
     return shown(_STATISTICS[statistic[0]](values), form)
