@@ -79,6 +79,13 @@ class BatchBALD(BALD):
         as many drawn ones.
     random_state : None, int, RandomState or Generator, default=None
 
+    Notes
+    -----
+    Of a pool in m partitions each partition proposes its own `n` picks, with the same sampled
+    networks, and the picks are chosen among these: at least (1 − 1/e)² / min(m, n) of the best
+    information (GreeDi, Mirzasoleiman et al., NIPS 2013), and those of memory where no partition
+    has more than `n` rows.
+
     References
     ----------
     Kirsch et al., "BatchBALD: efficient and diverse batch acquisition for deep Bayesian
@@ -123,6 +130,11 @@ class PowerBALD(BALD):
     rate : float in (0, 1), default=0.1
         See `BALD`.
     random_state : None, int, RandomState or Generator, default=None
+
+    Notes
+    -----
+    Of a pool in partitions each partition draws lots of its own: picks are as likely as in memory,
+    but others. ``"softrank"`` needs the ranks of all rows.
 
     References
     ----------

@@ -40,6 +40,12 @@ class TypiClust(_CoverStrategy):
     random_state : None, int, RandomState or Generator, default=None
         Seeds k-means.
 
+    Notes
+    -----
+    Of a pool in partitions each partition proposes `n` rows, and the picks are chosen among these
+    and 10,000 rows drawn of the whole pool; no bound is known. Where no partition has more than
+    `n` rows they are those of memory.
+
     References
     ----------
     Hacohen et al., "Active learning on a budget: opposite strategies suit high and low
@@ -112,6 +118,11 @@ class ProbCover(_CoverStrategy):
     -----
     Memory grows with the number of pairs closer than the radius.
 
+    Of a pool in m partitions each partition proposes `n` rows, and the picks are chosen among these
+    and 10,000 rows drawn of the whole pool, on which what they cover is estimated: at least
+    (1 − 1/e)² / min(m, n) of the best cover (GreeDi, Mirzasoleiman et al., NIPS 2013). Where no
+    partition has more than `n` rows they are those of memory.
+
     References
     ----------
     Yehuda et al., "Active learning through a covering lens", NeurIPS 2022.
@@ -182,6 +193,10 @@ class UHerding(_CoverStrategy):
     embedding : {"penultimate", "logits", "proba", "input"} or callable, default="penultimate"
         See `TypiClust`.
     random_state : None, int, RandomState or Generator, default=None
+
+    Notes
+    -----
+    Of a pool in partitions as `ProbCover`, with the same bound: what is maximised is submodular.
 
     References
     ----------

@@ -60,6 +60,9 @@ class DFAL(ScoringStrategy):
 
     Notes
     -----
+    Of a pool in partitions the candidates come to this machine; with ``"all"`` the smallest gaps of
+    all partitions are attacked first, and no partition attacks what cannot be nearer than these.
+
     The authors of [2]_ ask a solver (Marabou) for counterexamples, which answers for every ball
     but reads only small nets. Here they are searched for by gradients and verified afterwards:
     each is as certain, but where none is found and none disproved there may be one.

@@ -39,7 +39,9 @@ class EGL(ScoringStrategy):
 
     Notes
     -----
-    The loss is summed over a batch, so that scores do not depend on the batch size.
+    The loss is summed over a batch, so that scores do not depend on the batch size. Of a pool in
+    partitions the most uncertain rows of all of it are looked at first, and partitions leave out
+    what cannot be longer than their n-th.
 
     References
     ----------
