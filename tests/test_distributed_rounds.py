@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits, make_blobs, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
-from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive import ActiveLearner, AdversarialNetClassifier, Committee
 from skactive.exceptions import CapabilityError
 from skactive.kernels.proposals import Proposals
 from skactive.strategies import (
@@ -23,6 +23,7 @@ from skactive.strategies import (
     RobustCoreSet,
     TypiClust,
     UHerding,
+    all_strategies,
 )
 from skactive.utils.indexing import take_rows
 from tests.models import SmallMLP
@@ -204,3 +205,18 @@ def test_merged_in_any_tree_the_sample_is_uniform_and_proposals_stay():
         assert {0, 1, 7, 8, 30, 31} <= set(rows.tolist())
         counts[rows[sampled]] += 1
     assert np.abs(counts / 400 - 1 / 6).max() < 0.1
+
+
+@pytest.mark.parametrize("name", sorted(all_strategies()))
+def test_every_strategy_reads_partitions(net, images, name):
+    X, y = images
+    X, y = X[:120], y[:120]
+    if name in ("vote_entropy", "consensus_entropy", "max_disagreement"):
+        learner = Committee(LogisticRegression(max_iter=200), query_strategy=name, random_state=0)
+    else:
+        learner = ActiveLearner(net, name, random_state=0)
+    learner.fit(X[:30], y[:30])
+    picks, rows = learner.query(in_chunks(X, (50, 0, 1, 69)), n=4)
+    assert len(set(picks.tolist())) == 4
+    assert picks.min() >= 30
+    np.testing.assert_array_equal(np.asarray(rows), X[picks])
