@@ -38,7 +38,7 @@ def check(root: Path = ROOT, *, budget: float = 60, everything: bool = False) ->
     ----------
     root : Path
     budget : float, default=60
-        Seconds for cheap results: those whose code or versions changed are run again, shortest
+        CPU seconds for cheap results: those whose code or versions changed are run again, shortest
         first, as long as they fit by what they took.
     everything : bool, default=False
         Run all cheap results again, changed or not.
@@ -57,8 +57,8 @@ def check(root: Path = ROOT, *, budget: float = 60, everything: bool = False) ->
             todo.append((record, why))
         elif why:
             found.stale.append(f"{record.name} ({record.rerun}): {why}")
-    for record, why in sorted(todo, key=lambda pair: pair[0].runs[-1].seconds or 0.0):
-        budget -= record.runs[-1].seconds or 0.0
+    for record, why in sorted(todo, key=lambda pair: pair[0].runs[-1].cpu_seconds or 0.0):
+        budget -= record.runs[-1].cpu_seconds or 0.0
         _again(record, why, root, found, run=budget >= 0 or everything)
     return found
 

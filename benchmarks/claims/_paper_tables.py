@@ -239,3 +239,15 @@ def robust_mnist(root: Path) -> str:
         for row in rows
     ]  # fmt: skip
     return markdown_table(["training", "asked by", "labels", "accuracy, %", "PGD-50, %"], body)
+
+
+def compare_strategies(root: Path) -> str:
+    """Two strategies on digits: areas, and the test of their difference."""
+    from skactive.analysis import CurveReport
+
+    kinds = {"seed": int, "n_labels": int, "score": float, "cpu_s": float}
+    rows = rows_of(root, "compare_strategies.csv")
+    curves = CurveReport.from_records(
+        {name: kinds.get(name, str)(value) for name, value in row.items()} for row in rows
+    )
+    return f"{curves.table}\n\n{curves.compare().table}"

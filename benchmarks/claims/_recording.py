@@ -58,7 +58,7 @@ def record(
         shlex.join(["python", *words]),
         {inside: file_digest(ROOT / RESULTS / inside) for inside in made},
         seeds=_seeds(words, made),
-        rerun="timed" if timed else "cheap" if (run.seconds or 0) < CHEAP else "dear",
+        rerun="timed" if timed else "cheap" if (run.cpu_seconds or 0) < CHEAP else "dear",
         tolerance=tolerance,
         runs=[*(old.runs if old and went_on else []), run],
     )

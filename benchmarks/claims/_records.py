@@ -15,7 +15,7 @@ from ._digests import code_digest_of, file_digest
 
 RESULTS = Path("docs/results")
 MADE = RESULTS / "made"
-CHEAP = 60.0  # seconds
+CHEAP = 60.0  # CPU seconds
 NOT_RESULTS = re.compile(r"/made/|\.new$")
 
 
@@ -52,7 +52,8 @@ class Record:
         measured, whose rows say themselves what they were made with.
     seeds : list of int
     rerun : {"cheap", "dear", "timed"}
-        ``"cheap"``: under a minute; ``"timed"``: its figures are times, which no other run repeats.
+        ``"cheap"``: under a minute of CPU time; ``"timed"``: its figures are times, which no other
+        run repeats.
     tolerance : float
         By how much another run's numbers may differ; columns of times are never compared.
     runs : list of Run

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ._paper_tables import (
     autoattack_parts,
+    compare_strategies,
     headline,
     headline_fashion,
     headline_parts,
@@ -25,6 +26,7 @@ from ._records import RESULTS
 
 __all__ = [
     "autoattack_parts",
+    "compare_strategies",
     "headline",
     "headline_fashion",
     "headline_parts",
