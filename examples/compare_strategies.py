@@ -1,4 +1,4 @@
-"""Two strategies under one protocol, in a quarter of a minute: areas, tests, and labels to reach a score.
+"""Two strategies under one protocol, in seconds: areas, tests, and labels to reach a score.
 
 Logistic regression on scikit-learn's digits, its strength tuned once for all; with each seed the
 same test data, the same first labels, the same budget.
