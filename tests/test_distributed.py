@@ -159,6 +159,16 @@ def test_targets_are_drawn_of_the_whole_pool(data):
     np.testing.assert_allclose(found[2], expected[2], rtol=1e-12)
 
 
+def test_what_is_kept_tells_its_size(data):
+    from dask.sizeof import sizeof
+
+    from skactive.distributed._task import Visited
+    from skactive.strategies._parts import _Values
+
+    held = _Values(0, None, np.zeros(10_000), None, np.zeros(10_000, np.uint8))
+    assert 90_000 < sizeof(Visited({}, held)) < 92_000  # or a worker never puts it on disk
+
+
 def test_pseudo_labels_are_those_of_memory(data):
     asked = [learner(data, CEAL(threshold=0.3)) for _ in range(2)]
     for one, pool in zip(asked, (data[0], in_chunks(data[0])), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -164,6 +164,10 @@ class Visited:
         self.result = result
         self.failed = failed
 
+    def __sizeof__(self) -> int:
+        # Dask asks, to know when to put what is kept on disk.
+        return object.__sizeof__(self) + _n_bytes(self.result)
+
     @classmethod
     def failing(cls, number: int, error: BaseException) -> Visited:
         """A partition in which the function failed."""
@@ -181,6 +185,15 @@ class Visited:
             return Visited(self.facts, function(self.result, payload.value()))
         except Exception as error:
             return Visited.failing(number, error)
+
+
+def _n_bytes(value: Any) -> int:
+    """Size of a result: of the arrays in it, all else is small."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, (list, tuple)):
+        return sum(map(_n_bytes, value))
+    return sum(map(_n_bytes, vars(value).values())) if is_dataclass(value) else 64
 
 
 def follow(visited: Visited, sent: Sent, number: int) -> Visited:
