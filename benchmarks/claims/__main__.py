@@ -53,12 +53,16 @@ def _record(args: argparse.Namespace, words: list[str]) -> int:
 
 
 def _write(args: argparse.Namespace, words: list[str]) -> int:
-    from ._pages import pages, write_page
+    from ._pages import check_page, pages, write_page
 
+    faults = []
     for page in pages():
         if write_page(page):
             print(f"written: {page.relative_to(ROOT)}")
-    return 0
+        faults += check_page(page)
+    for fault in faults:
+        print(f"wrong: {fault}")
+    return int(bool(faults))
 
 
 def _check(args: argparse.Namespace, words: list[str]) -> int:
