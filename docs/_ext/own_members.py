@@ -37,7 +37,8 @@ def _own(cls, wanted):
 
 
 def _is_method(member):
-    return inspect.isfunction(member) or isinstance(member, classmethod | staticmethod)
+    by_kind = inspect.isfunction(member) or isinstance(member, classmethod | staticmethod)
+    return by_kind or hasattr(member, "attribute_name")  # scikit-learn's available_if
 
 
 def own_methods(fullname):
