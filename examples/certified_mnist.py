@@ -15,7 +15,7 @@ Rows are written as they end, and pseudo-labels and nets are kept beside them: r
 again to go on.
 
     python examples/certified_mnist.py --labels 100 1000 --seeds 0 1 2 --out certified.csv
-    python examples/certified_mnist.py --report certified.csv --page docs/certificates.md
+    python examples/certified_mnist.py --report certified.csv
 """
 
 import argparse
@@ -63,6 +63,7 @@ SCORES = {  # and their names in the tables, in the order of their sizes
     "certified_of_attacked": "certified of these", "certified": "certified",
 }  # fmt: skip
 HEAD = ["net", "recipe", "updates", "labels", "asked by", "seeds", *SCORES.values(), "CPU s"]
+TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 GROUP = ["dataset", "size", "eps", "net", "recipe", "updates", "labels", "strategy"]
 KEY = ["dataset", "size", "eps", "labels", "strategy", "seed", "net", "recipe", "updates"]
 
@@ -95,7 +96,6 @@ def parse():
     add("--autoattack", default="standard", choices=["standard", "fast", "none"])
     add("--out", type=Path, default=Path("certified.csv"))
     add("--report", type=Path, help="only print the tables of that file")
-    add("--page", type=Path, help="and write them between the marks of that page")
     return parser.parse_args()
 
 
@@ -290,24 +290,16 @@ def key_of(args, task):
 # -- tables ----------------------------------------------------------------------------------
 
 
-def report(args):
-    """Mean and range over the seeds, a table for each data set, size and radius; into a page."""
-    with args.report.open() as file:
+def table(path):
+    """Mean and range over the seeds, a table for each data set, size and radius."""
+    with Path(path).open() as file:
         rows = sorted(csv.DictReader(file), key=order)
     lines = []
-    for (dataset, size, eps), table in itertools.groupby(rows, key=values_of(GROUP[:3])):
-        body = [line(key, list(runs)) for key, runs in itertools.groupby(table, values_of(GROUP))]
-        lines += ["", f"{dataset}, {size}×{size}, ε = {eps}", "", markdown_table(HEAD, body)]
-    text = "\n".join([*lines, ""])
-    print(text)
-    if args.page:
-        page = args.page.read_text(encoding="utf-8")
-        before, after = (
-            page.split("<!-- headline:start -->")[0],
-            page.split("<!-- headline:end -->")[1],
-        )
-        marked = f"<!-- headline:start -->\n{text}\n<!-- headline:end -->"
-        args.page.write_text(before + marked + after, encoding="utf-8")
+    for (dataset, size, eps), group in itertools.groupby(rows, key=values_of(GROUP[:3])):
+        body = [line(key, list(runs)) for key, runs in itertools.groupby(group, values_of(GROUP))]
+        title = f"{TITLES[dataset]}, {size}×{size}, ε = {eps}"
+        lines += ["", title, "", markdown_table(HEAD, body)]
+    return "\n".join(lines[1:])
 
 
 def values_of(names):
@@ -334,7 +326,7 @@ def shown(values):
 def main():
     args = parse()
     if args.report:
-        return report(args)
+        return print(table(args.report))
     torch.set_num_threads(1)
     data = load_dataset(args.dataset, size=args.size)
     done = set()
@@ -355,8 +347,7 @@ def main():
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
-    args.report = args.out
-    return report(args)
+    return print(table(args.out))
 
 
 if __name__ == "__main__":

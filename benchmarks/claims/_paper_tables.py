@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -93,8 +94,6 @@ def prioritization(root: Path) -> str:
 
 def retraining(root: Path) -> str:
     """Retraining on selected tests, the paper's numbers beside."""
-    import runpy
-
     from skactive.retraining import RetrainingReport
 
     script = runpy.run_path(str(root / "examples" / "retrain_mnist.py"))
@@ -113,6 +112,12 @@ def study_standard(root: Path) -> str:
 
 _TITLES = {"mnist_scaled": "MNIST", "fashion_mnist_scaled": "Fashion"}
 _STUDY_TABLE = {"robust": ("dre_table_5.csv", "last stage: "), "standard": ("dre_table_1.csv", "")}
+
+
+def certified(root: Path) -> str:
+    """Accuracy, what attacks leave and what is proved, by net and labels."""
+    script = runpy.run_path(str(root / "examples" / "certified_mnist.py"))
+    return script["table"](root / RESULTS / "certified_mnist.csv")
 
 
 def _study(root: Path, mode: str, *, area: bool) -> str:

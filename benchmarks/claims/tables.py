@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ._paper_tables import (
     autoattack_parts,
+    certified,
     compare_strategies,
     headline,
     headline_fashion,
@@ -26,6 +27,7 @@ from ._records import RESULTS
 
 __all__ = [
     "autoattack_parts",
+    "certified",
     "compare_strategies",
     "headline",
     "headline_fashion",
