@@ -280,7 +280,7 @@ def test_failures_on_workers_say_what_it_was(data, learner, client):
 @pytest.mark.timeout(240)
 def test_a_pool_whose_client_was_closed(data, learner):
     distributed = pytest.importorskip("distributed")
-    threads = {"processes": False, "n_workers": 1, "dashboard_address": None}
+    threads = {"processes": False, "n_workers": 1, "dashboard_address": ":0"}
     with distributed.Client(**threads, set_as_default=False) as other:
         pool = other.persist(da.from_array(data[0], chunks=(100, -1)))
     refuses(learner, pool, "a Dask client that was closed", ConnectionError)

@@ -38,7 +38,8 @@ def test_every_public_estimator_runs_scikit_learns_checks():
     files = (test_learner, test_classifier, test_fixmatch, test_simulation, test_committee)
     (marks,) = zip(*(file.test_sklearn_checks.pytestmark for file in files), strict=True)
     checked = {type(getattr(case, "values", case)[0]) for mark in marks for case in mark.args[1]}
-    assert checked == public
+    # What AcceleratedNetClassifier adds is several processes: see test_accelerated.py.
+    assert checked == public - {skactive.AcceleratedNetClassifier}
 
 
 class Twice(QueryStrategy):

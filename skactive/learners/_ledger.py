@@ -41,7 +41,8 @@ class Ledger(Report):
     >>> from skactive import ActiveLearner
     >>> X, y = load_iris(return_X_y=True)
     >>> learner = ActiveLearner(LogisticRegression(max_iter=500), "margin", random_state=0)
-    >>> learner = learner.fit(X[::15], y[::15]).teach(X[1:6], y[1:6])
+    >>> idx, X_new = learner.fit(X[::15], y[::15]).query(X, n=5)
+    >>> learner = learner.teach(X_new, y[idx])
     >>> [row["n_labels"] for row in learner.ledger_]
     [10, 15]
     >>> print(learner.ledger_.table.splitlines()[0])
