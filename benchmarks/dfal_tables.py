@@ -26,7 +26,7 @@ _ORDER = ("random", "entropy", "dfal", "bald", "egl", "ceal", "robust_coreset")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--runs", type=Path, default=_ROOT / "runs" / "dfal", help="folder of the runs")
+    add("--runs", type=Path, default=Path("runs", "dfal"), help="folder of the runs")
     add("--out", type=Path, default=_OUT, help="folder of the report")
     add("--presets", nargs="+", default=_PRESETS, metavar="NAME")
     add("--strategies", nargs="+", default=_ORDER, metavar="NAME")
