@@ -114,6 +114,25 @@ _TITLES = {"mnist_scaled": "MNIST", "fashion_mnist_scaled": "Fashion"}
 _STUDY_TABLE = {"robust": ("dre_table_5.csv", "last stage: "), "standard": ("dre_table_1.csv", "")}
 
 
+def dfal(root: Path) -> str:
+    """DFAL's tables 1 and 4 at a hundred labels: accuracy of the net that asked, and of another."""
+    folder = "dfal_scaled"
+    asked, taught = (rows_of(root, f"{folder}/dfal_table_{n}.csv") for n in (1, 4))
+    taught = [{**row, "row": row["column"], "column": row["row"]} for row in taught]
+    columns = {
+        "MNIST, LeNet-5": (asked, "dfal_mnist_scaled (mnist, lenet5), 100"),
+        "Quick, Draw!, LeNet-5": (asked, "quickdraw_scaled (quickdraw, lenet5), 100"),
+        "its labels taught to VGG8": (taught, "quickdraw_scaled: lenet5 → vgg8"),
+    }
+    first = columns["MNIST, LeNet-5"][1]
+    names = [row["row"] for row in asked if row["column"] == first and row["ours"]]
+    body = [
+        [name, *(_beside(rows, name, column) for rows, column in columns.values())]
+        for name in names
+    ]
+    return markdown_table(["function", *columns], body)
+
+
 def certified(root: Path) -> str:
     """Accuracy, what attacks leave and what is proved, by net and labels."""
     script = runpy.run_path(str(root / "examples" / "certified_mnist.py"))
@@ -147,7 +166,8 @@ def _beside(rows: Sequence[Row], name: str, column: str) -> str:
     """Ours, its spread, and the paper's number in parentheses."""
     (row,) = [r for r in rows if r["row"] == name and r["column"] == column]
     paper = f" ({float(row['paper']):.1f})" if row["paper"] else ""
-    return f"{float(row['ours']):.1f} ± {float(row['sd']):.1f}{paper}"
+    spread = f" ± {float(row['sd']):.1f}" if row["sd"] else ""
+    return f"{float(row['ours']):.1f}{spread}{paper}"
 
 
 def _groups(
