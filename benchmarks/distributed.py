@@ -32,10 +32,10 @@ COLUMNS = [f"x{i}" for i in range(16)]
 ROWS_OF_FILE = 250_000
 N_PICKS = 500
 # Libraries take three quarters of a gigabyte before the first row is read: a worker is not stopped
-# for them. What it holds beyond a tenth lies on disk; it is killed if it goes over all of it.
+# for them. What it holds beyond a fiftieth lies on disk; it is killed if it goes over all of it.
 MEMORY = {
     f"distributed.worker.memory.{name}": share
-    for name, share in {"target": 0.1, "spill": False, "pause": False, "terminate": 0.98}.items()
+    for name, share in {"target": 0.02, "spill": False, "pause": False, "terminate": 0.98}.items()
 }
 SEED = 0
 IN_MEMORY = 2_000_000  # up to here the picks are compared with those of memory
@@ -140,6 +140,7 @@ def measured(folder: Path, rows: int, strategy: str, workers: int) -> tuple[Run,
             n_workers=workers,
             threads_per_worker=1,
             memory_limit="1GB",
+            env={"ARROW_DEFAULT_MEMORY_POOL": "system"},  # which gives back what is freed
             dashboard_address=None,
             local_directory=folder / "spilled",
         ) as cluster,
