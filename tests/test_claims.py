@@ -1,5 +1,6 @@
 """Figures: an edited number, an edited result and a changed default are each caught."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claims import _check, _numbers, _pages, _records, evidence
+from benchmarks.claims import _check, _numbers, _pages, _records, _tracing, evidence
 from benchmarks.claims._digests import code_digest, code_digest_of
 from benchmarks.claims._rerun import compare
 from benchmarks.claims._results import ClaimError, answer
@@ -55,6 +56,14 @@ PAGE = """
     It gets <!-- claim: walk.csv share where seed=0 as .1% -->?<!-- /claim --> of the way,
     which is <!-- claim: walk.csv share where kind=long > 0.2 -->more than a fifth<!-- /claim -->.
 """
+
+
+def test_a_function_that_is_watched_runs_where_nobody_watches():
+    """As on a worker, which is sent the functions of a script and not who notes them."""
+    watched = _tracing._Noting("x.py").visit(ast.parse("def double(x):\n    return 2 * x"))
+    names = {}
+    exec(compile(watched, "x.py", "exec"), names)
+    assert names["double"](4) == 8
 
 
 @pytest.fixture
