@@ -141,7 +141,7 @@ def measured(folder: Path, rows: int, strategy: str, workers: int) -> tuple[Run,
             threads_per_worker=1,
             memory_limit="1GB",
             env={"ARROW_DEFAULT_MEMORY_POOL": "system"},  # which gives back what is freed
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=folder / "spilled",
         ) as cluster,
         Client(cluster, timeout=120) as client,

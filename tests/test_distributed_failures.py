@@ -222,7 +222,7 @@ def client():
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "60s"}),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster, timeout=60) as client,
     ):
@@ -280,7 +280,7 @@ def test_failures_on_workers_say_what_it_was(data, learner, client):
 @pytest.mark.timeout(240)
 def test_a_pool_whose_client_was_closed(data, learner):
     distributed = pytest.importorskip("distributed")
-    threads = {"processes": False, "n_workers": 1, "dashboard_address": ":0"}
+    threads = {"processes": False, "n_workers": 1, "dashboard_address": "127.0.0.1:0"}
     with distributed.Client(**threads, set_as_default=False) as other:
         pool = other.persist(da.from_array(data[0], chunks=(100, -1)))
     refuses(learner, pool, "a Dask client that was closed", ConnectionError)

@@ -1,10 +1,14 @@
 """A Dask cluster whose workers die, and one that has none."""
 
+import contextlib
+import socket
+
 import dask
 import pytest
 from distributed import LocalCluster
 
 from skactive.study import Execution, StudyError
+from skactive.study._dask import dask_pool
 
 from .study_helpers import results, run, tiny
 from .test_study_runner import same
@@ -40,7 +44,7 @@ def test_workers_killed_one_after_another(tmp_path, monkeypatch):
 
 @pytest.mark.timeout(60)
 def test_without_workers_the_tasks_that_are_not_done_are_named(tmp_path):
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         execution = Execution(jobs=2, backend="dask", threads=1, progress=False,
                               scheduler=cluster.scheduler_address)  # fmt: skip
         with (
@@ -54,3 +58,14 @@ def test_without_workers_the_tasks_that_are_not_done_are_named(tmp_path):
     ) in str(error.value)
     run(tmp_path, seeds=(0, 1))
     assert len(results(tmp_path)) == 12
+
+
+@pytest.mark.timeout(60)
+def test_another_clusters_dashboard_is_no_obstacle():
+    """Dask's usual port may be taken: its warning is an error in a program that asks for errors."""
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # by whoever: taken it is
+            taken.bind(("", 8787))
+            taken.listen()
+        with dask_pool(1, None) as pool:
+            assert pool.cluster.scheduler.http_server.address == "127.0.0.1"

@@ -92,7 +92,9 @@ def dask_pool(n_jobs: int, scheduler: str | None) -> Iterator[DaskPool]:
         try:
             if scheduler is None:
                 cluster = stack.enter_context(
-                    LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
+                    LocalCluster(
+                        n_workers=n_jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                    )
                 )
             client = stack.enter_context(Client(cluster or scheduler))
         except (OSError, ValueError, TypeError, RuntimeError) as error:

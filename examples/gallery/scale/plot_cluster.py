@@ -24,7 +24,10 @@ from sklearn.linear_model import LogisticRegression
 from skactive import ActiveLearner
 
 client = Client(
-    processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
+    processes=False,
+    n_workers=2,
+    threads_per_worker=1,
+    dashboard_address="127.0.0.1:0",
 )
 
 N_PARTS, PER_PART = 20, 5000
