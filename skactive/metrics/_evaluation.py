@@ -115,7 +115,7 @@ class Evaluation:
                 self.certificates.check_unbroken(found[-1], window.start)
             if checkpoint is not None:
                 save(checkpoint, key, found)
-        return self._report({name: np.concatenate([p[name] for p in found]) for name in found[0]})
+        return self._report(found)
 
     def _run_in_parts(self, pool: PartitionedPool, checkpoint: Path | None) -> RobustnessReport:
         """Attack batches where they are; their numbers, and so their seeds, are those of memory."""
@@ -130,7 +130,7 @@ class Evaluation:
         if self.certificates is not None:
             for number, left in enumerate(found):
                 self.certificates.check_unbroken(left, number * self.batch_size)
-        return self._report({name: np.concatenate([p[name] for p in found]) for name in found[0]})
+        return self._report(found)
 
     def clean(self) -> NDArray[np.bool_]:
         """Which samples are classified correctly, without an attack."""
@@ -164,7 +164,9 @@ class Evaluation:
                 blind[clean] = without_gradient(target.module, inputs[clean], labels[clean])
         return {name: mask.cpu().numpy() for name, mask in (proved | left).items()}
 
-    def _report(self, left: dict[str, NDArray]) -> RobustnessReport:
+    def _report(self, found: list[dict[str, NDArray]]) -> RobustnessReport:
+        """What all batches together say."""
+        left = {name: np.concatenate([batch[name] for batch in found]) for name in found[0]}
         zero, certified = left.pop(ZERO_GRADIENT, None), left.pop(CERTIFIED, None)
         audited = left.pop(AUDITED, None)
         survivors = {name: float(mask.mean()) for name, mask in left.items()}
