@@ -177,6 +177,19 @@ def test_what_no_function_of_ran_is_no_part_of_a_record(small):
     assert set(record.runs[-1].code) == {"examples/run.py", "skactive/walk.py"}
 
 
+def test_results_in_a_folder_are_recorded_again(small):
+    """Also beside what is not written anew."""
+    folder = small / "docs/results/walks"
+    folder.mkdir()
+    (folder / "notes.csv").write_text("kind\nlong\n")
+    words = ["--files", "docs/results/walks", "--", "examples/run.py", "docs/results/walks/one.csv"]
+    for _ in range(2):
+        _python(small, "-m", "benchmarks.claims", "record", "walks", *words)
+    (record,) = (r for r in _records.records(small) if r.name == "walks")
+    assert set(record.files) == {"walks/notes.csv", "walks/one.csv"}
+    assert len(record.runs) == 1  # written anew, not gone on with
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

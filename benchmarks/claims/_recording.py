@@ -46,9 +46,11 @@ def record(
         If the command ends with an error, or names no results file.
     """
     paths = _results_of(words, files)
-    before = {path: path.read_bytes() for path in paths if path.exists()}
+    before = {path: path.read_bytes() for path in _inside(paths)}
     run = _timed_run(words)
-    made = [inside for path in paths for inside in _inside(path)]
+    if missing := [str(path) for path in paths if not path.exists()]:
+        raise SystemExit(f"The command has not written {', '.join(missing)}.")
+    made = [path.relative_to(ROOT / RESULTS).as_posix() for path in _inside(paths)]
     old = load(name)
     went_on = bool(before) and all(_went_on(path, text) for path, text in before.items())
     if old and went_on and not old.edited():
@@ -77,15 +79,14 @@ def _results_of(words: list[str], files: list[str]) -> list[Path]:
     return [ROOT / name for name in names]
 
 
-def _inside(path: Path) -> list[str]:
-    if not path.exists():
-        raise SystemExit(f"The command has not written {path}.")
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [f.relative_to(ROOT / RESULTS).as_posix() for f in files if f.is_file()]
+def _inside(paths: list[Path]) -> list[Path]:
+    """Those that are files, and the files of those that are folders."""
+    inside = [path for one in paths for path in (one, *sorted(one.rglob("*")))]
+    return [path for path in inside if path.is_file()]
 
 
 def _went_on(path: Path, before: bytes) -> bool:
-    return path.read_bytes().startswith(before)
+    return path.exists() and path.read_bytes().startswith(before)
 
 
 def _timed_run(words: list[str]) -> Run:
