@@ -1,0 +1,96 @@
+"""The papers' tables on a CPU, at the scale that hours allow.
+
+    SKACTIVE_DATA=/path/to/data python -m benchmarks.paper_tables dfal    # goes on where it stopped
+    python -m benchmarks.paper_tables dfal --seeds 0 --strategies dfal random    # a part
+
+- ``dfal``: DFAL's protocol to the first 100 labels, the time of one query, Quick, Draw!, whose
+  picks also teach a VGG8;
+- ``dre``: all functions of the DRE study on MNIST and Fashion-MNIST, to 800 labels;
+- ``allocations``: the three ways in which DRE shares a budget among its bins, with ten seeds;
+- ``dre_mnist``: MNIST to 5,000 labels, as in the DRE paper's tables 2 to 4. Many hours.
+
+A task is one strategy and one seed, on one thread; ``--minutes`` starts no task after that many CPU
+minutes. The report of what is done goes to docs/results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from skactive.study import DRE_STRATEGIES, Execution, preset, run_study, write_report
+
+_RESULTS = Path(__file__).parents[1] / "docs" / "results"
+
+
+class Part(NamedTuple):
+    """Some of the papers' tables."""
+
+    out: str  # a folder of docs/results
+    presets: tuple[str, ...]
+    seeds: int
+    modes: tuple[str, ...]
+    strategies: tuple[str, ...] = ()  # none: those of each preset
+
+
+_ALLOCATIONS = ("dre", "dre:allocation=ceil_tail", "dre:allocation=equal")
+PARTS = {
+    "dfal": Part(
+        "dfal_scaled",
+        ("dfal_mnist_scaled", "dfal_runtime", "quickdraw_scaled"),
+        5,
+        ("standard",),
+    ),
+    "dre": Part(
+        "study_scaled",
+        ("mnist_scaled", "fashion_mnist_scaled"),
+        3,
+        ("robust", "standard"),
+        DRE_STRATEGIES,
+    ),
+    "allocations": Part(
+        "dre_allocations", ("mnist_scaled",), 10, ("robust",), ("random", *_ALLOCATIONS)
+    ),
+    "dre_mnist": Part(
+        "dre_mnist", ("mnist",), 3, ("robust", "standard"), ("random", "dre", "entropy", "margin")
+    ),
+}
+
+
+def main() -> None:
+    args = _parse()
+    part, started = PARTS[args.part], time.process_time()
+    for seed in args.seeds or range(part.seeds):
+        for name in args.presets or part.presets:
+            protocol = preset(name)
+            for strategy in args.strategies or part.strategies or protocol.strategies:
+                if time.process_time() - started < 60 * args.minutes:
+                    run_study(
+                        [protocol], args.runs / part.out, strategies=[strategy], seeds=[seed],
+                        modes=part.modes, say=lambda text: None,
+                        execution=Execution(threads=1, device="cpu", progress=False),
+                    )  # fmt: skip
+                    print(f"{name} {strategy} {seed}: {time.process_time():.0f} CPU s", flush=True)
+    report = write_report(args.runs / part.out, args.out / part.out)
+    print(f"written to {report.parent}")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("part", choices=PARTS)
+    add("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+    add("--out", type=Path, default=_RESULTS, help="folder of the reports")
+    add("--presets", nargs="+", metavar="NAME")
+    add("--strategies", nargs="+", metavar="NAME")
+    add("--seeds", nargs="+", type=int, metavar="N")
+    add("--minutes", type=float, default=float("inf"), help="start no task after these CPU minutes")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
