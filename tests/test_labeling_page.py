@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import socket
 import threading
 from importlib import metadata
 from pathlib import Path
@@ -326,6 +327,21 @@ def test_a_port_that_is_taken_is_told(session, server):
         session.serve(port=server.port, block=False)
     with pytest.raises(LabelingError, match="port must be"):
         session.serve(port=70_000, block=False)
+
+
+def test_ctrl_c_before_the_wait_ends_the_page_too(session, monkeypatch):
+    def announce(server, open_browser):
+        told.append(server.port)
+        raise KeyboardInterrupt
+
+    told = []
+    monkeypatch.setattr("skactive.labeling._serving.announce", announce)
+    session.serve(port=0)
+    with pytest.raises(KeyboardInterrupt):
+        session.serve(port=0, block=False)
+    for port in told:
+        with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.1", port)):
+            pass
 
 
 def test_two_servers_on_one_store_are_refused(tmp_path):

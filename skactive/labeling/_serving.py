@@ -63,9 +63,15 @@ class Serving:
         Label at http://127.0.0.1:8765/
         """
         server = PageServer(self, PageOptions.of(options), host, port, token, allowed_hosts).start()
-        announce(server, open_browser)
-        if block:
-            server.wait()
+        try:
+            announce(server, open_browser)
+            if block:
+                server.wait()
+        except BaseException as error:
+            server.stop()
+            # Ctrl-C ends the page, from the moment on that its address is told.
+            if not (block and isinstance(error, KeyboardInterrupt)):
+                raise
         return server
 
     def widget(self, **options: Any) -> Any:

@@ -91,15 +91,11 @@ class PageServer:
         raise RuntimeError(f"The page's server on port {self.port} did not start.")
 
     def wait(self) -> None:
-        """Serve until Ctrl-C."""
+        """Serve until Ctrl-C, which is raised, or until it is stopped."""
         print("Ctrl-C stops the page; every label is in the store by then.", flush=True)
-        try:
-            while self._thread.is_alive():
-                self._thread.join(0.5)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            self.stop()
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+        self.stop()
 
     def stop(self) -> None:
         """Answer what has been asked and close the port."""
