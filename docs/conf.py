@@ -91,6 +91,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skactive {release}"
+toc_object_entries_show_parents = "hide"  # "fit()" beside the page, not "ActiveLearner.fit()"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["skactive.css"]

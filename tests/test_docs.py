@@ -6,9 +6,21 @@ import inspect
 import json
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 
+import pandas as pd
+import pytest
+import torch
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
 import skactive
+from skactive import ActiveLearner
+from skactive.metrics import robust_accuracy_score
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -78,13 +90,52 @@ def literals():
 
 
 def test_every_message_that_is_explained_is_one_of_the_code():
-    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-    messages = re.findall(r"```text\n(.*?)\n```", page, flags=re.DOTALL)
-    assert len(messages) > 40
+    ours, _ = explained_messages()
+    assert len(ours) > 40
     code = list(literals())
-    for message in messages:
-        said = ".*".join(map(re.escape, filter(None, message.split("…"))))
-        assert any(re.search(said, text, flags=re.DOTALL) for text in code), message
+    for message in ours:
+        assert any(re.search(said(message), text, flags=re.DOTALL) for text in code), message
+
+
+def explained_messages():
+    """Those of the code, and those in the words of others."""
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    parts = page.split("## In the words of others")
+    return [re.findall(r"```text\n(.*?)\n```", part, flags=re.DOTALL) for part in parts]
+
+
+def said(message):
+    return ".*".join(map(re.escape, filter(None, message.split("…"))))
+
+
+def met():
+    """What others say to mistakes that active learning makes likely."""
+    table = pd.DataFrame({"n": range(8), "colour": ["red", "green"] * 3 + ["blue", "blue"]})
+    y = [0, 1, 1, 0, 1, 0, 1, 1]
+    columns = make_column_transformer((OneHotEncoder(), ["colour"]), remainder="passthrough")
+    encoded = ActiveLearner(make_pipeline(columns, LogisticRegression()))
+    numbers = ActiveLearner(LogisticRegression()).fit(table[["n"]], y)
+    module = torch.nn.Linear(1, 2)
+    yield lambda: encoded.fit(table[:6], y[:6]).query(table)
+    yield lambda: ActiveLearner(LogisticRegression()).fit(table, y)
+    yield lambda: numbers.predict(table[["n"]].rename(columns={"n": "m"}))
+    yield lambda: ActiveLearner(LogisticRegression(max_iter=1)).fit(table[["n"]], y)
+    yield lambda: robust_accuracy_score(module, table[["n"]], y, "pgd", eps=0.1)
+    yield lambda: ActiveLearner(module).fit(table[["n"]], y)
+
+
+def test_every_message_of_others_that_is_explained_is_met():
+    _, theirs = explained_messages()
+    for message, mistake in zip(theirs, met(), strict=True):
+        with pytest.raises((ValueError, TypeError, ConvergenceWarning)) as raised:
+            mistake()
+        assert re.search(said(message), str(raised.value), flags=re.DOTALL), message
+
+
+def test_every_extra_is_on_the_page_of_the_installation():
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    page = (DOCS / "install.md").read_text(encoding="utf-8").partition("## With uv")[0]
+    assert set(named["project"]["optional-dependencies"]) <= set(re.findall(r"`(\w+)`", page))
 
 
 def test_every_page_is_in_a_table_of_contents():

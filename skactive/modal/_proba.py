@@ -45,7 +45,7 @@ def check_has_proba(classifier: Any, caller: str) -> None:
         inner = getattr(classifier, "estimator", classifier)
         raise CapabilityError(
             f"{caller} needs class probabilities, but {type(inner).__name__} has no predict_proba. "
-            "Use a classifier that has it (SVC(probability=True), CalibratedClassifierCV), or "
+            "Use a classifier that has it (CalibratedClassifierCV makes one of any), or "
             "max_std_sampling for a regressor with predict(X, return_std=True)."
         )
 
