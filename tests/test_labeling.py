@@ -201,7 +201,9 @@ def refusals(item):
     """What may not be, and in which words it is refused."""
     return [
         (UnknownItemError, "There is no item 'nine'.*ids are like '0-", "label", "nine", 1, "ada"),
-        (UnknownClassError, "'3' is none of the declared", "label", item.id, "3", "ada"),
+        (UnknownItemError, f"Pass its id, {item.id!r}", "label", item, 1, "ada"),
+        (UnknownClassError, "'3' is none of the declared.*Did you mean 3", "label", item.id, "3",
+         "ada"),
         (UnknownClassError, "12 is none of the declared", "label", item.id, 12, "ada"),
         (UnknownClassError, "True is none", "label", item.id, True, "ada"),
         (NotClaimedError, "'bob' has not claimed item", "label", item.id, 1, "bob"),

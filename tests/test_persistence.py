@@ -549,6 +549,8 @@ def test_a_file_is_replaced_whole_or_not_at_all(table, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     with pytest.raises(FileNotFoundError, match="no folder"):
         learner.save(tmp_path / "nowhere" / "a")
+    with pytest.raises(IsADirectoryError, match=r"is a folder\. Name a file in it"):
+        learner.save(tmp_path)
 
 
 def test_a_newer_format_is_refused_with_both_versions(table, tmp_path, monkeypatch):

@@ -302,6 +302,8 @@ def test_a_run_that_spent_its_cpu_buys_nothing_more(iris):
     ("entries", "settings", "message"),
     [
         ([], {}, "entries is empty"),
+        (["random", "margn"], {}, "Did you mean 'margin'"),
+        ({"plain": "random", "own": Entry("margn")}, {}, "Did you mean 'margin'"),
         (["random"], {"n_seeds": 0}, "n_seeds"),
         (["random"], {"test_size": 1.0}, "test_size"),
         (["random"], {"cpu_limit": 0}, "cpu_limit"),

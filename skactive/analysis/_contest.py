@@ -15,6 +15,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, train_test_split
 
 from ..learners import BudgetedLearner
+from ..strategies import resolve_strategy
 from ..utils.indexing import take_rows
 from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
@@ -115,7 +116,7 @@ def compare_curves(
     Raises
     ------
     ValueError
-        If there are no entries, or a parameter is out of range.
+        If there are no entries, no strategy has that name, or a parameter is out of range.
 
     Examples
     --------
@@ -156,7 +157,10 @@ def compare_curves(
 def _named(entries: list | Mapping[str, Any]) -> dict[str, Entry]:
     if not entries:
         raise ValueError("entries is empty: name at least one strategy, such as 'random'.")
-    return {n: e if isinstance(e, Entry) else Entry(e) for n, e in named(entries).items()}
+    entered = {n: e if isinstance(e, Entry) else Entry(e) for n, e in named(entries).items()}
+    for entry in entered.values():
+        resolve_strategy(entry.query_strategy)  # a typing error is told before anything runs
+    return entered
 
 
 def _tuned(

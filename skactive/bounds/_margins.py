@@ -32,6 +32,17 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
     -------
     margins : Tensor of shape (n, n_classes)
         0 at `y`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.bounds import Box, margin_bounds
+    >>> module = torch.nn.Linear(2, 2)
+    >>> with torch.no_grad():
+    ...     _ = module.weight.copy_(torch.eye(2)), module.bias.zero_()
+    >>> box = Box.around(torch.tensor([[0.75, 0.25]]), eps=0.125, bounds=(0, 1))
+    >>> margin_bounds(module(box), torch.tensor([0])).tolist()  # .5, less .125 twice
+    [[0.0, 0.25]]
     """
     output = before_softmax(output)
     if output.function is F.linear and isinstance(output.args[0], Box):

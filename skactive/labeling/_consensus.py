@@ -50,6 +50,14 @@ class WeightedVote:
     ----------
     Nitzan and Paroush, "Optimal decision rules in uncertain dichotomous choice situations",
     International Economic Review 23, 1982.
+
+    Examples
+    --------
+    >>> from skactive.labeling import WeightedVote
+    >>> said = [{"ada": "cat", "bob": "cat", "cyd": "dog"}] * 9 + [{"ada": "cat", "cyd": "dog"}]
+    >>> vote = WeightedVote(said, n_classes=2)
+    >>> vote({"ada": "dog", "cyd": "cat"})  # cyd was mostly against the others
+    'dog'
     """
 
     def __init__(self, items: Iterable[Mapping[str, Any]], n_classes: int) -> None:

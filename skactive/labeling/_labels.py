@@ -51,6 +51,9 @@ class Classes:
             return label
         named = ", ".join(map(repr, self.labels[:20]))
         hint = did_you_mean(label, map(str, self.labels)) if isinstance(label, str) else ""
+        hint = next(
+            (f" Did you mean {each!r}?" for each in self.labels if str(each) == label), hint
+        )
         raise UnknownClassError(
             f"{label!r} is none of the declared classes.{hint} There are {named}; others are "
             "declared with classes=[…]."

@@ -74,6 +74,8 @@ class SessionPool:
                 position = int(start)
                 if self.texts([position], self.digests([position])) == [text]:
                     return position
+        if hasattr(item, "id"):
+            raise UnknownItemError(f"{type(item).__name__} is no id. Pass its id, {item.id!r}.")
         example = self.shown(self.texts([0], self.digests([0]))[0])
         raise UnknownItemError(
             f"There is no item {item!r} in this pool of {self.n}; ids are like {example!r}."

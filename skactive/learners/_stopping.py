@@ -100,6 +100,12 @@ def resolve_stopping(stopping: Any) -> StoppingCriterion:
     ------
     TypeError
         If it is none of these.
+
+    Examples
+    --------
+    >>> from skactive.stopping import MaxLabels, MaxRounds, resolve_stopping
+    >>> resolve_stopping([MaxLabels(100), MaxRounds(5)])
+    AnyOf(criteria=[MaxLabels(n=100), MaxRounds(n=5)])
     """
     if isinstance(stopping, StoppingCriterion):
         return stopping
@@ -140,6 +146,19 @@ class AnyOf(_Combination):
     ----------
     criteria : list of StoppingCriterion
         An empty list never stops.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import BudgetedLearner
+    >>> from skactive.stopping import AnyOf, MaxLabels, MaxRounds
+    >>> X, y = load_iris(return_X_y=True)
+    >>> run = BudgetedLearner(LogisticRegression(max_iter=500), "margin", n_initial=10,
+    ...                       n_per_query=10, budget=100, random_state=0,
+    ...                       stopping=AnyOf([MaxLabels(60), MaxRounds(3)]))
+    >>> run.fit(X, y).n_labels_
+    40
     """
 
     def _combine(self, answers: list[bool]) -> bool:
@@ -153,6 +172,19 @@ class AllOf(_Combination):
     ----------
     criteria : list of StoppingCriterion
         An empty list never stops.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import BudgetedLearner
+    >>> from skactive.stopping import MaxLabels, MaxRounds
+    >>> X, y = load_iris(return_X_y=True)
+    >>> run = BudgetedLearner(LogisticRegression(max_iter=500), "margin", n_initial=10,
+    ...                       n_per_query=10, budget=100, random_state=0,
+    ...                       stopping=MaxLabels(60) & MaxRounds(3))
+    >>> run.fit(X, y).n_labels_
+    60
     """
 
     def _combine(self, answers: list[bool]) -> bool:
@@ -166,6 +198,18 @@ class MaxLabels(StoppingCriterion):
     ----------
     n : int or float
         How many (int), or which share of all samples, labelled or in the pool (float in (0, 1]).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import BudgetedLearner
+    >>> from skactive.stopping import MaxLabels
+    >>> X, y = load_iris(return_X_y=True)
+    >>> run = BudgetedLearner(LogisticRegression(max_iter=500), "margin", n_initial=10,
+    ...                       n_per_query=10, budget=100, stopping=MaxLabels(0.2), random_state=0)
+    >>> run.fit(X, y).n_labels_
+    30
     """
 
     _parameter_constraints: ClassVar[dict] = {"n": COUNT_OR_SHARE}
@@ -192,6 +236,18 @@ class MaxRounds(StoppingCriterion):
     Parameters
     ----------
     n : int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import BudgetedLearner
+    >>> from skactive.stopping import MaxRounds
+    >>> X, y = load_iris(return_X_y=True)
+    >>> run = BudgetedLearner(LogisticRegression(max_iter=500), "margin", n_initial=10,
+    ...                       n_per_query=10, budget=100, stopping=MaxRounds(3), random_state=0)
+    >>> run.fit(X, y).n_labels_
+    40
     """
 
     _parameter_constraints: ClassVar[dict] = {"n": [COUNT]}
@@ -224,6 +280,26 @@ class Plateau(StoppingCriterion):
     key : str or None, default=None
         Watch this column of the learner's ``history_`` in place of validation data: a score
         you write there yourself, ``learner.history_[-1]["robust"] = …``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import ActiveLearner
+    >>> from skactive.stopping import Plateau
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pool, y_pool, test, y_test = X[::2], y[::2], X[1::2], y[1::2]
+    >>> learner = ActiveLearner(LogisticRegression(max_iter=500), "margin", random_state=0)
+    >>> learner = learner.fit(pool[::10], y_pool[::10])
+    >>> watch = Plateau(key="score", patience=2).start()
+    >>> learner.history_[-1]["score"] = learner.score(test, y_test)
+    >>> while not watch(learner):
+    ...     idx, rows = learner.query(pool, n=5)
+    ...     learner = learner.teach(rows, y_pool[idx])
+    ...     learner.history_[-1]["score"] = learner.score(test, y_test)
+    >>> scores = [row["score"] for row in learner.history_]
+    >>> max(scores[-2:]) <= max(scores[:-2])
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -302,6 +378,19 @@ class PredictionStability(StoppingCriterion):
     ----------
     Bloodgood & Vijay-Shanker, "A method for stopping active learning based on stabilizing
     predictions and the need for user-adjustable stopping", CoNLL 2009.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import BudgetedLearner
+    >>> from skactive.stopping import PredictionStability
+    >>> X, y = load_iris(return_X_y=True)
+    >>> run = BudgetedLearner(LogisticRegression(max_iter=500), "margin", n_initial=10,
+    ...                       n_per_query=10, budget=100, random_state=0,
+    ...                       stopping=PredictionStability(threshold=0.9, patience=2))
+    >>> run.fit(X, y).n_labels_
+    50
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -350,6 +439,19 @@ class UncertaintyThreshold(StoppingCriterion):
     ----------
     Zhu et al., "Confidence-based stopping criteria for active learning for data annotation",
     ACM TSLP 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import BudgetedLearner
+    >>> from skactive.stopping import UncertaintyThreshold
+    >>> X, y = load_iris(return_X_y=True)
+    >>> run = BudgetedLearner(LogisticRegression(max_iter=500), "margin", n_initial=10,
+    ...                       n_per_query=10, budget=100, random_state=0,
+    ...                       stopping=UncertaintyThreshold(threshold=0.5, quantile=0.9))
+    >>> run.fit(X, y).n_labels_
+    60
     """
 
     _parameter_constraints: ClassVar[dict] = {

@@ -13,6 +13,13 @@ class Adversarial(Loss):
     References
     ----------
     Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.networks import LeNet5
+    >>> AdversarialNetClassifier(LeNet5, loss="adversarial").get_params()["loss"]  # the default
+    'adversarial'
     """
 
     needs_attack = False

@@ -21,6 +21,15 @@ class MART(Loss):
     See Also
     --------
     mart_loss : the formula.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.losses import MART
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", loss=MART(beta=5.0))
+    >>> net.set_params(loss__beta=6.0).loss
+    MART()
     """
 
     reads_clean = True
@@ -55,6 +64,15 @@ def mart_loss(logits: Tensor, logits_adv: Tensor, y: Tensor, beta: float = 6.0) 
     ----------
     Wang et al., "Improving adversarial robustness requires revisiting misclassified
     examples", ICLR 2020, equations 9-11.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.losses import mart_loss
+    >>> clean, attacked = torch.tensor([[4.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    >>> y = torch.tensor([0])
+    >>> bool(mart_loss(clean, attacked, y) > mart_loss(clean, clean, y))  # turned by the attack
+    True
     """
     proba_adv = F.softmax(logits_adv, dim=1)
     rival = proba_adv.scatter(1, y[:, None], 0.0).amax(dim=1)

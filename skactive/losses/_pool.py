@@ -18,6 +18,13 @@ class RST(BaseEstimator):
     References
     ----------
     Carmon et al., "Unlabeled data improves adversarial robustness", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from skactive import ActiveLearner, AdversarialNetClassifier, FixMatch
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", unlabeled="rst", teacher=FixMatch())
+    >>> learner = ActiveLearner(net, "random", use_pool=True)  # hands it each pool
     """
 
     needs_labels: ClassVar[bool] = True
@@ -47,7 +54,14 @@ class PoolLoss(Loss):
 
 
 class UATFT(PoolLoss):
-    """Cross-entropy under attack to a teacher's label."""
+    """Cross-entropy under attack to a teacher's label.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", unlabeled="uat-ft")
+    """
 
     def __call__(self, batch: Batch) -> Tensor:
         """Loss of each sample."""
@@ -60,6 +74,15 @@ class UATKL(PoolLoss):
     Parameters
     ----------
     beta : float, default=6.0
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.losses import UATKL
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", unlabeled=UATKL(beta=3.0))
+    >>> net.set_params(unlabeled__beta=5.0).unlabeled
+    UATKL(beta=5.0)
     """
 
     follows = "divergence"
@@ -81,6 +104,13 @@ class UATPlusPlus(UATKL):
     Parameters
     ----------
     beta : float, default=6.0
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.losses import UATPlusPlus
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", unlabeled=UATPlusPlus(beta=5.0))
     """
 
     follows = "label"

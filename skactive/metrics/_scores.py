@@ -32,6 +32,20 @@ def robust_correct(
     Returns
     -------
     correct : ndarray of shape (n_samples,), dtype bool
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.preprocessing import minmax_scale
+    >>> from skactive.attacks import TabularSquare
+    >>> from skactive.metrics import robust_correct
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = minmax_scale(X)
+    >>> model = LogisticRegression().fit(X, y)
+    >>> kept = robust_correct(model, X, y, TabularSquare(eps=0.05, n_queries=20))
+    >>> bool((kept <= (model.predict(X) == y)).all())
+    True
     """
     return Evaluation(estimator, X, y, attack, **params).run(progress=progress).correct
 

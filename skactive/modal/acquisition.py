@@ -54,6 +54,12 @@ def EI(mean: ArrayLike, std: ArrayLike, max_val: float, tradeoff: float) -> NDAr
     References
     ----------
     Močkus, "On Bayesian methods for seeking the extremum", 1974.
+
+    Examples
+    --------
+    >>> from skactive.modal.acquisition import EI
+    >>> EI([1.0, 2.0], [0.0, 0.0], max_val=1.0, tradeoff=0.0)
+    array([0., 1.])
     """
     gain, std = _gain(mean, std, max_val, tradeoff)
     z = gain / _positive(std)
@@ -66,6 +72,12 @@ def UCB(mean: ArrayLike, std: ArrayLike, beta: float) -> NDArray:
     References
     ----------
     Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010.
+
+    Examples
+    --------
+    >>> from skactive.modal.acquisition import UCB
+    >>> UCB([1.0, 2.0], [1.0, 0.0], beta=2.0)
+    array([3., 2.])
     """
     return np.asarray(mean) + beta * np.asarray(std)
 

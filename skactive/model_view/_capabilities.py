@@ -38,6 +38,13 @@ def capabilities_of(estimator: Any) -> frozenset[str]:
     Returns
     -------
     capabilities : frozenset of str
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.model_view import capabilities_of
+    >>> sorted(capabilities_of(LogisticRegression()))
+    ['embed', 'logits', 'predict_proba']
     """
     if isinstance(estimator, type):
         raise TypeError(
@@ -64,6 +71,17 @@ def require_of(estimator: Any, *capabilities: str, caller: str | None = None) ->
     *capabilities : str
     caller : str or None, default=None
         In whose name to raise.
+
+    Examples
+    --------
+    >>> from sklearn.svm import LinearSVC
+    >>> from skactive.exceptions import CapabilityError
+    >>> from skactive.model_view import require_of
+    >>> try:
+    ...     require_of(LinearSVC(), "predict_proba", caller="Margin")
+    ... except CapabilityError as error:
+    ...     print(str(error).partition(".")[0])
+    Margin needs 'predict_proba', which LinearSVC does not have
     """
     require(estimator, capabilities_of(estimator), capabilities, caller)
 

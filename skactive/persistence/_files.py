@@ -48,8 +48,23 @@ def save(obj: Any, path: str | Path, data: str = "labels", pool: Any = None) -> 
     ------
     UnsavableError
         If something in it is no data, such as a lambda. Nothing is written then.
+    OSError
+        If there is no such folder, or `path` is one itself.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import skactive
+    >>> from skactive.strategies import DRE
+    >>> path = Path(tempfile.mkdtemp()) / "dre.skactive"
+    >>> skactive.persistence.save(DRE(n_bins=20, random_state=0), path)
+    >>> skactive.load(path)
+    DRE(n_bins=20, random_state=0)
     """
     check_constraints(_DATA, {"data": data}, "save")
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Name a file in it.")
     if data != "ids" and pool is not None:
         raise ValueError(f"pool is for data='ids'; with data={data!r} samples are in the file.")
     known = None
@@ -74,6 +89,13 @@ def to_bytes(tree: Any) -> bytes:
     Returns
     -------
     content : bytes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.persistence import from_bytes, to_bytes
+    >>> from_bytes(to_bytes({"weights": np.arange(3), "seed": 7}))
+    {'weights': array([0, 1, 2]), 'seed': 7}
     """
     file = io.BytesIO()
     with writing_into(file) as writer:
@@ -307,6 +329,21 @@ def inspect(path: str | Path) -> FileSummary:
         If a later version of skactive wrote it.
     DamagedFileError
         If it is not what was written, or was never written by skactive.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import skactive
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> X, y = load_iris(return_X_y=True)
+    >>> path = Path(tempfile.mkdtemp()) / "learner.skactive"
+    >>> ActiveLearner(GaussianNB(), "margin").fit(X[::10], y[::10]).save(path)
+    >>> about = skactive.inspect(path)
+    >>> about.kind, about.n_labels, about.needs
+    ('ActiveLearner', 15, [])
     """
     with reading(path) as archive:
         about = _checked(archive, path)

@@ -152,6 +152,18 @@ class QueryStrategy(Savable, BaseEstimator):
     random_state : None, int, RandomState or Generator, default=None
         Seeds ties and sampling. An integer makes every query with the same input return
         the same indices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.strategies import QueryStrategy, Selection
+    >>> class EveryOther(QueryStrategy):
+    ...     _requires = ()
+    ...
+    ...     def _select(self, query):
+    ...         return Selection(np.arange(0, 2 * query.n, 2))
+    >>> EveryOther().query(None, np.zeros((10, 2)), n=3)
+    array([0, 2, 4])
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("predict_proba",)
@@ -377,6 +389,19 @@ class ScoringStrategy(QueryStrategy):
 
     A subclass implements ``_score(model, X, rng)``: one number per sample of `X`,
     **larger = ask first, always**.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import ScoringStrategy
+    >>> class SmallestSecond(ScoringStrategy):
+    ...     def _score(self, model, X, rng):
+    ...         return np.sort(model.predict_proba(X), axis=1)[:, -2]
+    >>> X, y = load_iris(return_X_y=True)
+    >>> SmallestSecond().query(LogisticRegression(max_iter=500).fit(X, y), X, n=3).shape
+    (3,)
     """
 
     # Whether the picks are the highest scores; not where they are chosen together or drawn.

@@ -59,6 +59,19 @@ class BALD(_DropoutStrategy):
     ----------
     Houlsby et al., "Bayesian active learning for classification and preference learning",
     arXiv 1112.5745; Gal et al., "Deep Bayesian active learning with image data", ICML 2017.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import BALD
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> found = BALD(n_passes=20, random_state=0).select(net, data.X_train[100:400], n=5)
+    >>> found.indices.shape, bool(found.scores.min() >= 0)
+    ((5,), True)
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
@@ -80,6 +93,21 @@ class DropoutEntropy(_DropoutStrategy):
     References
     ----------
     Gal et al., "Deep Bayesian active learning with image data", ICML 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import DropoutEntropy
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> strategy = DropoutEntropy(n_passes=20, random_state=0)
+    >>> scores = strategy.score_samples(net, data.X_train[100:400])
+    >>> bool((scores <= np.log(10)).all())  # ten classes, in nats
+    True
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:

@@ -151,6 +151,19 @@ class CertifiedDRE(StratifiedStrategy):
     References
     ----------
     Guo et al., arXiv 2112.02542, algorithm 1, with another characteristic than entropy.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.losses import IBP
+    >>> from skactive.networks import ConvSmall
+    >>> from skactive.strategies import CertifiedDRE
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(ConvSmall, attack=None, loss=IBP(eps=0.1), max_epochs=1,
+    ...                                random_state=0).fit(data.X_train[:100], data.y_train[:100])
+    >>> CertifiedDRE(n_bins=10, random_state=0).query(net, data.X_train[100:300], n=20).shape
+    (20,)
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("certificates",)

@@ -28,6 +28,18 @@ class VoteEntropy(_CommitteeStrategy):
     ----------
     Engelson & Dagan, "Minimizing manual annotation cost in supervised training from corpora",
     ACL 1996.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skactive import Committee
+    >>> X, y = load_iris(return_X_y=True)
+    >>> trees = Committee(DecisionTreeClassifier(), "vote_entropy", n_members=5, bootstrap=True,
+    ...                   random_state=0).fit(X[::10], y[::10])
+    >>> idx, rows = trees.query(X, n=3)
+    >>> [len(set(votes)) > 1 for votes in trees.vote(rows)]  # they disagree about each
+    [True, True, True]
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
@@ -45,6 +57,19 @@ class ConsensusEntropy(_CommitteeStrategy):
     References
     ----------
     Settles, "Active learning literature survey", 2009, section 3.2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import Committee
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pair = Committee([LogisticRegression(max_iter=500), GaussianNB()], "consensus_entropy",
+    ...                  random_state=0).fit(X[::10], y[::10])
+    >>> idx, rows = pair.query(X, n=3)
+    >>> sorted(set(pair.predict(rows).tolist()))  # setosa is easy
+    [1, 2]
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
@@ -63,6 +88,19 @@ class MaxDisagreement(_CommitteeStrategy):
     ----------
     McCallum & Nigam, "Employing EM and pool-based active learning for text classification",
     ICML 1998.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive import Committee
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pair = Committee([LogisticRegression(max_iter=500), KNeighborsClassifier(3)],
+    ...                  "max_disagreement", random_state=0).fit(X[::10], y[::10])
+    >>> idx, rows = pair.query(X, n=3)
+    >>> idx.shape, rows.shape
+    ((3,), (3, 4))
     """
 
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:

@@ -73,6 +73,21 @@ class DFAL(ScoringStrategy):
        approach", arXiv 1802.09841, algorithm 1.
     .. [2] Spiegelman, Amir & Katz, "On improving deep active learning with formal verification",
        arXiv 2512.14170.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import DFAL
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> pool = data.X_train[100:200]
+    >>> found = DFAL("all", adversarial_twins=True, random_state=0).select(net, pool, n=3)
+    >>> twins = found.twins  # just beyond the boundary, taught under the label of the pick
+    >>> bool((net.predict(twins) != net.predict(pool[found.twin_indices])).all())
+    True
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("boundary",)

@@ -42,6 +42,19 @@ class DiverseDRE(QueryStrategy):
     ----------
     Guo et al., arXiv 2112.02542, algorithm 1 (the quotas); Sener & Savarese, ICLR 2018,
     algorithm 1 (the picks).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import DiverseDRE, MaxEntropy
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X[::10], y[::10])
+    >>> picked = DiverseDRE(n_bins=5, random_state=0).query(model, X, n=30)
+    >>> entropy = MaxEntropy().score_samples(model, X)
+    >>> bool(abs(entropy[picked].mean() - entropy.mean()) < 0.1)  # as uncertain as the pool
+    True
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("predict_proba", "embed")

@@ -47,6 +47,21 @@ class EGL(ScoringStrategy):
     ----------
     Settles & Craven, "An analysis of active learning strategies for sequence labeling
     tasks", EMNLP 2008; Guo et al., arXiv 2112.02542, equation 11.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import EGL
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> EGL("last_layer", random_state=0).query(net, data.X_train[100:400], n=5).shape
+    (5,)
+    >>> by_input = EGL("input").score_samples(net, data.X_train[100:110])  # the DRE paper's code
+    >>> by_input.shape
+    (10,)
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("gradients",)

@@ -112,6 +112,14 @@ def resolve_strategy(strategy: StrategyLike) -> QueryStrategy:
         If no strategy has that name; the nearest ones are suggested.
     TypeError
         If it is none of the three, a class for instance.
+
+    Examples
+    --------
+    >>> from skactive.strategies import Margin, resolve_strategy
+    >>> resolve_strategy("BatchBALD"), resolve_strategy("batch_bald")
+    (BatchBALD(), BatchBALD())
+    >>> resolve_strategy(Margin(random_state=0))
+    Margin(random_state=0)
     """
     if isinstance(strategy, QueryStrategy):
         return strategy

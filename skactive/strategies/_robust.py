@@ -43,6 +43,21 @@ class VirtualAdversarial(ScoringStrategy):
     ----------
     Miyato et al., "Virtual adversarial training", IEEE TPAMI 41(8), 2019, algorithm 1; as an
     acquisition function: "Virtual adversarial active learning", IEEE Big Data 2020.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import VirtualAdversarial
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> pool = data.X_train[100:200]
+    >>> far = VirtualAdversarial(eps=1.0, random_state=0).score_samples(net, pool)
+    >>> near = VirtualAdversarial(eps=0.01, random_state=0).score_samples(net, pool)
+    >>> bool(far.mean() > near.mean())
+    True
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("gradients",)
@@ -99,6 +114,21 @@ class LowInputGradient(ScoringStrategy):
     "EasyCore", arXiv 2510.11018: for accuracy under attack, samples with a *low* average norm
     of the input gradient serve best. There labels are known; here the model's probabilities
     stand in for them.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import EGL, LowInputGradient
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> pool = data.X_train[100:200]
+    >>> flat = LowInputGradient(random_state=0).score_samples(net, pool)
+    >>> steep = EGL("input", random_state=0).score_samples(net, pool)
+    >>> bool((flat == -steep).all())
+    True
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("gradients",)
@@ -124,6 +154,21 @@ class AdversarialEntropy(ScoringStrategy):
     ----------
     The entropy of Shannon (MaxEntropy) after the inner maximisation of Madry et al., ICLR 2018;
     no paper proposes it.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.attacks import PGD
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import AdversarialEntropy
+    >>> data = load_digits()
+    >>> attack = PGD(eps=0.1, steps=2)
+    >>> net = AdversarialNetClassifier(LeNet5, attack=attack, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> strategy = AdversarialEntropy(random_state=0)  # PGD of 10 steps, with the net's own radius
+    >>> strategy.query(net, data.X_train[100:200], n=5).shape
+    (5,)
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("gradients",)
@@ -184,6 +229,19 @@ class AdversarialDRE(DRE):
     References
     ----------
     Guo et al., arXiv 2112.02542, algorithm 1, with another characteristic than entropy.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.datasets import load_digits
+    >>> from skactive.networks import LeNet5
+    >>> from skactive.strategies import AdversarialDRE
+    >>> data = load_digits()
+    >>> net = AdversarialNetClassifier(LeNet5, attack=None, max_epochs=1, random_state=0)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> strategy = AdversarialDRE(n_bins=10, characteristic="virtual_adversarial", random_state=0)
+    >>> strategy.query(net, data.X_train[100:300], n=20).shape
+    (20,)
     """
 
     _parameter_constraints: ClassVar[dict] = {

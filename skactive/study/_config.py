@@ -36,6 +36,13 @@ def read_protocol(name_or_file: str, overrides: Iterable[str] = ()) -> Protocol:
     ------
     StudyError
         If the preset, the file, a key or a value is wrong.
+
+    Examples
+    --------
+    >>> from skactive.study import read_protocol
+    >>> protocol = read_protocol("digits", ["epochs=5", "train_attack.steps=3"])
+    >>> protocol.epochs, protocol.network
+    (5, 'lenet5')
     """
     if name_or_file.endswith(".toml"):
         settings = _from_file(Path(name_or_file))

@@ -31,6 +31,15 @@ class AWP(Recipe):
     ----------
     Wu et al., "Adversarial weight perturbation helps robust generalization", NeurIPS 2020,
     equations 8-10, with one step.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import AWP
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", callbacks=[AWP(0.01)])
+    >>> net.set_params(callbacks__awp__gamma=0.005).get_params()["callbacks__awp__gamma"]
+    0.005
     """
 
     _parameter_constraints: ClassVar = {"gamma": [Interval(Real, 0, None, closed="left")]}

@@ -37,6 +37,20 @@ class BestEpoch(Recipe):
     References
     ----------
     Rice et al., "Overfitting in adversarially robust deep learning", ICML 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import BestEpoch
+    >>> from skactive.datasets import load_digits
+    >>> data = load_digits()
+    >>> module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    >>> best = BestEpoch("clean", validation_fraction=0.2)
+    >>> net = AdversarialNetClassifier(module, attack=None, callbacks=[best], max_epochs=5)
+    >>> net = net.fit(data.X_train[:100], data.y_train[:100])
+    >>> len(net.history_[:, "valid_clean_acc"]), net.n_validation_labels_
+    (5, 20)
     """
 
     _parameter_constraints: ClassVar = {

@@ -24,6 +24,15 @@ class EMA(Averaging):
     ----------
     In adversarial training: Rebuffi et al., "Fixing data augmentation to improve adversarial
     robustness", arXiv 2103.01946.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import EMA
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", callbacks=[EMA(0.99)])
+    >>> net.set_params(callbacks__ema__decay=0.999).get_params()["callbacks__ema__decay"]
+    0.999
     """
 
     _parameter_constraints: ClassVar = {"decay": [Interval(Real, 0, 1, closed="left")]}

@@ -42,6 +42,15 @@ class IBPRegularizer(Recipe):
     ----------
     Shi et al., "Fast certified robust training with short warmup", NeurIPS 2021 (arXiv
     2103.17268), equations 10 to 12, with the published code's centres and variances.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import IBPInit, IBPRegularizer
+    >>> from skactive.losses import IBP
+    >>> from skactive.networks import ConvSmall
+    >>> net = AdversarialNetClassifier(ConvSmall, attack=None, loss=IBP(eps=0.1),
+    ...                                callbacks=[IBPInit(), IBPRegularizer(strength=0.5)])
     """
 
     _parameter_constraints: ClassVar = {

@@ -37,6 +37,16 @@ class OverfittingGuard(Recipe):
     References
     ----------
     Wong et al., "Fast is better than free", ICLR 2020, section 5.4.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import OverfittingGuard
+    >>> from skactive.networks import LeNet5
+    >>> guard = OverfittingGuard("restore")
+    >>> net = AdversarialNetClassifier(LeNet5, attack="fgsm", callbacks=[guard])
+    >>> net.get_params()["callbacks__overfitting_guard__action"]
+    'restore'
     """
 
     _parameter_constraints: ClassVar = {"action": [StrOptions({"warn", "restore"})]}

@@ -24,6 +24,15 @@ class SWA(Averaging):
     ----------
     Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI
     2018.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import SWA
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", callbacks=[SWA(0.5)])
+    >>> net.get_params()["callbacks__swa__start"]  # the second half of the epochs is averaged
+    0.5
     """
 
     _parameter_constraints: ClassVar = {"start": [Interval(Real, 0, 1, closed="left")]}
