@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="also write the last round to this CSV file")
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(min(2, torch.get_num_threads()))
     data = load_digits(random_state=0)
     results = {
         (mode, strategy): run(mode, strategy, data, args.rounds, args.seed)
