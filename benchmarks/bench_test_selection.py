@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import ctypes
 import multiprocessing
 import threading
 import time
@@ -47,6 +48,7 @@ def warm(name: str, n_tests: int) -> Any:
 def select(name: str, n_tests: int, results: Any) -> None:
     """In a process of its own: put CPU seconds and peak MB."""
     (net, X, known), strategy = subject(n_tests), warm(name, n_tests)
+    ctypes.CDLL(None).malloc_trim(0)  # what selecting before left free would be taken again
     before, peak, done = anonymous_mb(), 0.0, threading.Event()
 
     def watch() -> None:

@@ -96,8 +96,9 @@ def run(args, data, training, seed):
     }
 
 
-def report(path):
-    with path.open() as file:
+def table(path):
+    """Means and standard deviations over the seeds."""
+    with Path(path).open() as file:
         rows = list(csv.DictReader(file))
     margins = [f"τ {margin}, {where}" for where in ("L2", "L∞") for margin in RANKED_BY]
     head = ["training", "accuracy", "PGD-20", "certified", *margins, "seeds", "CPU s"]
@@ -107,7 +108,7 @@ def report(path):
         shares = [_mean(group, name, 100, ".1f") for name in ("accuracy", "pgd20", "certified")]
         taus = [_mean(group, name, 1, ".2f") for name in TAUS]
         body.append([training, *shares, *taus, len(group), _mean(group, "cpu_s", 1, ".0f")])
-    print(markdown_table(head, body))
+    return markdown_table(head, body)
 
 
 def _mean(rows, name, factor, digits):
@@ -119,7 +120,7 @@ def _mean(rows, name, factor, digits):
 def main():
     args = parse()
     if args.report:
-        return report(args.report)
+        return print(table(args.report))
     torch.set_num_threads(1)
     data = load_mnist(n_test=args.n_test, random_state=0)
     known = list(csv.DictReader(args.out.open())) if args.out.exists() else []
@@ -133,7 +134,7 @@ def main():
                 if (training, seed) not in done:
                     writer.writerow(run(args, data, training, seed))
                     file.flush()
-    return report(args.out)
+    return print(table(args.out))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The main job on embedded data, in about a minute: pick digits to label, train, measure.
+"""The main job on embedded data, in a few minutes: pick digits to label, train, measure.
 
 Random sampling and DRE, standard and adversarial training, on scikit-learn's 8×8 digits: 100 labels
 to start with, 50 more in each of four rounds, accuracy and robust accuracy (PGD) after each.

@@ -31,14 +31,9 @@ _HIDDEN = re.compile(
 )
 
 
-def must_pass(path: Path, root: Path = ROOT) -> bool:
-    """Whether an uncovered number on this page is a failure."""
-    return path.relative_to(root).as_posix() in settings()["checked"]
-
-
 @lru_cache(maxsize=1)
 def settings() -> dict[str, Any]:
-    """``patterns`` anywhere, ``pages``: what a page may say, ``checked``: pages that must pass."""
+    """``patterns`` anywhere, ``pages``: what a page may say."""
     return tomllib.loads(SETTINGS.read_text(encoding="utf-8"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from . import ROOT, tables
@@ -30,9 +31,9 @@ class Fault:
 
 
 def pages(root: Path = ROOT) -> list[Path]:
-    """README and the pages of the documentation that people write."""
-    written = sorted((root / "docs").glob("*.md"))
-    return [root / "README.md", *(page for page in written if page.name != "evidence.md")]
+    """README, CHANGELOG and the pages of the documentation that people write."""
+    found = [root / "README.md", root / "CHANGELOG.md", *sorted((root / "docs").glob("*.md"))]
+    return [page for page in found if page.name != "evidence.md" and page.exists()]
 
 
 def check_page(path: Path, root: Path = ROOT) -> list[Fault]:
@@ -71,7 +72,7 @@ def _read(path: Path, root: Path) -> Iterator[tuple[Fault | None, str | None]]:
             continue
         said = None
         if wanted is not None and wanted != mark["text"]:
-            said = f"the page says {_brief(mark['text'])}, the file {_brief(wanted)}"
+            said = _difference(mark["text"], wanted)
         elif _starts_a_line(page, mark):
             said = "Markdown is not read on a line that starts with a mark"
         yield (Fault(name, line, f"{mark['question']}: {said}") if said else None), wanted
@@ -112,8 +113,11 @@ def _begins_line(page: str, mark: re.Match) -> bool:
     return not before.strip(" -*")
 
 
-def _brief(text: str) -> str:
-    return repr(text) if len(text) < 60 else f"{text.strip()[:50]!r}…"
+def _difference(found: str, wanted: str) -> str:
+    """The first line that differs."""
+    lines = zip_longest(found.strip().splitlines(), wanted.strip().splitlines(), fillvalue="")
+    old, new = next((pair for pair in lines if pair[0] != pair[1]), (found, wanted))
+    return f"the page says {old!r}, the file {new!r}"
 
 
 def without_claims(page: str) -> str:

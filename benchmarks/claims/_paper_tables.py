@@ -82,14 +82,22 @@ def _each(rows: Sequence[Row]) -> str:
 
 
 def prioritization(root: Path) -> str:
-    """Which order finds mistakes first: means over seeds."""
-    columns = ["apfd", "found at 1%", "found at 4%", "found at 10%", "seconds"]
+    """Which order finds mistakes first: means and standard deviations over seeds."""
+    shares = {"APFD": "apfd", **{f"found at {n} %": f"found at {n}%" for n in (1, 4, 10)}}
     groups = _groups(rows_of(root, "prioritize_mnist.csv"), ["strategy"])
     body = [
-        [name, *(f"{_mean(rows, column):.3f}" for column in columns)]
+        [name, *(_spread(rows, c, ".3f") for c in shares.values()), f"{_mean(rows, 'seconds'):.3g}"]
         for (name,), rows in groups.items()
     ]
-    return markdown_table(["strategy", *columns], body)
+    return markdown_table(["strategy", *shares, "seconds"], body)
+
+
+def selection_costs(root: Path) -> str:
+    """What it takes to select tests, cheapest first."""
+    rows = rows_of(root, "test_selection_costs.csv")
+    rows = sorted(rows, key=lambda row: float(row["cpu_s"]))
+    body = [[f"`{row['strategy']}`", row["cpu_s"], row["peak_mb"]] for row in rows]
+    return markdown_table(["strategy", "CPU s", "MB"], body)
 
 
 def retraining(root: Path) -> str:
@@ -100,6 +108,38 @@ def retraining(root: Path) -> str:
     return script["table"](RetrainingReport.from_csv(root / RESULTS / "retrain_mnist.csv"))
 
 
+def retraining_gains(root: Path) -> str:
+    """Robust accuracy gained by retraining, in points, paired by seed."""
+    gains = _robust_gains(root)
+    budgets = sorted({budget for _, budget in gains})
+    body = [
+        [name, *("{:+.1f} ({:+.1f} to {:+.1f})".format(*gains[name, b]) for b in budgets)]
+        for name in dict.fromkeys(name for name, _ in gains)
+    ]
+    return markdown_table(["strategy", *(f"{100 * b:g} %" for b in budgets)], body)
+
+
+def retraining_decided(root: Path) -> str:
+    """How many of these gains leave zero out of their interval."""
+    gains = _robust_gains(root).values()
+    decided = sum(not low <= 0 <= high for _, low, high in gains)
+    return f"{decided or 'none'} of the {len(gains)}"
+
+
+def _robust_gains(root: Path) -> dict[tuple[str, float], tuple[float, float, float]]:
+    """Mean and interval in points, by strategy and budget."""
+    from skactive.retraining import RetrainingReport
+
+    found = RetrainingReport.from_csv(root / RESULTS / "retrain_mnist.csv").summary()
+    return {
+        (row["strategy"], row["budget"]): tuple(
+            100 * row[key] for key in ("gain", "gain_low", "gain_high")
+        )
+        for row in found
+        if row["metric"] == "pgd" and row["budget"]
+    }
+
+
 def study_robust(root: Path) -> str:
     """Robust training at the last stage, scaled studies."""
     return _study(root, "robust", area=True)
@@ -108,6 +148,35 @@ def study_robust(root: Path) -> str:
 def study_standard(root: Path) -> str:
     """Standard training at the last stage, scaled studies."""
     return _study(root, "standard", area=False)
+
+
+def study_bias(root: Path) -> str:
+    """Correlation of selection bias and robustness, by stage, robust training."""
+    from skactive.analysis import bias_robustness_correlation
+
+    stages = rows_of(root, "study_scaled/stages.csv")
+    names = [column for column in stages[0] if column.startswith("bias_")]
+    body = []
+    for study, title in _TITLES.items():
+        rows = [r for r in stages if r["study"] == study and r["mode"] == "robust" and r[names[0]]]
+        by_stage = [
+            list(_groups(part, ["strategy"]).values())
+            for part in _groups(sorted(rows, key=_stage), ["stage"]).values()
+        ]
+        robust = [[_mean(part, "robust_pgd") for part in parts] for parts in by_stage]
+        for name in names:
+            bias = [[_mean(part, name) for part in parts] for parts in by_stage]
+            found = bias_robustness_correlation(bias, robust)
+            each = zip(found.statistic, found.low, found.high, strict=True)
+            cells = ["{:+.2f} ({:+.2f} to {:+.2f})".format(*numbers) for numbers in each]
+            what = name.removeprefix("bias_").replace("_", " ")
+            body.append([title, what, f"{statistics.fmean(found.statistic):+.2f}", *cells])
+    stage_names = [f"stage {n + 1}" for n in range(len(body[0]) - 3)]
+    return markdown_table(["data", "characteristic", "mean r", *stage_names], body)
+
+
+def _stage(row: Row) -> int:
+    return int(row["stage"])
 
 
 _TITLES = {"mnist_scaled": "MNIST", "fashion_mnist_scaled": "Fashion"}
@@ -137,6 +206,12 @@ def certified(root: Path) -> str:
     """Accuracy, what attacks leave and what is proved, by net and labels."""
     script = runpy.run_path(str(root / "examples" / "certified_mnist.py"))
     return script["table"](root / RESULTS / "certified_mnist.csv")
+
+
+def margin_consistency(root: Path) -> str:
+    """How well margins rank samples by their distance to the decision boundary."""
+    script = runpy.run_path(str(root / "examples" / "margin_consistency_mnist.py"))
+    return script["table"](root / RESULTS / "margin_consistency_mnist.csv")
 
 
 def _study(root: Path, mode: str, *, area: bool) -> str:
@@ -189,9 +264,13 @@ def _mean(rows: Sequence[Row], column: str) -> float:
 
 
 def _percent(rows: Sequence[Row], column: str) -> str:
-    values = [100 * float(row[column]) for row in rows]
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.1f}{spread}"
+    return _spread(rows, column, ".1f", 100)
+
+
+def _spread(rows: Sequence[Row], column: str, form: str, factor: float = 1) -> str:
+    values = [factor * float(row[column]) for row in rows]
+    spread = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):{form}}{spread}"
 
 
 def _cpu(rows: Sequence[Row]) -> str:

@@ -7,8 +7,6 @@ from pathlib import Path
 from skactive.utils.reports import markdown_table
 
 from . import ROOT
-from ._numbers import uncovered
-from ._pages import pages
 from ._records import Record, records, unrecorded
 
 PAGE = Path("docs/evidence.md")
@@ -42,9 +40,6 @@ def page(root: Path = ROOT) -> str:
     parts = [_HEAD, "## Results", _table(found, root), "## Changed since", _changes(stale, root)]
     if left := unrecorded(root):
         parts += ["## Without a record", "\n".join(f"- `{name}`" for name in left)]
-    counts = {path: len(uncovered(path, root)) for path in pages(root)}
-    lines = [f"- `{path.relative_to(root)}`: {n}" for path, n in counts.items() if n]
-    parts += ["## Numbers that look measured and come from no file", "\n".join(lines) or "None."]
     return "\n\n".join(parts) + "\n"
 
 

@@ -28,9 +28,9 @@ class AutoAttack(Attack):
     version : {"standard", "fast"}, default="standard"
         ``"standard"``: APGD-CE 100 steps, APGD-T 100 steps and up to 9 targets, FAB-T 100
         steps, Square 5,000 queries. ``"fast"``: APGD-CE 50 steps, APGD-T 20 steps and 3
-        targets, Square 500 queries: a tenth of the time. It read 0.7 points of robust accuracy
-        too high on a robust net of digits, and 5 to 8 on MNIST at eps=0.3, where the last of
-        Square's queries count: compare with it, report with ``"standard"``.
+        targets, Square 500 queries: a small part of the time. It reads too high, most of all
+        where the last of Square's queries count, as on MNIST at eps=0.3: compare with it, report
+        with ``"standard"``.
     bounds : (float, float), default=(0, 1)
         Range of the inputs.
     random_state : None, int, RandomState or Generator, default=None

@@ -108,7 +108,7 @@ def certified_accuracy_score(
         Radius (L∞) in the net's input units (8/255 for images in [0, 1]).
     method : {"ibp", "crown"}, default="ibp"
         ``"ibp"``: intervals through all layers. ``"crown"``: where these prove nothing, also a
-        linear relaxation of the net (CROWN-IBP): never lower, and slower by a factor of 10 to 100.
+        linear relaxation of the net (CROWN-IBP): never lower, and much slower.
     bounds : (float, float) or None, default=None
         Range of the inputs, to which the ball is cut; ``None`` takes the net's, (0, 1) where it
         has none.

@@ -14,8 +14,8 @@ class ConvMedium(OneSizeNetwork):
     Convolutions 16 of 4×4 with stride 2, 32 of 3×3, 32 of 4×4 with stride 2 and 32 of 3×3, each
     with a border of one zero, then 80–`n_classes`; all but the last followed by BatchNorm and
     ReLU. The medium networks of the certification literature, at half of their width: 157,290
-    parameters for ten classes and gray images of 28×28, and about 2.5 times `ConvSmall`'s time
-    in training, for more that can be proved.
+    parameters for ten classes and gray images of 28×28. Slower to train than `ConvSmall`, and more
+    of it can be proved.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def _deep(subs: list[nn.Module], memo: dict[int, Any]) -> nn.Module:
 
 
 def _quick(subs: list[nn.Module], memo: dict[int, Any]) -> nn.Module:
-    """As `copy.deepcopy`, ten times faster: it is made for each batch of a training."""
+    """As `copy.deepcopy`, faster: it is made for each batch of a training."""
     twins = [object.__new__(type(sub)) for sub in subs]
     memo.update({id(sub): twin for sub, twin in zip(subs, twins, strict=True)})
     for sub, twin in zip(subs, twins, strict=True):
