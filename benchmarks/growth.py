@@ -1,10 +1,10 @@
 """How time and memory grow with the pool, the picks, the classes and the passes: a picture.
 
-    python -m benchmarks.growth              # about five minutes
-    python -m benchmarks.growth --quick      # a smaller one
+    python -m benchmarks.growth                                   # docs/results/growth.csv
+    python -m benchmarks.growth --draw docs/results/growth.png    # of what is measured
+    python -m benchmarks.growth --quick --into .                  # a smaller one
 
-Writes docs/results/growth.csv and docs/results/growth.png. One thread, CPU seconds of single runs;
-memory is the peak that NumPy allocates beyond the inputs.
+One thread, CPU seconds of single runs; memory is the peak that NumPy allocates beyond the inputs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from skactive.kernels.stratified import stratified_sample
 from skactive.kernels.uncertainty import entropy
 from skactive.networks import LeNet5
 from skactive.passes.mc_dropout import mc_dropout_proba
+from skactive.utils.drawing import NEUTRAL, axes_for, series
 
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
 _WIDTH = 16
@@ -140,38 +141,46 @@ def draw(points: list[Point], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained")
+    axes = axes_for(None, what="benchmarks.growth", nrows=2, ncols=3, figsize=(12, 7))
     kernels = list(dict.fromkeys(point.kernel for point in points))
-    colours = {kernel: f"C{i}" for i, kernel in enumerate(kernels)}
+    looks = {kernel: series(i) for i, kernel in enumerate(kernels)}
     for axis, (panel, column, label) in zip(axes.flat, _PANELS, strict=False):
         for kernel in kernels:
             line = [p for p in points if (p.panel, p.kernel) == (panel, kernel)]
             if line:
                 x, y = [p.x for p in line], [getattr(p, column) for p in line]
-                axis.loglog(x, y, "o-", color=colours[kernel], label=kernel, markersize=3)
+                axis.loglog(x, y, label=kernel, **looks[kernel])
         if column == "megabytes":
             pool = sorted({p.x for p in points if p.panel == "pool"})
             allowed = [64 + 4 * x / 2**20 for x in pool]
-            axis.loglog(pool, allowed, "k--", label="64 MB + 4 B a point")
+            axis.loglog(pool, allowed, ":", color=NEUTRAL, label="64 MB + 4 B a point")
         axis.set(xlabel=label, ylabel="CPU s" if column == "seconds" else "MB beyond the inputs")
-        axis.grid(alpha=0.3)
     handles = {
         label: handle
         for axis in axes.flat
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     axes.flat[-1].axis("off")
-    axes.flat[-1].legend(handles.values(), handles.keys(), loc="center")
-    figure.savefig(path, dpi=80)
+    axes.flat[-1].legend(handles.values(), handles.keys(), loc="center", frameon=False)
+    axes.flat[-1].figure.savefig(path, dpi=80)
+
+
+def read(path: Path) -> list[Point]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Point(panel, kernel, int(x), float(seconds), float(megabytes))
+            for panel, kernel, x, seconds, megabytes in list(csv.reader(file))[1:]
+        ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--into", type=Path, default=_RESULTS, help="folder of the two files")
+    parser.add_argument("--into", type=Path, default=_RESULTS, help="folder of growth.csv")
+    parser.add_argument("--draw", type=Path, help="only draw what is measured, to this file")
     args = parser.parse_args()
+    if args.draw:
+        return draw(read(args.into / "growth.csv"), args.draw)
     torch.set_num_threads(1)
     with threadpool_limits(1):
         points = [
@@ -184,7 +193,7 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Point._fields)
         writer.writerows([(*p[:3], f"{p.seconds:.3g}", f"{p.megabytes:.3g}") for p in points])
-    draw(points, args.into / "growth.png")
+    return None
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ def parse():
     add("--threads", type=int, default=1)
     add("--out", type=Path, default=Path("retrain_mnist.csv"))
     add("--table", type=Path, help="print the table of this file and train nothing")
+    add("--picture", type=Path, help="draw it to this file, too")
     add("--full-scale", action="store_true", help="defaults as in the paper, see above")
     if parser.parse_known_args()[0].full_scale:
         parser.set_defaults(**FULL_SCALE)
@@ -150,6 +151,8 @@ def main():
     torch.set_num_threads(args.threads)
     report = RetrainingReport.from_csv(args.table) if args.table else measure(args)
     print(table(report))
+    if args.picture:
+        report.plot()[0].figure.savefig(args.picture, dpi=110)
     if not args.table:
         print(f"every retraining: {args.out}")
 
