@@ -369,6 +369,8 @@ def test_batches_that_fit_in_memory_and_neighbours_change_no_margin(monkeypatch)
         ({"module": nn.Linear(4, 1)}, r"logits .*returned \(3, 1\)"),
         ({"module": nn.Flatten(0)}, r"logits .*returned \(12,\)"),
         ({"module": nn.Linear(4, 3).bfloat16()}, "half precision"),
+        ({"module": nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3).bfloat16())}, "half precision"),
+        ({"module": lambda X: X}, "module must be a torch.nn.Module, got function"),
     ],
 )
 def test_bad_input_is_named(given, message):
@@ -419,4 +421,6 @@ def test_attributes_that_a_tensor_has_not_are_no_bounds():
     assert box.is_floating_point()
     with pytest.raises(AttributeError, match="no attribute"):
         box.colour
+    with pytest.raises(UnsupportedOperationError, match=r"torch\.Tensor\.is_cuda"):
+        assert box.is_cuda
     assert F.relu(box).function is F.relu

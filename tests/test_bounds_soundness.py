@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from skactive.attacks import PGD
 from skactive.attacks._counterexamples import counterexamples
-from skactive.bounds import METHODS, Box, certified_margins
+from skactive.bounds import METHODS, Box, certified_margins, margin_bounds
 from skactive.exceptions import UnsupportedOperationError
 from tests.models import SmallCNN
 from tests.test_bounds import LAYERS
@@ -227,9 +227,44 @@ class Wrapped(nn.Module):
         return self.last(self.function(self.first(X)))
 
 
+WEIGHT = torch.linspace(-2, 2, 36).reshape(6, 6).sin()
+
+
 def overwritten(hidden):
     changed = F.relu(hidden, inplace=True)
     return hidden - 0.3 * changed
+
+
+class Remembering(nn.Module):
+    """Takes off the mean of what it has seen so far, in evaluation, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(6))
+
+    def forward(self, X):
+        self.seen = 0.9 * self.seen + 0.1 * X.mean(0)
+        return X - self.seen
+
+
+def divided(hidden, divisor):
+    image = hidden[:, None, :, None].expand(-1, -1, -1, 2)
+    return F.avg_pool2d(image, 2, divisor_override=divisor).flatten(1).repeat(1, 2)
+
+
+def scaled_by_itself(hidden):
+    constant = WEIGHT[0].to(hidden.dtype)
+    return F.batch_norm(hidden, constant, constant.abs(), weight=hidden[0])
+
+
+def turned_and_kept(hidden):
+    both = torch.relu(torch.cat([hidden, -hidden]))  # as code does that averages over views
+    return both[: len(hidden)] - 2 * both[len(hidden) :]
+
+
+def copied_along_the_front(hidden):
+    copies = torch.relu(hidden.expand(2, -1, -1) * WEIGHT[:2, None].to(hidden.dtype))
+    return copies.sum(0)
 
 
 @pytest.mark.parametrize(
@@ -246,8 +281,28 @@ def overwritten(hidden):
         (lambda h: F.dropout(h, 0.5), ValueError, "random numbers in eval mode"),
         (nn.BatchNorm1d(6, track_running_stats=False), ValueError, "the batch"),
         (lambda h: h - h.mean(0), ValueError, "the batch"),
+        (Remembering(), ValueError, "depends on nothing else"),
         (lambda h: F.embedding(h.long(), torch.eye(6)), UnsupportedOperationError, "long"),
         (lambda h: h.float(), ValueError, r"float64.*X\.float\(\)"),
+        (lambda h: h.to(torch.int32).to(h.dtype), UnsupportedOperationError, "to torch.int32"),
+        (lambda h: h.to(torch.bfloat16).to(h.dtype), UnsupportedOperationError, "torch.bfloat16"),
+        (lambda h: divided(h, -3), UnsupportedOperationError, "negative divisor_override"),
+        (lambda h: F.softplus(h, -1.0), UnsupportedOperationError, "softplus with beta <= 0"),
+        (lambda h: torch.clamp(h, min=-h), UnsupportedOperationError, "clamp of two values"),
+        (lambda h: torch.clamp(0 * WEIGHT[0], min=h), UnsupportedOperationError, "of two values"),
+        (scaled_by_itself, UnsupportedOperationError, "batch_norm of two values"),
+        (lambda h: torch.add(h, h, out=h.clone()), UnsupportedOperationError, "add with out="),
+        (
+            lambda h: torch.div(h, 2, rounding_mode="floor"),
+            UnsupportedOperationError,
+            "div with rounding_mode",
+        ),
+        (lambda h: torch.relu(h.T).T, UnsupportedOperationError, "torch.Tensor.T"),
+        (
+            lambda h: F.softmax(h, 1, dtype=torch.float32),
+            UnsupportedOperationError,
+            "softmax with dtype=torch.float32",
+        ),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
@@ -270,6 +325,19 @@ def test_what_no_certificate_would_be_true_of_is_refused(function, error, messag
         lambda h: F.leaky_relu(h.reshape(-1, 3) - 0.1, 0.5).reshape(-1, 6),
         lambda h: F.relu(h, inplace=True),
         lambda h: F.max_pool1d(h[:, None], 2).repeat(1, 1, 2).flatten(1),
+        lambda h: F.max_pool2d(h.reshape(-1, 2, 3), (1, 2), 1).flatten(1).repeat(1, 2)[:, :6],
+        lambda h: torch.relu(h.transpose(0, 1)).transpose(0, 1),
+        lambda h: torch.tanh(h.reshape(-1, 2, 3).permute(1, 0, 2)).permute(1, 0, 2).flatten(1),
+        turned_and_kept,
+        copied_along_the_front,
+        lambda h: torch.relu(h.repeat(2, 1)).reshape(2, -1, 6).mean(0),
+        lambda h: torch.cat([torch.relu(h[:1]), torch.relu(h[1:])]),
+        lambda h: divided(h, 5),
+        lambda h: np.float64(2.0) * h - np.float32(0.5),
+        lambda h: torch.relu(input=torch.add(h, other=torch.mul(input=h, other=-0.5))),
+        lambda h: torch.flatten(input=torch.cat(tensors=[h, 1 - h], dim=1), start_dim=1)[:, 3:9],
+        lambda h: F.linear(input=h, weight=WEIGHT.to(h.dtype)),
+        lambda h: F.linear(torch.relu(h), bias=WEIGHT[0].to(h.dtype), weight=WEIGHT.to(h.dtype)),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
@@ -285,7 +353,40 @@ def test_what_is_unusual_is_bounded_soundly(function, method):
         assert (margins <= worst_margins(logits.double(), y)).all()
         if method == "crown":
             assert (margins >= certified_margins(module, X, y, eps) - 1e-4).all()
+        alone = [
+            certified_margins(module, X[i : i + 1], y[i : i + 1], eps, method=method)
+            for i in range(len(X))
+        ]
+        torch.testing.assert_close(torch.cat(alone), margins, atol=1e-4, rtol=0)
     assert (certified_margins(module, X, y, 1e-6, method=method) > 0).any()
+
+
+def test_crown_is_the_same_wherever_code_puts_the_samples():
+    """In training, too: the margins and their gradients."""
+    torch.manual_seed(0)
+    plain = Wrapped(torch.relu)
+    turned = copy.deepcopy(plain)
+    turned.function = lambda h: torch.relu(h.transpose(0, 1)).transpose(0, 1)
+    X, y = torch.rand(3, 6), torch.tensor([0, 1, 2])  # as many values as two samples, or six
+    found = []
+    for module in (plain, turned):
+        margins = margin_bounds(module(Box.around(X, 0.1, (0, 1))), y, "crown")
+        gradients = torch.autograd.grad((margins * torch.arange(9).reshape(3, 3)).sum(),
+                                        list(module.parameters()))  # fmt: skip
+        found.append((margins, *gradients))
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 3.0, 20.0])
+def test_softplus_falls_where_it_becomes_the_identity(threshold):
+    layer, X = (
+        nn.Softplus(threshold=threshold).double(),
+        torch.full((1, 1), 0.1, dtype=torch.float64),
+    )
+    box = layer(Box.around(X, 0.05, (0, 1)))
+    values = layer(torch.linspace(0.05, 0.15, 1001, dtype=torch.float64))
+    assert box.lower <= values.amin() + 1e-12
+    assert values.amax() <= box.upper + 1e-12
 
 
 def test_values_that_cancel_inside_are_not_proved_beyond_what_float32_can_tell():

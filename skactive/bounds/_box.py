@@ -12,6 +12,9 @@ from ..exceptions import UnsupportedOperationError
 
 Rule = Callable[..., "Box"]
 RULES: dict[Any, Rule] = {}
+# What code may name in a call, in the order in which torch's functions take it.
+_POSITIONAL = ("input", "tensors", "weight", "other", "mat2", "bias")
+_DTYPES = (torch.float32, torch.float64)
 
 
 class Box:
@@ -92,8 +95,13 @@ class Box:
         rule = RULES.get(func)
         if rule is None:
             raise UnsupportedOperationError(_name(func))
+        if kwargs.pop("out", None) is not None:
+            raise UnsupportedOperationError(f"{func.__name__} with out=")
         kwargs.pop("inplace", None)  # the boxes before stay what they were
+        args = (*args, *(kwargs.pop(name) for name in _POSITIONAL if name in kwargs))
         made = rule(func, *args, **kwargs)
+        if made.dtype not in _DTYPES:  # rounding, which no bound follows
+            raise UnsupportedOperationError(f"{func.__name__} to {made.dtype}")
         if made.function is None and not any(made is value for value in args):
             made.function, made.args, made.kwargs = func, args, kwargs
             made.tape = all(source.tape for source in made.sources())
@@ -203,9 +211,11 @@ class Box:
         return len(self.nominal)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not callable(getattr(Tensor, name, None)):
+        if name.startswith("__") or not hasattr(Tensor, name):
             raise AttributeError(f"A box of bounds has no attribute {name!r}.")
         method = getattr(Tensor, name)
+        if not callable(method):
+            raise UnsupportedOperationError(f"torch.Tensor.{name}")
         return lambda *args, **kwargs: self.__torch_function__(method, (), (self, *args), kwargs)
 
     def __add__(self, other: Any) -> Any:
@@ -229,6 +239,7 @@ class Box:
     def __getitem__(self, index: Any) -> Any:
         return self.__torch_function__(Tensor.__getitem__, (), (self, index))
 
+    __array_ufunc__ = None  # numbers of NumPy leave it to the box what they make of it
     __radd__ = __add__
     __rmul__ = __mul__
 

@@ -12,7 +12,7 @@ from ..passes.logits import in_float64
 from ..utils.ranges import RADIUS, RANGE, check_bounds, check_width
 from ..utils.validation import StrOptions, check_constraints
 from ._box import Box
-from ._crown import outputs_first
+from ._crown import keeps_samples, outputs_first
 from ._margins import METHODS, margin_bounds
 from ._rules import before_softmax
 
@@ -66,6 +66,8 @@ class Certifier:
     ) -> None:
         given = {"eps": eps, "bounds": bounds, "method": method}
         check_constraints(_CONSTRAINTS, given, "A certificate")
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}.")
         check_width("eps", eps, bounds)
         self.eps = float(eps)
         self.bounds = bounds
@@ -191,12 +193,13 @@ class Certifier:
                     f"A certificate is computed in float64, in which the module does not run: "
                     f"{error}. Does it cast its inputs, as X.float() does?"
                 ) from error
-        if not _close(all_three[:2], two) or not _close(all_three[2], two[0]):
+        remembers = isinstance(all_three, Box)  # of what it was called with before
+        if remembers or not _close(all_three[:2], two) or not _close(all_three[2], two[0]):
             raise ValueError(
                 "A certificate needs a module whose prediction for a sample depends on nothing "
                 "else. This one draws random numbers in eval mode (F.dropout without training=), "
                 "or its prediction depends on the other samples of the batch (BatchNorm without "
-                "running statistics, a mean over the batch)."
+                "running statistics, a mean over the batch), or on those that it saw before."
             )
         if not _close(all_three, followed):
             raise UnsupportedOperationError(
@@ -210,8 +213,11 @@ def _close(one: Tensor, two: Tensor) -> bool:
 
 
 def _largest_inside(output: Box) -> Tensor:
-    """The largest value that each sample takes anywhere in the module."""
-    inside = [box.nominal.abs().reshape(len(output), -1) for box in outputs_first(output)]
+    """The largest value that each sample takes anywhere in the module, or any of them."""
+    boxes = [box for box in outputs_first(output) if box.numel()]
+    if not keeps_samples(boxes, len(output)):
+        return torch.stack([box.nominal.abs().amax() for box in boxes]).amax()
+    inside = [box.nominal.abs().reshape(len(output), -1) for box in boxes]
     return torch.stack([values.amax(dim=1) for values in inside]).amax(dim=0)
 
 

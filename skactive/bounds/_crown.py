@@ -25,6 +25,13 @@ _SUMS = (torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub)
 _TRANSPOSED: dict[int, Any] = {
     1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d
 }  # fmt: skip
+_TURNS = (torch.permute, Tensor.permute, torch.transpose, Tensor.transpose)
+# What keeps the order of rows, and may add or drop dimensions behind them.
+_RESHAPES = (
+    None, torch.flatten, Tensor.flatten, torch.reshape, Tensor.reshape, Tensor.view, torch.squeeze,
+    Tensor.squeeze, torch.unsqueeze, Tensor.unsqueeze, torch.unflatten, Tensor.unflatten,
+    torch.mean, Tensor.mean, torch.sum, Tensor.sum, torch.amax, Tensor.amax,
+)  # fmt: skip
 _PRODUCTS = (torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
 
 
@@ -41,10 +48,26 @@ def linear_lower_bound(output: Box, coefficients: Tensor) -> Tensor:
     -------
     bounds : Tensor of shape (n, n_functions)
     """
-    pending: dict[int, Tensor] = {id(output): coefficients}
-    total = torch.zeros(coefficients.shape[:2], dtype=coefficients.dtype)
-    total = total.to(coefficients.device)
-    for box in outputs_first(output):
+    boxes = outputs_first(output)
+    if keeps_samples(boxes, coefficients.shape[1]):
+        return _backward(boxes, coefficients, coefficients.shape[:2]).T
+    # A bound grows with the coefficients of its sample: by the gradient of the sum of all bounds
+    # each gets its own back, wherever code has put the samples meanwhile.
+    graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        shares = coefficients.new_ones(coefficients.shape[1], requires_grad=True)
+        wide = shares.reshape(1, -1, *[1] * (coefficients.ndim - 2))
+        sums = _backward(boxes, coefficients * wide, (len(coefficients), 1))[:, 0]
+        rows = [torch.autograd.grad(one, shares, retain_graph=True, create_graph=graph)[0]
+                for one in sums]  # fmt: skip
+    return torch.stack(rows, dim=1)
+
+
+def _backward(boxes: list[Box], coefficients: Tensor, shape: Any) -> Tensor:
+    """Bounds of linear functions of the first box: of each sample, or of all together."""
+    pending: dict[int, Tensor] = {id(boxes[0]): coefficients}
+    total = coefficients.new_zeros(shape)
+    for box in boxes:
         weights = pending.pop(id(box), None)
         if weights is None:
             continue
@@ -55,11 +78,37 @@ def linear_lower_bound(output: Box, coefficients: Tensor) -> Tensor:
         total = total + _of_samples(offset, total)
         for part, passed in parts:
             pending[id(part)] = pending[id(part)] + passed if id(part) in pending else passed
-    return total.T
+    return total
+
+
+def keeps_samples(boxes: list[Box], n: int) -> bool:
+    """Whether the first dimension is the `n` samples in all that a module makes of them.
+
+    Parameters
+    ----------
+    boxes : list of Box
+        See `outputs_first`.
+    n : int
+    """
+    return n == 1 or all(box.shape[:1] == (n,) and not _moves_rows(box) for box in boxes)
+
+
+def _moves_rows(box: Box) -> bool:
+    """Whether a function may have put other things where the samples were."""
+    func, given = box.function, (*box.args[1:], *box.kwargs.values())
+    if func in _TURNS:
+        dims = given[0] if len(given) == 1 else given
+        moved = dims[0] % box.ndim != 0 if "permute" in func.__name__ else 0 in dims
+        return moved or -box.ndim in dims
+    if func is Tensor.__getitem__:
+        index = given[0] if isinstance(given[0], tuple) else given
+        whole = isinstance(index[0], slice) and index[0] == slice(None)
+        return not (whole or (index[0] is Ellipsis and len(index) <= box.args[0].ndim))
+    return func not in _RESHAPES and any(source.ndim != box.ndim for source in box.sources())
 
 
 def _of_samples(offset: Tensor | float, total: Tensor) -> Tensor | float:
-    """Sums over the rows, patches for instance, that code has made of each sample."""
+    """Sums over the rows of a layer, where these are not the samples."""
     if isinstance(offset, Tensor) and offset.shape != total.shape:
         return offset.reshape(*total.shape, -1).sum(2)
     return offset

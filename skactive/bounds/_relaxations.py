@@ -65,7 +65,8 @@ def is_plain(box: Box) -> bool:
     """Whether windows of a max-pooling lie side by side or overlap, without padding or gaps."""
     given = box.kwargs
     return (
-        given.get("padding", 0) in (0, (0, 0))
+        box.ndim == 4
+        and given.get("padding", 0) in (0, (0, 0))
         and given.get("dilation", 1) in (1, (1, 1))
         and not given.get("ceil_mode", False)
     )

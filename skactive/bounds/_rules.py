@@ -6,6 +6,8 @@ interval bound propagation for training verifiably robust models", arXiv 1810.12
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +32,7 @@ LINEAR = (
 MONOTONE = (
     torch.relu, Tensor.relu, F.relu, F.relu6, torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.tanh,
     Tensor.tanh, F.tanh, F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool2d,
-    F.hardtanh, F.softplus, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
+    F.hardtanh, torch.clamp, Tensor.clamp, torch.amax, Tensor.amax,
     torch.logit, Tensor.logit, Tensor.detach,
 )  # fmt: skip
 SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax)
@@ -39,14 +41,31 @@ WEIGHTED = (F.linear, F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, 
 PRODUCTS = (torch.matmul, Tensor.matmul, torch.mm, Tensor.mm)
 
 
-def rule(*functions: Any) -> Any:
-    """Register the interval rule of some torch functions."""
+def rule(*functions: Any, several: bool = False) -> Any:
+    """Register the interval rule of some torch functions, of one box or of several values."""
 
     def register(made: Any) -> Any:
-        RULES.update(dict.fromkeys(functions, made))
+        RULES.update(dict.fromkeys(functions, made if several else _of_one(made)))
         return made
 
     return register
+
+
+def _of_one(made: Any) -> Any:
+    """A rule that is only asked what becomes of one box, all else being constant."""
+
+    @functools.wraps(made)
+    def asked(func: Any, box: Any, *args: Any, **kwargs: Any) -> Box:
+        others = (*args, *kwargs.values())
+        if not isinstance(box, Box) or any(isinstance(other, Box) for other in others):
+            raise UnsupportedOperationError(_of_two(func))
+        return made(func, box, *args, **kwargs)
+
+    return asked
+
+
+def _of_two(func: Any) -> str:
+    return f"{func.__name__} of two values that depend on the input"
 
 
 @rule(*MONOTONE)
@@ -59,7 +78,14 @@ def _linear(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
     return box.map_linear(lambda value: func(value, *args, **kwargs))
 
 
-@rule(*WEIGHTED)
+@rule(F.avg_pool2d, F.avg_pool3d)
+def _average(func: Any, box: Box, *args: Any, **kwargs: Any) -> Box:
+    if (kwargs.get("divisor_override") or (*args, *[1] * 6)[5] or 1) < 0:
+        raise UnsupportedOperationError(f"{func.__name__} with a negative divisor_override")
+    return _linear(func, box, *args, **kwargs)
+
+
+@rule(*WEIGHTED, several=True)
 def _weighted(func: Any, box: Any, weight: Any, bias: Any = None, *args: Any, **kwargs: Any) -> Box:
     """W m + b ± |W| r around the centre m with radius r, once somebody asks."""
     if isinstance(weight, Box) or isinstance(bias, Box) or not isinstance(box, Box):
@@ -94,7 +120,7 @@ class Weighted:
         return replace(self, weight=weight, bias=bias)
 
 
-@rule(*PRODUCTS)
+@rule(*PRODUCTS, several=True)
 def _matmul(func: Any, first: Any, second: Any) -> Box:
     _refuse_two(func, first, second)
     box, weight = (first, second) if isinstance(first, Box) else (second, first)
@@ -108,7 +134,7 @@ def _matmul(func: Any, first: Any, second: Any) -> Box:
 
 def _refuse_two(func: Any, first: Any, second: Any) -> None:
     if isinstance(first, Box) and isinstance(second, Box):
-        raise UnsupportedOperationError(f"{func.__name__} of two values that depend on the input")
+        raise UnsupportedOperationError(_of_two(func))
 
 
 @rule(F.batch_norm)
@@ -193,9 +219,24 @@ def _elu(func: Any, box: Box, alpha: float = 1.0) -> Box:
     return box.map(lambda value: F.elu(value, alpha))
 
 
+@rule(F.softplus)
+def _softplus(func: Any, box: Box, beta: float = 1, threshold: float = 20) -> Box:
+    """Monotone but for a step down at the threshold, above which it is the identity."""
+    if beta <= 0:
+        raise UnsupportedOperationError("softplus with beta <= 0")
+    step = math.log1p(math.exp(-threshold)) / beta
+    made = box.map(lambda value: func(value, beta, threshold))
+    return Box(made.lower - step, made.upper + step, made.nominal)
+
+
 @rule(*SOFTMAX, *LOG_SOFTMAX)
-def _softmax(func: Any, box: Box, dim: int, *args: Any, **kwargs: Any) -> Box:
+def _softmax(
+    func: Any, box: Box, dim: int | None = None, *args: Any, dtype: Any = None, **kwargs: Any
+) -> Box:
     """Each logit's own bound over those of the sum of all: margins undo it (`before_softmax`)."""
+    if dim is None or dtype not in (None, box.dtype):
+        given = f"dtype={dtype}" if dim is not None else "no dim"
+        raise UnsupportedOperationError(f"{func.__name__} with {given}")
     low = box.lower - torch.logsumexp(box.upper, dim, keepdim=True)
     high = (box.upper - torch.logsumexp(box.lower, dim, keepdim=True)).clamp_max(0)
     if func in SOFTMAX:
@@ -234,7 +275,7 @@ def _dropout(func: Any, box: Box, p: float = 0.5, training: bool = True) -> Box:
     return box * func(torch.ones_like(box.nominal), p, True)
 
 
-@rule(torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub)
+@rule(torch.add, Tensor.add, torch.sub, Tensor.sub, torch.rsub, several=True)
 def _sum(func: Any, first: Any, second: Any, *, alpha: float = 1) -> Box:
     if func is torch.rsub:
         first, second = second, first
@@ -248,9 +289,14 @@ def _neg(func: Any, box: Box) -> Box:
     return _scaled(box, -1.0)
 
 
-@rule(torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
-def _scale(func: Any, first: Any, second: Any) -> Box:
+@rule(
+    *(torch.mul, Tensor.mul, torch.div, Tensor.div, torch.true_divide, Tensor.true_divide),
+    several=True,
+)
+def _scale(func: Any, first: Any, second: Any, *, rounding_mode: str | None = None) -> Box:
     _refuse_two(func, first, second)
+    if rounding_mode is not None:
+        raise UnsupportedOperationError(f"div with rounding_mode={rounding_mode!r}")
     dividing = func in (torch.div, Tensor.div, torch.true_divide, Tensor.true_divide)
     if dividing and isinstance(second, Box):
         raise UnsupportedOperationError("division by a value that depends on the input")
@@ -258,7 +304,7 @@ def _scale(func: Any, first: Any, second: Any) -> Box:
     return _scaled(box, 1 / factor if dividing else factor)
 
 
-@rule(torch.cat, torch.concat)
+@rule(torch.cat, torch.concat, several=True)
 def _cat(func: Any, boxes: Any, dim: int = 0) -> Box:
     parts = [as_box(box) for box in boxes]
     return Box(

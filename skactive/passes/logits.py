@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..exceptions import UnsupportedOperationError
 from ..utils.compat import uncompiled
-from .precision import Float32Door, float32_door
+from .precision import HALF, Float32Door, float32_door
 
 
 def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
@@ -43,11 +43,12 @@ def in_float64(module: nn.Module) -> nn.Module:
     Raises
     ------
     ValueError
-        If it is of half precision, or autocast makes it so, or it cannot be copied.
+        If a layer is of half precision, or autocast makes it so, or it cannot be copied.
     UnsupportedOperationError
         If torch.jit compiled it.
     """
-    if any(isinstance(sub, Float32Door) for sub in float32_door(module).modules()):
+    doors = any(isinstance(sub, Float32Door) for sub in float32_door(module).modules())
+    if doors or any(parameter.dtype in HALF for parameter in module.parameters()):
         raise ValueError(
             "What is proved is about a module that runs in float32: in half precision rounding "
             "alone can change a prediction. Pass module.float(), outside torch.autocast."

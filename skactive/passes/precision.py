@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-_HALF = (torch.float16, torch.bfloat16)
+HALF = (torch.float16, torch.bfloat16)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def at_least_float32(X: Tensor) -> Tensor:
     """Tensors of half precision as float32, others as they are."""
-    return X.float() if X.dtype in _HALF else X
+    return X.float() if X.dtype in HALF else X
 
 
 class Float32Door(nn.Module):
@@ -62,7 +62,7 @@ def float32_door(module: nn.Module) -> nn.Module:
     ):
         return module
     first = next((p for p in module.parameters() if p.is_floating_point()), None)
-    dtype = first.dtype if first is not None and first.dtype in _HALF else None
+    dtype = first.dtype if first is not None and first.dtype in HALF else None
     kind = "cpu" if first is None else first.device.type
     autocast = (kind, torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else None
     if dtype is None and autocast is None:
