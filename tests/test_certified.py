@@ -39,6 +39,8 @@ from skactive.metrics import (
 )
 from skactive.metrics._certificates import Certificates
 from skactive.metrics._evaluation import Evaluation
+from skactive.model_view import ModelView
+from skactive.strategies import CertifiedMargin
 from tests.models import SmallCNN, SmallMLP
 
 # How much Square finds after the white-box attacks differs between versions of torch.
@@ -212,6 +214,40 @@ def test_nets_of_one_output(affine):
         expected = (X @ weight[0] + bias[0]) * sign > 0.05 * np.abs(weight).sum()
         assert 0 < expected.mean() < 1
         assert_array_equal(certified_correct(model, X, y, eps=0.05), expected)
+
+
+@pytest.mark.parametrize("threshold", [0.4, 0.7])
+def test_of_one_output_it_is_the_prediction_that_is_proved_whatever_its_threshold(
+    affine, threshold
+):
+    _, X, y = affine
+    torch.manual_seed(0)
+    logit, settings = nn.Sequential(nn.Linear(6, 1), nn.Flatten(0)), {"verbose": 0, "lr": 1.0}
+    nets = [
+        NeuralNetBinaryClassifier(logit, threshold=threshold, **settings),
+        NeuralNetBinaryClassifier(
+            nn.Sequential(logit, nn.Sigmoid()),
+            criterion=nn.BCELoss,
+            threshold=threshold,
+            **settings,
+        ),
+    ]
+    for net in nets:
+        net.set_params(train_split=None, max_epochs=60).fit(X, y.astype(np.float32))
+        weight, bias = (p.detach().double().numpy() for p in net.module_.parameters())
+        ahead = (X @ weight[0] + bias[0] - np.log(threshold / (1 - threshold))) * (2 * y - 1)
+        assert_array_equal(ahead > 0, net.predict(X) == y)
+        expected = ahead > 0.05 * np.abs(weight).sum()
+        assert 0 < expected.mean() < (ahead > 0).mean()
+        assert_array_equal(certified_correct(net, X, y, eps=0.05), expected)
+        report = robustness_report(net, X, y, "pgd", eps=0.05, certify="crown", audit=1.0)
+        assert report.accuracy == (ahead > 0).mean()
+        margins = CertifiedMargin(eps=0.05).score_samples(net, X)
+        assert_array_equal((margins < 0) & (ahead > 0), expected)
+        distances = ModelView.of(net).boundary_distances(X)
+        np.testing.assert_allclose(
+            distances, np.abs(ahead) / np.linalg.norm(weight), rtol=0.05, atol=1e-3
+        )
 
 
 def test_modules_of_half_precision_are_refused(digits_net):
@@ -465,6 +501,7 @@ def test_weights_from_either_side_and_a_softmax_inside():
         ({"eps": 0.1, "method": "cronw"}, "method.*'crown'"),
         ({"eps": 0.1, "bounds": (1, 0)}, "low < high"),
         ({"eps": 0.1, "batch_size": 0}, "batch_size"),
+        ({"eps": 0.1, "progress": "bar"}, "progress"),
     ],
 )
 def test_parameters_that_are_none(affine, params, message):

@@ -317,6 +317,12 @@ def test_a_teacher_of_any_kind_gives_the_labels(table):
         mlp().set_params(teacher__C=1.0)
 
 
+def test_a_teacher_that_is_no_classifier_is_refused(table):
+    X, y, pool = table
+    with pytest.raises(TypeError, match="teacher must be a classifier, such as FixMatch"):
+        mlp(unlabeled="rst", teacher="fixmatch").fit(X, y, X_unlabeled=pool)
+
+
 def test_the_teacher_never_sees_the_validation_samples(table):
     X, y, pool = table
     net = mlp(

@@ -122,7 +122,7 @@ def _target_of(estimator: Any, batch_size: int) -> _Target:
     members = getattr(view.estimator, "members_", None)
     if members is None:
         net = _net_view(view)
-        return _Target(net.estimator, net.classes_, net.logits_module, net.net_inputs)
+        return _Target(net.estimator, net.classes_, net.deciding_module, net.net_inputs)
     views = [_net_view(ModelView.of(member, caller="adversarial_examples")) for member in members]
     columns = [torch.as_tensor(np.searchsorted(view.classes_, each.classes_)) for each in views]
     module = _MeanOfNets([each.logits_module for each in views], columns, len(view.classes_))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..exceptions import CapabilityError
 from ..model_view import ModelView, NetView
+from ..passes.modules import untouched
 from ..utils.indexing import Rows
 from ..utils.inputs import unlazy
 from ..utils.labels import encode_labels
@@ -25,7 +26,7 @@ class NetTarget:
 
     def __init__(self, view: NetView) -> None:
         self._view = view
-        self.module = view.logits_module
+        self.module = view.deciding_module
 
     def inputs(self, batch: Any) -> Tensor:
         """Rows as what is attacked."""
@@ -33,7 +34,7 @@ class NetTarget:
 
     def predicted(self, inputs: Tensor) -> Tensor:
         """Column of the class that each sample gets."""
-        logits = self._view.net_logits(inputs)
+        logits = self._logits(inputs)
         if logits.ndim != 2:
             raise CapabilityError(
                 "The module must return one logit per class, shape (n, n_classes); it returned "
@@ -43,7 +44,11 @@ class NetTarget:
 
     def n_classes(self, inputs: Tensor) -> int:
         """Scores that the net gives each sample."""
-        return self._view.net_logits(inputs[:1]).shape[1]
+        return self._logits(inputs[:1]).shape[1]
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        with torch.no_grad(), untouched(self.module, freeze=False) as module:
+            return module(inputs)
 
     def fingerprint(self) -> str:
         """Digest of the model."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..bounds import METHODS, Certifier
 from ..exceptions import BrokenCertificateError, CapabilityError
 from ..model_view import ModelView, NetView
-from ..passes.logits import logits_module
+from ..passes.logits import deciding_module
 from ..utils.compat import uncompiled
 from ..utils.ranges import RADIUS, RANGE, check_bounds
 from ..utils.validation import Number, StrOptions, check_constraints
@@ -62,7 +62,7 @@ class Certificates:
         _check_one_input(uncompiled(view.estimator.module_), caller)
         self.method, self.audit = method, audit
         self.target = NetTarget(view)
-        module = logits_module(view.estimator, eager=True)
+        module = deciding_module(view.estimator, eager=True)
         self.bounds = view.bounds if bounds is None else bounds
         self._certifier = Certifier(module, eps, bounds=self.bounds, method=method)
 

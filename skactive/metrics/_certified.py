@@ -15,7 +15,7 @@ from ..utils.typing import Estimator, Pool
 from ..utils.validation import check_constraints
 from ._certificates import CONSTRAINTS, Certificates
 from ._examined import CONSTRAINTS as OF_BATCHES
-from ._examined import Examined, refuse_unknown, share
+from ._examined import OF_PROGRESS, Examined, refuse_unknown, share
 from ._in_parts import examined_in_parts
 
 
@@ -54,6 +54,7 @@ def certified_correct(
     True
     """
     caller = "certified_accuracy_score"
+    check_constraints(OF_PROGRESS, {"progress": progress}, caller)
     data = Examined(estimator, X, y, batch_size, caller)
     certificates = Certificates(data.view, eps, bounds, method, caller)
     if isinstance(data.rows, PartitionedPool):
@@ -227,6 +228,6 @@ def make_certified_scorer(eps: float, **params: Any) -> CertifiedScorer:
     """
     refuse_unknown("make_certified_scorer", params, {"method", "bounds", "batch_size", "progress"})
     params = {"eps": eps, **params}
-    known = {**CONSTRAINTS, **OF_BATCHES, "progress": ["boolean"]}
+    known = {**CONSTRAINTS, **OF_BATCHES, **OF_PROGRESS}
     check_constraints(known, params, "make_certified_scorer")
     return CertifiedScorer(params)

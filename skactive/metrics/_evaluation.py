@@ -27,7 +27,7 @@ from ..utils.validation import check_constraints
 from ._black_box import BlackBoxTarget, NetTarget
 from ._certificates import AUDITED, CERTIFIED, CONSTRAINTS, ZERO_GRADIENT, Certificates
 from ._checkpoint import load, save
-from ._examined import Examined
+from ._examined import OF_PROGRESS, Examined
 from ._in_parts import examined_in_parts
 from ._masking import warn_if_masked, without_gradient
 from ._report import RobustnessReport
@@ -97,6 +97,7 @@ class Evaluation:
 
     def run(self, checkpoint: Path | None = None, progress: bool = False) -> RobustnessReport:
         """Attack every batch that the checkpoint does not hold yet."""
+        check_constraints(OF_PROGRESS, {"progress": progress}, "robust_accuracy_score")
         if isinstance(self.rows, PartitionedPool):
             return self._run_in_parts(self.rows, checkpoint)
         n_batches = -(-len(self.y) // self.batch_size)

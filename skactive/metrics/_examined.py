@@ -17,6 +17,7 @@ from ..utils.weights import check_weights
 from ._in_parts import as_rows, labels_in_memory
 
 CONSTRAINTS = {"batch_size": [COUNT]}
+OF_PROGRESS: dict[str, list] = {"progress": ["boolean"]}
 
 
 class Examined:

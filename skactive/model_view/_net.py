@@ -22,7 +22,7 @@ from ..losses import resolve_loss
 from ..nets._checks import check_shape
 from ..passes.gradient_norms import expected_gradient_length
 from ..passes.inference import NoSuchLayer, check_not_diverged, forward_in_batches
-from ..passes.logits import in_float64, logits_module
+from ..passes.logits import deciding_module, in_float64, logits_module
 from ..passes.longest_gradients import Lengths, first_lengths, longest_gradients
 from ..passes.mc_dropout import mc_dropout_proba
 from ..passes.modules import module_device, untouched
@@ -57,6 +57,15 @@ class NetView(ModelView):
     def logits_module(self) -> nn.Module:
         """The module that returns logits (or log-probabilities, which serve as well)."""
         return logits_module(self.estimator)
+
+    @property
+    def deciding_module(self) -> nn.Module:
+        """The module whose largest logit is of the class that ``predict`` says."""
+        return deciding_module(self.estimator)
+
+    @property
+    def _eager_deciding(self) -> nn.Module:
+        return deciding_module(self.estimator, eager=True)
 
     @property
     def _eager(self) -> nn.Module:
@@ -155,13 +164,15 @@ class NetView(ModelView):
         attack = self.deepfool(deepfool)
         # Larger batches than the attack's own keep its working set full.
         return self._by_batch(
-            X, lambda inputs: (attack(self.logits_module, inputs).distance,), 16 * self._batch_size
+            X,
+            lambda inputs: (attack(self.deciding_module, inputs).distance,),
+            16 * self._batch_size,
         )[0]
 
     def boundary_race(self, X: Any, n: int, deepfool: DeepFool | None = None) -> Race:
         race, attack = Race(n), self.deepfool(deepfool)
         for _, batch in Rows.of(X).batches(16 * self._batch_size):
-            attack(self.logits_module, self.net_inputs(batch), race=race)
+            attack(self.deciding_module, self.net_inputs(batch), race=race)
         return race
 
     def nearest_boundaries(
@@ -174,10 +185,10 @@ class NetView(ModelView):
     ) -> NDArray:
         rows = Rows.of(X)
         logits, _ = forward_in_batches(
-            self._eager, rows, self.net_inputs, batch_size=self._batch_size
+            self._eager_deciding, rows, self.net_inputs, batch_size=self._batch_size
         )
         return nearest_boundaries(
-            self.logits_module,
+            self.deciding_module,
             logits,
             lambda positions: self.net_inputs(rows.take(positions)),
             n,
@@ -193,7 +204,7 @@ class NetView(ModelView):
         self._refuse_earlier_steps("adversarial twins")
 
         def twins(inputs: Tensor) -> tuple[Tensor, Tensor]:
-            found = attack(self.logits_module, inputs)
+            found = attack(self.deciding_module, inputs)
             return inputs + found.perturbation, found.distance
 
         moved, distance = self._by_batch(X, twins, 16 * self._batch_size)
@@ -202,14 +213,14 @@ class NetView(ModelView):
     def counterexamples(self, X: Any, eps: float | None = None) -> tuple[NDArray, NDArray]:
         self._refuse_earlier_steps("counterexamples")
         radius = self.radius if eps is None else eps
-        certifier = Certifier(self._eager, radius, bounds=self.bounds)
-        exact = in_float64(self._eager)
+        certifier = Certifier(self._eager_deciding, radius, bounds=self.bounds)
+        exact = in_float64(self._eager_deciding)
 
         def search(inputs: Tensor) -> tuple[Tensor, Tensor]:
             points, distances = inputs.clone(), inputs.new_full((len(inputs),), torch.inf)
             rows = (~_proved(certifier, inputs)).nonzero()[:, 0]
             found = counterexamples(
-                self.logits_module, exact, inputs[rows], radius, bounds=self.bounds
+                self.deciding_module, exact, inputs[rows], radius, bounds=self.bounds
             )
             points[rows], distances[rows] = found.points, found.distance
             return points, distances
@@ -228,7 +239,7 @@ class NetView(ModelView):
         self, X: Any, eps: float | None = None, method: str = "ibp", y: NDArray | None = None
     ) -> NDArray:
         radius = self.radius if eps is None else eps
-        certifier = Certifier(self._eager, radius, bounds=self.bounds, method=method)
+        certifier = Certifier(self._eager_deciding, radius, bounds=self.bounds, method=method)
         rows = Rows.of(X)
         margins = np.empty(len(rows))
         for window, batch in rows.batches(self._batch_size):

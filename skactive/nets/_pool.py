@@ -81,6 +81,10 @@ def _declared(net: Any, classes: Any) -> Any:
 
 def train_teacher(net: Any, samples: Samples, rows: Rows, seed: int) -> Any:
     """A model trained on the labelled samples, for pseudo-labels; on the pool too, if it can."""
+    if not hasattr(net.teacher, "get_params") and net.teacher is not None:
+        raise TypeError(
+            f"teacher must be a classifier, such as FixMatch(), or None, got {net.teacher!r}."
+        )
     teacher = clean_twin(net) if net.teacher is None else clone(net.teacher)
     if hasattr(teacher, "as_teacher_of"):
         teacher = teacher.as_teacher_of(net)

@@ -35,6 +35,22 @@ def logits_module(net: Any, *, eager: bool = False) -> nn.Module:
     return module
 
 
+def deciding_module(net: Any, *, eager: bool = False) -> nn.Module:
+    """As `logits_module`, the largest one being of the class that ``predict`` says.
+
+    They differ for nets of one output with another threshold than one half.
+
+    Parameters
+    ----------
+    net, eager
+        See `logits_module`.
+    """
+    module = logits_module(net, eager=eager)
+    if not isinstance(module, _TwoColumns) or getattr(net, "threshold", 0.5) == 0.5:
+        return module
+    return _Shifted(module, torch.logit(torch.tensor(float(net.threshold))) / 2)
+
+
 def in_float64(module: nn.Module) -> nn.Module:
     """A copy, in float64 and eval mode, of a module that returns logits.
 
@@ -91,6 +107,16 @@ class _TwoColumns(_Wrapper):
 
     def _logit(self, output: Tensor) -> Tensor:
         return output
+
+
+class _Shifted(_Wrapper):
+    def __init__(self, module: nn.Module, by: Tensor) -> None:
+        super().__init__(module)
+        self.register_buffer("by", torch.stack([by, -by]))
+
+    def forward(self, X: Tensor) -> Tensor:
+        logits = self.module(X)
+        return logits + self.by.to(logits.device)
 
 
 class _TwoColumnsOfProbability(_TwoColumns):
