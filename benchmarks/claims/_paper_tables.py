@@ -355,3 +355,36 @@ def compare_strategies(root: Path) -> str:
         {name: kinds.get(name, str)(value) for name, value in row.items()} for row in rows
     )
     return f"{curves.table}\n\n{curves.compare().table}"
+
+
+_ALLOCATIONS = "dre_allocations"
+_MEASURES = {
+    "accuracy": "accuracy, last stage",
+    "AutoAttack": "robustness (AutoAttack), last stage",
+    "PGD, area": "robustness (PGD), area under the budget curve",
+}
+
+
+def allocations(root: Path) -> str:
+    """DRE with each of its allocations against random: points gained, with 95 % intervals."""
+    random = select(root, f"{_ALLOCATIONS}/stages.csv", ["strategy=random", "stage=3"])
+    cells = [_percent(random, "accuracy"), _percent(random, "robust_autoattack"), "–"]
+    body = [["`random`: itself, not its gain", *cells]]
+    for name in ("dre", "dre:allocation=ceil_tail", "dre:allocation=equal"):
+        found = [
+            select(root, f"{_ALLOCATIONS}/comparisons.csv", [f"measure={m}", f"strategy={name}"])
+            for m in _MEASURES.values()
+        ]
+        body.append([f"`{name}`", *(_gain(row) for (row,) in found)])
+    return markdown_table(["strategy", *_MEASURES], body)
+
+
+def _gain(row: Row) -> str:
+    mean, low, high = (100 * float(row[name]) for name in ("mean_difference", "low", "high"))
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f}), p = {float(row['pvalue_holm']):.3f}"
+
+
+def _percent(rows: Sequence[Row], column: str) -> str:
+    """Mean and standard deviation."""
+    values = [100 * float(row[column]) for row in rows]
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"

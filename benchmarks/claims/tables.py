@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._paper_tables import (
+    allocations,
     autoattack_parts,
     certified,
     compare_strategies,
@@ -32,6 +33,7 @@ from ._paper_tables import (
 from ._records import RESULTS
 
 __all__ = [
+    "allocations",
     "autoattack_parts",
     "certified",
     "compare_strategies",
