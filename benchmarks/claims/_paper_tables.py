@@ -368,7 +368,7 @@ _MEASURES = {
 def allocations(root: Path) -> str:
     """DRE with each of its allocations against random: points gained, with 95 % intervals."""
     random = select(root, f"{_ALLOCATIONS}/stages.csv", ["strategy=random", "stage=3"])
-    cells = [_percent(random, "accuracy"), _percent(random, "robust_autoattack"), "–"]
+    cells = [_over_seeds(random, "accuracy"), _over_seeds(random, "robust_autoattack"), "–"]
     body = [["`random`: itself, not its gain", *cells]]
     for name in ("dre", "dre:allocation=ceil_tail", "dre:allocation=equal"):
         found = [
@@ -384,7 +384,7 @@ def _gain(row: Row) -> str:
     return f"{mean:+.1f} ({low:+.1f} to {high:+.1f}), p = {float(row['pvalue_holm']):.3f}"
 
 
-def _percent(rows: Sequence[Row], column: str) -> str:
+def _over_seeds(rows: Sequence[Row], column: str) -> str:
     """Mean and standard deviation."""
     values = [100 * float(row[column]) for row in rows]
     return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
