@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_PATIENCE = 30
+_PATIENCE = 90  # seconds, on a machine that is busy
 
 
 def need_browser():

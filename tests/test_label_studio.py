@@ -325,7 +325,7 @@ def asked(backend):
         if password is not None:
             known = base64.b64encode(f"user:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {known}"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         connection.request(
             method, path, None if body is None else json.dumps(body),
             {"Content-Type": "application/json", **headers},

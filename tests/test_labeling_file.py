@@ -212,4 +212,4 @@ def test_the_command_serves_until_ctrl_c(tmp_path):
         with urllib.request.urlopen(line.split()[-1]) as answer:
             assert b"sk-label" in answer.read()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0

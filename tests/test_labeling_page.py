@@ -51,7 +51,7 @@ def server(session):
 
 def ask(server, method="GET", path="/", body=None, **headers):
     """Status, headers and body of an answer; headers are written with _ for -."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         connection.request(method, path, body, named)
@@ -207,7 +207,7 @@ def test_large_requests_are_cut_off(server):
     def pieces():  # without a Content-Length
         yield from (large[i : i + 8192].encode() for i in range(0, len(large), 8192))
 
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     connection.request("POST", "/api/claim", pieces(), JSON, encode_chunked=True)
     assert connection.getresponse().status == 413
     connection.close()

@@ -16,7 +16,7 @@ from .test_study_runner import same
 DEADLY = "tests.own_things:Deadly"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(580)
 def test_workers_killed_one_after_another(tmp_path, monkeypatch):
     """By two tasks, five seconds apart, which go on; and by one that always does: it is named."""
     (tmp_path / "kills").mkdir()
@@ -25,8 +25,9 @@ def test_workers_killed_one_after_another(tmp_path, monkeypatch):
     survive = (f"{DEADLY}:times=1,after=0", f"{DEADLY}:times=1,after=5", "random")
     always = f"{DEADLY}:times=9,after=0"
     execution = Execution(jobs=2, backend="dask", threads=1, progress=False)
+    patient = {"distributed.comm.timeouts.connect": "120s"}  # six workers start, on a busy machine
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, **patient}),
         pytest.raises(StudyError) as error,
     ):
         run(tmp_path / "dask", p, (*survive, always), execution=execution)
@@ -34,7 +35,8 @@ def test_workers_killed_one_after_another(tmp_path, monkeypatch):
     assert "times=9" in str(error.value)
     assert "kills each worker that runs it" in str(error.value)
     found = results(tmp_path / "dask")
-    assert len((tmp_path / "kills" / "9 0").read_text()) == 4  # two rounds of two
+    # Two rounds of two: one less where it waited, in the first, on the worker that another killed.
+    assert len((tmp_path / "kills" / "9 0").read_text()) in (3, 4)
     run(tmp_path / "here", p, survive)
     same(found[found.strategy != always].reset_index(drop=True), results(tmp_path / "here"))
     (tmp_path / "kills" / "9 0").write_text("x" * 9)
@@ -42,7 +44,7 @@ def test_workers_killed_one_after_another(tmp_path, monkeypatch):
     assert len(results(tmp_path / "dask")) == 8
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(240)
 def test_without_workers_the_tasks_that_are_not_done_are_named(tmp_path):
     with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         execution = Execution(jobs=2, backend="dask", threads=1, progress=False,
@@ -60,7 +62,7 @@ def test_without_workers_the_tasks_that_are_not_done_are_named(tmp_path):
     assert len(results(tmp_path)) == 12
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(240)
 def test_another_clusters_dashboard_is_no_obstacle():
     """Dask's usual port may be taken: its warning is an error in a program that asks for errors."""
     with socket.socket() as taken:

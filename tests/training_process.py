@@ -1,22 +1,16 @@
 """What each of two processes runs in ``test_accelerated.py``: trainings, noted in a file each."""
 
 import os
-import socket
 
 import numpy as np
 import torch
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def run(rank, n_processes, port, folder):
     os.environ.update(
         RANK=str(rank), WORLD_SIZE=str(n_processes), LOCAL_RANK=str(rank), MASTER_PORT=str(port),
-        MASTER_ADDR="127.0.0.1", ACCELERATE_USE_CPU="true", OMP_NUM_THREADS="1",
+        MASTER_ADDR="127.0.0.1", TORCHELASTIC_USE_AGENT_STORE="True",
+        TORCHELASTIC_RESTART_COUNT="0", ACCELERATE_USE_CPU="true", OMP_NUM_THREADS="1",
     )  # fmt: skip
     torch.set_num_threads(1)
     np.savez(folder / f"{rank}.npz", **{name: np.asarray(v) for name, v in found(rank).items()})
