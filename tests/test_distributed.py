@@ -247,7 +247,10 @@ def of_hugging_face(data, tmp_path):
 @pytest.fixture(scope="module")
 def ray():
     ray = pytest.importorskip("ray")
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    with pytest.MonkeyPatch.context() as patch:
+        # Ray's own 15 leaves its workers next to nothing of a machine that has other work.
+        patch.setenv("RAY_worker_niceness", "0")
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     yield ray
     ray.shutdown()
 
@@ -290,6 +293,28 @@ def test_blocks_of_ray_are_asked_where_they_are(data, ray):
     own = ask_about_a_table(data, pool, "margin", named=True)
     assert isinstance(own, ray.data.Dataset)
     assert own.columns() == COLUMNS
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.timeout(580)
+def test_blocks_of_ray_may_be_empty_or_hold_tensors(data, ray):
+    import ray.data
+
+    X, y = data
+    asked = learner(data, "mcp")
+    expected, _ = asked.query(X, 20)
+    found, rows = asked.query(ray.data.from_numpy([X[:1], X[1:1], X[1:500], X[500:]]), 20)
+    np.testing.assert_array_equal(found, expected)
+    asked.teach(rows, y[found])
+    frame = table(data)[COLUMNS]
+    pool = ray.data.from_pandas([frame[:300], frame[300:]])
+    with pytest.raises(TypeError, match="a column of the pool and pass its name"):
+        asked.query(pool, 5, candidates=pool)
+    kept = pool.filter(lambda row: row["a"] > 1e9)
+    with pytest.raises(ValueError, match="no candidate"):
+        asked.query(kept, 5)
+    with pytest.raises(ValueError, match="without a block"):
+        asked.query(ray.data.from_items([]), 5)
 
 
 @pytest.mark.parametrize("chunks", [None, 211])

@@ -1,8 +1,10 @@
 """What may go wrong with a pool in partitions: killed workers, broken files, bad input."""
 
+import contextlib
 import os
 import signal
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -141,6 +143,37 @@ def test_a_pool_that_is_too_small_says_how_many_are_left(data, learner):
     refuses(learner, frame(data), "n must be an integer", TypeError, n=2.5)
 
 
+@pytest.mark.parametrize("strategy", ["margin", "dre", "mcp", "ceal", "coreset", "random"])
+def test_a_pool_of_which_all_is_labelled_says_so(data, learner, strategy):
+    learner.set_params(query_strategy=strategy)
+    pool = da.from_array(data[0][:40], chunks=(15, -1))
+    refuses(learner, pool, "of its 40 rows, 40 are labelled already", n=1)
+    refuses(learner, pool[:0], "candidate", n=1)
+
+
+@pytest.mark.parametrize("strategy", ["margin", "dre", "random"])
+def test_chunks_of_another_length_than_they_say_are_named(data, learner, strategy):
+    """Else positions would be those of other rows."""
+    learner.set_params(query_strategy=strategy)
+    pool = in_parts(data, lambda number, rows: rows[: 120 + number * 30])
+    found = refuses(learner, pool, "Partition 0 .* has 120 rows.*200", PartitionError, n=50)
+    assert found.partition == 0
+
+
+def test_partitions_that_change_between_passes_are_named(data, learner):
+    rows = [pd.DataFrame(data[0][i::3], columns=list("abcde")) for i in range(3)]
+    reads = []
+
+    def shrinking(number):
+        reads.append(number)
+        return rows[number] if len(reads) <= 3 else rows[number][:7]
+
+    pool = dd.from_map(shrinking, range(3), meta=rows[0][:0])
+    learner.set_params(query_strategy="dre")
+    with dask.config.set(scheduler="synchronous"):
+        refuses(learner, pool, "has 7 rows.*200. Positions need", PartitionError)
+
+
 def test_masks_of_another_length_are_refused(data, learner):
     pool = da.from_array(data[0], chunks=(100, -1))
     refuses(learner, pool, "one entry per row", candidates=np.ones(N - 1, bool))
@@ -185,6 +218,80 @@ def test_no_row_is_read_twice_in_a_pass(data):
     assert len(reads) <= 3 + 2  # a pass for the entropies, and the partitions of the picks
 
 
+# -- on clients ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def threads():
+    """Clients of clusters of one thread each."""
+    distributed = pytest.importorskip("distributed")
+    with contextlib.ExitStack() as stack:
+        yield lambda **params: stack.enter_context(
+            distributed.Client(processes=False, n_workers=1, threads_per_worker=1, timeout=120,
+                               dashboard_address="127.0.0.1:0", **params)
+        )  # fmt: skip
+
+
+@pytest.mark.timeout(580)
+@pytest.mark.parametrize("another_is_active", [False, True])
+def test_the_client_that_holds_a_pool_is_asked(data, learner, threads, another_is_active):
+    if another_is_active:
+        threads()
+    pool = threads(set_as_default=False).persist(da.from_array(data[0], chunks=(100, -1)))
+    for strategy in ("margin", "dre"):
+        learner.set_params(query_strategy=strategy)
+        expected, _ = learner.query(data[0], 20)
+        np.testing.assert_array_equal(learner.query(pool, 20)[0], expected)
+
+
+@pytest.mark.timeout(580)
+def test_a_scheduler_that_was_chosen_goes_before_the_client(data, learner, threads):
+    threads()
+    where = []
+
+    def noted(number, rows):
+        where.append(threading.current_thread())
+        return rows
+
+    with dask.config.set(scheduler="synchronous"):
+        learner.query(in_parts(data, noted), 20)
+    assert set(where) == {threading.current_thread()}
+
+
+HELD = {}  # schedulers, which do not travel, and what was noted of them
+
+
+def count_held(name, number, rows):
+    """Note how many results of partitions are held, as one is read."""
+    scheduler, held = HELD[name]
+    tasks = list(scheduler.tasks.values())
+    held.append(sum("visit" in str(task.key) and task.state == "memory" for task in tasks))
+    return rows
+
+
+@pytest.mark.timeout(580)
+def test_partitions_that_are_merged_are_let_go(data, learner, threads):
+    """The best rows of all partitions at once may be more than a worker holds."""
+    scheduler = threads().cluster.scheduler
+    held = []
+
+    pool = in_parts(data, partial(count_held, scheduler.id), (10,) * 60)
+    HELD[scheduler.id] = scheduler, held
+    learner.query(pool, 5)
+    assert len(held) >= 60  # and the partitions of picks that tied with many
+    assert max(held) <= 24  # of 60; eight are merged at once
+
+
+def test_what_is_kept_of_tables_tells_its_size():
+    from dask.sizeof import sizeof
+
+    from skactive.distributed._task import Visited
+
+    frame = pd.DataFrame(np.zeros((1000, 10)))
+    for rows in (frame, pa.Table.from_pandas(frame)):
+        assert 80_000 <= sizeof(Visited({}, [rows])) < 90_000  # or a worker does not spill it
+
+
 # -- on two workers -----------------------------------------------------------------------
 
 
@@ -220,11 +327,11 @@ class Killing(ScoringStrategy):
 def client():
     distributed = pytest.importorskip("distributed")
     with (
-        dask.config.set({"distributed.comm.timeouts.connect": "60s"}),
+        dask.config.set({"distributed.comm.timeouts.connect": "120s"}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as cluster,
-        distributed.Client(cluster, timeout=60) as client,
+        distributed.Client(cluster, timeout=120) as client,
     ):
         yield client
 
@@ -236,7 +343,7 @@ class First(ScoringStrategy):
         return model.predict_proba(X)[:, 0]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(580)
 def test_two_workers_give_the_picks_of_memory(data, learner, client):
     X = data[0]
     pool = da.from_array(X, chunks=((1, 0, 300, 299), -1))
@@ -248,7 +355,7 @@ def test_two_workers_give_the_picks_of_memory(data, learner, client):
         np.testing.assert_array_equal(own, rows)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(580)
 def test_a_worker_killed_in_the_middle_changes_no_pick(data, learner, client, tmp_path):
     X = data[0]
     learner.set_params(query_strategy=First())
@@ -259,12 +366,12 @@ def test_a_worker_killed_in_the_middle_changes_no_pick(data, learner, client, tm
     found, _ = learner.query(pool, 25)
     assert marker.exists()
     np.testing.assert_array_equal(found, expected)
-    client.wait_for_workers(2, timeout=120)  # one was started again and knows nothing
+    client.wait_for_workers(2, timeout=400)  # one was started again and knows nothing
     found, _ = learner.query(pool, 25)
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(580)
 def test_failures_on_workers_say_what_it_was(data, learner, client):
     assert (
         refuses(
@@ -277,7 +384,7 @@ def test_failures_on_workers_say_what_it_was(data, learner, client):
     refuses(learner, pool, "cannot be pickled.*lock", TypeError)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(580)
 def test_a_pool_whose_client_was_closed(data, learner):
     distributed = pytest.importorskip("distributed")
     threads = {"processes": False, "n_workers": 1, "dashboard_address": "127.0.0.1:0"}

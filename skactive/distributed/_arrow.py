@@ -15,8 +15,6 @@ from ._pool import PartitionedPool
 from ._readers import TableReader
 from ._sizes import ranges
 
-_BYTES_OF_VALUE = 8
-
 
 class ArrowReader(TableReader):
     """Partitions that are PyArrow tables; a model fitted on columns reads a pandas DataFrame."""
@@ -31,6 +29,8 @@ class ArrowReader(TableReader):
         return rows.select(names)
 
     def _frame(self, rows: Any, names: list) -> Any:
+        if len(names) == 1 and (column := self._column(rows, names[0])).ndim > 1:
+            return column  # of images, say, of which a DataFrame makes objects
         return rows.select(names).to_pandas()
 
     def _array(self, rows: Any, names: list) -> NDArray:
@@ -51,9 +51,14 @@ def _as_numpy(column: Any) -> NDArray:
     whole = whole.chunk(0) if hasattr(whole, "chunks") and whole.num_chunks == 1 else whole
     if hasattr(whole, "to_numpy_ndarray"):
         return whole.to_numpy_ndarray()
-    values = column.to_numpy()
-    nested = values.dtype == object and len(values) and isinstance(values[0], np.ndarray)
-    return np.stack(values) if nested else values
+    return _stacked(column.to_numpy())
+
+
+def _stacked(values: NDArray) -> NDArray:
+    """Rows that are arrays, or lists of lists of numbers, as one array."""
+    if values.dtype == object and len(values) and isinstance(values[0], np.ndarray):
+        return np.stack([_stacked(value) for value in values])
+    return values
 
 
 def table_pool(X: Any) -> PartitionedPool:
@@ -61,7 +66,7 @@ def table_pool(X: Any) -> PartitionedPool:
     import pyarrow as pa
 
     table = X if isinstance(X, pa.Table) else pa.Table.from_batches([X])
-    windows, lengths = ranges(table.num_rows, max(1, table.num_columns) * _BYTES_OF_VALUE)
+    windows, lengths = ranges(table.num_rows, table.nbytes // max(1, table.num_rows))
     sources = [partial(table.slice, start, stop - start) for start, stop in windows]
     reader = ArrowReader(tuple(table.column_names))
     return PartitionedPool(LocalEngine(sources, take=table.take), reader, lengths)
@@ -69,7 +74,15 @@ def table_pool(X: Any) -> PartitionedPool:
 
 def dataset_pool(X: Any) -> PartitionedPool:
     """A pool of a `pyarrow.dataset`: a partition for each row group, or file without any."""
-    fragments = [part for whole in X.get_fragments() for part in _row_groups(whole)]
+    try:
+        files = list(X.get_fragments())
+    except ValueError as error:  # it was filtered
+        raise ValueError(
+            "A filtered PyArrow dataset cannot say where its rows are. Pass the dataset as it is, "
+            "and candidates=, a mask or the name of a column of truth values; or what the filter "
+            "leaves, if it fits into memory: dataset.to_table()."
+        ) from error
+    fragments = [part for whole in files for part in _row_groups(whole)]
     if not fragments:
         raise ValueError("The pool is a dataset without a file. Is the folder right?")
     columns = fragments[0].physical_schema.names

@@ -32,9 +32,9 @@ def array_engine(X: Any, take: Callable[[NDArray[np.intp]], Any] | None = None) 
     if X.ndim == 0:
         raise ValueError("The pool is a dask array without rows: it has no dimension.")
     _check_chunks(X, "The pool")
-    _check_alive(X)
+    holder = _holder(X)
     delayed = X.rechunk(dict.fromkeys(range(1, X.ndim), -1)).to_delayed().ravel()
-    return DaskEngine(delayed, partial(_array_mask, chunks=X.chunks[0]), take)
+    return DaskEngine(delayed, partial(_array_mask, chunks=X.chunks[0]), take, holder)
 
 
 def frame_pool(X: Any) -> PartitionedPool:
@@ -43,8 +43,8 @@ def frame_pool(X: Any) -> PartitionedPool:
         raise TypeError(
             "A pool must be a table, got a dask Series. Pass a DataFrame: series.to_frame()."
         )
-    _check_alive(X)
-    engine = DaskEngine(X.to_delayed(), partial(_series_mask, n_partitions=X.npartitions))
+    mask = partial(_series_mask, n_partitions=X.npartitions)
+    engine = DaskEngine(X.to_delayed(), mask, holder=_holder(X))
     return PartitionedPool(engine, TableReader(tuple(map(str, X.columns))))
 
 
@@ -75,7 +75,7 @@ def _series_mask(mask: Any, n_partitions: int) -> list[Any] | None:
     """Parts of a mask that is a dask Series, in partitions like those of the pool."""
     if type(mask).__module__.partition(".")[0] not in ("dask", "dask_expr"):
         return None
-    if getattr(mask, "npartitions", None) != n_partitions or mask.ndim != 1 or mask.dtype != bool:
+    if getattr(mask, "npartitions", None) != n_partitions or mask.ndim != 1 or not _is_bool(mask):
         raise ValueError(
             f"candidates as a dask mask must have the pool's {n_partitions} partitions, one "
             f"dimension and dtype bool, got {mask!r}. Make it of the pool, such as X['a'] > 0."
@@ -83,13 +83,25 @@ def _series_mask(mask: Any, n_partitions: int) -> list[Any] | None:
     return list(mask.to_delayed().ravel()) if hasattr(mask, "chunks") else mask.to_delayed()
 
 
-def _check_alive(X: Any) -> None:
-    """Raise a ConnectionError if parts of a pool were held by a cluster that is gone."""
+def _is_bool(mask: Any) -> bool:
+    """Whether it holds truth values, of NumPy, pandas or Arrow."""
+    return mask.dtype == bool or str(mask.dtype).partition("[")[0] in ("bool", "boolean")
+
+
+def _holder(X: Any) -> Any:
+    """The client of the cluster that holds parts of a pool; None if none does.
+
+    Raises
+    ------
+    ConnectionError
+        If that cluster is gone.
+    """
     distributed = sys.modules.get("distributed")
     if distributed is None:
-        return
+        return None
     try:
-        closed = any(future.client.status == "closed" for future in distributed.futures_of(X))
+        clients = [future.client for future in distributed.futures_of(X)]
+        closed = any(client.status == "closed" for client in clients)
     except distributed.CancelledError:
         closed = True
     if closed:
@@ -97,12 +109,20 @@ def _check_alive(X: Any) -> None:
             "The pool was persisted on a Dask client that was closed since, and is lost with it. "
             "Connect again, and build the pool anew from what it is read from."
         )
+    return next(iter(clients), None)
 
 
 def active_client() -> Any:
-    """The client of a cluster that is in use; None if there is none."""
+    """The client of a cluster that Dask would use now; None if there is none."""
+    import dask
+
     distributed = sys.modules.get("distributed")
     if distributed is None:
+        return None
+    chosen = dask.config.get("scheduler", None)
+    if isinstance(chosen, distributed.Client):
+        return chosen
+    if chosen not in (None, "dask.distributed", "distributed"):
         return None
     try:
         return distributed.default_client()
@@ -121,6 +141,8 @@ class DaskEngine(Engine):
         The parts of a mask of the same kind; None if it is of another.
     take : callable or None, default=None
         Takes rows by their position in the whole pool.
+    holder : distributed.Client or None, default=None
+        Of the cluster that holds the pool; ``None``: whatever client is active is used.
     """
 
     def __init__(
@@ -128,8 +150,10 @@ class DaskEngine(Engine):
         sources: Any,
         mask: Callable[[Any], list[Any] | None],
         take: Callable[[NDArray[np.intp]], Any] | None = None,
+        holder: Any = None,
     ) -> None:
         self.sources = list(sources)
+        self._holder = holder
         self.n_partitions = len(self.sources)
         self._mask = mask
         self._take = take
@@ -139,6 +163,13 @@ class DaskEngine(Engine):
 
     def aligned(self, candidates: Any) -> list[Any] | None:
         return self._mask(candidates)
+
+    def by_position(self, names: Any) -> Any:
+        if not hasattr(names, "to_dask_array"):  # neither a Series nor an Index
+            return names
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Dask currently has limited support", UserWarning)
+            return names.to_dask_array(lengths=True)
 
     def visit(self, task: Task, chosen: list[Any] | None, only: list[int] | None = None) -> Any:
         import dask
@@ -159,7 +190,7 @@ class DaskEngine(Engine):
 
     def _sent(self, value: Any) -> Any:
         """An object for all workers: a task of its own, which is run again where it is lost."""
-        client = active_client()
+        client = self._client()
         if client is None:
             import dask
 
@@ -174,7 +205,9 @@ class DaskEngine(Engine):
     def hold(self, handles: Any) -> Any:
         import dask
 
-        persisted = self._run(handles, lambda: dask.persist(*(v for _, v in handles)))
+        client, visited = self._client(), [v for _, v in handles]
+        keep = dask.persist if client is None else lambda *every: client.persist(every)
+        persisted = self._run(handles, lambda: keep(*visited))
         return [(number, v) for (number, _), v in zip(handles, persisted, strict=True)]
 
     def reduce(self, handles: Any, merge: Merge) -> Visited:
@@ -190,8 +223,11 @@ class DaskEngine(Engine):
             done = len(level) == 1
         return self._run(handles, lambda: self._computed(handles, level[0]))
 
+    def _client(self) -> Any:
+        return active_client() if self._holder is None else self._holder
+
     def _computed(self, handles: Any, root: Any) -> Visited:
-        client = active_client()
+        client = self._client()
         if client is None:
             return root.compute()
         return _waited(client, handles, root, self.n_partitions)
@@ -202,7 +238,7 @@ class DaskEngine(Engine):
         except (PartitionError, KeyboardInterrupt):
             raise
         except Exception as error:
-            if active_client() is not None:
+            if self._client() is not None:
                 raise
             number = _failing(handles)
             raise unreadable(number, self.n_partitions, error) from error
@@ -226,7 +262,7 @@ def _waited(client: Any, handles: Any, root: Any, n_partitions: int) -> Visited:
     """The result on a cluster; which partition it was, if one cannot be read."""
     from distributed import CancelledError
 
-    *parts, merged = client.compute([*(visited for _, visited in handles), root])
+    merged = client.compute(root)  # and not the parts: each would stay until the last is done
     try:
         return merged.result()
     except CancelledError as error:
@@ -235,9 +271,13 @@ def _waited(client: Any, handles: Any, root: Any, n_partitions: int) -> Visited:
             "was done. Nothing was changed: connect again, and ask again."
         ) from error
     except Exception as error:
-        failed = [n for (n, _), future in zip(handles, parts, strict=True) if _erred(future)]
-        raise unreadable(min(failed, default=None), n_partitions, error) from error
+        raise unreadable(_failed(client, handles), n_partitions, error) from error
 
 
-def _erred(future: Any) -> bool:
-    return future.status == "error"
+def _failed(client: Any, handles: Any) -> int | None:
+    """A partition that failed, which the scheduler remembers while what failed of it is held."""
+    from distributed import as_completed
+
+    futures = {client.compute(visited): number for number, visited in handles}
+    failed = (futures[future] for future in as_completed(futures) if future.status == "error")
+    return next(failed, None)

@@ -54,6 +54,10 @@ class Engine:
         """Rows at positions in the whole pool, where the library finds them by itself; or None."""
         return None
 
+    def by_position(self, names: Any) -> Any:
+        """Ids in a form that finds them by their position in the whole pool."""
+        return names
+
     def names_at(self, names: Any, positions: NDArray[np.intp], n: int) -> NDArray:
         """Ids of rows at positions in the whole pool, of an array of one for each of n rows."""
         check_names(names, n)

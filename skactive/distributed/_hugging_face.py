@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,14 +28,16 @@ class HuggingFaceReader(TableReader):
         return own, inputs, len(next(iter(columns.values())))
 
     def by_columns(self) -> Reader:
-        return super().by_columns() if len(input_names(self._wanted())) > 1 else self
+        inputs = input_names(self._wanted())
+        return replace(self, features=tuple(inputs)) if len(inputs) > 1 else self
 
     def _names(self, rows: Any) -> list:
         return list(rows) if isinstance(rows, dict) else rows.column_names
 
     def _column(self, rows: Any, name: str) -> NDArray:
-        column = rows[name] if isinstance(rows, dict) else rows.with_format("numpy")[:][name]
-        return np.asarray(column)
+        if isinstance(rows, dict):
+            return np.asarray(rows[name])
+        return columns_of(rows.select_columns([name]), 0, len(rows))[name]
 
     def _only(self, rows: Any, names: list) -> Any:
         return rows.select_columns(names)
@@ -45,7 +48,7 @@ class HuggingFaceReader(TableReader):
         return pd.DataFrame({name: rows[name] for name in names})
 
     def _array(self, rows: Any, names: list) -> NDArray:
-        chosen = input_names(names)
+        chosen = input_names(names) or names  # labels alone, where they are what is asked for
         if len(chosen) == 1:
             column = np.asarray(rows[chosen[0]])
             return column if column.ndim > 1 else column[:, None]
@@ -57,6 +60,12 @@ class HuggingFaceReader(TableReader):
 
 def dataset_pool(X: Any) -> PartitionedPool:
     """A pool of a `datasets.Dataset`, some rows of it at a time."""
+    if X.format["type"] == "custom":
+        raise ValueError(
+            "The dataset has a transform (set_transform, with_transform), which is run as its rows "
+            "are taken one by one: what a model would read is not what the dataset holds. Apply "
+            "it with dataset.map, or take it off with dataset.reset_format()."
+        )
     row_bytes = 0
     if len(X):
         row_bytes = sum(column.nbytes for column in columns_of(X, 0, 1).values())
@@ -67,8 +76,8 @@ def dataset_pool(X: Any) -> PartitionedPool:
 
 
 def columns_of(X: Any, start: int, stop: int) -> dict[str, NDArray]:
-    """Some rows as arrays."""
-    columns = X.with_format("numpy")[start:stop]
+    """Some rows as arrays, with the dtypes that they are held in."""
+    columns = X.with_format("numpy", dtype=None)[start:stop]
     return {name: _first_channels(X, name, column) for name, column in columns.items()}
 
 

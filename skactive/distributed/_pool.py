@@ -109,6 +109,7 @@ class PartitionedPool(Rows):
         if isinstance(ids, str):
             pool.reader = self.reader.with_ids(ids)
         else:
+            ids = self.engine.by_position(ids)
             if self._lengths is not None:
                 check_names(ids, len(self))
             pool.names = ids
@@ -154,7 +155,7 @@ class PartitionedPool(Rows):
 
         Returns
         -------
-        merged : result of `merge`; None if there is no candidate at all
+        merged : result of `merge`
         results : list, where there is no `merge`
             One for each partition that has candidates, in their order.
 
@@ -164,6 +165,8 @@ class PartitionedPool(Rows):
             If a partition cannot be read.
         TypeError
             If function or payload cannot be pickled, where they have to be.
+        ValueError
+            If there is a `merge` and no candidate at all.
         """
         return self.kept(function, payload, keep=False).merged(merge)
 
@@ -171,7 +174,7 @@ class PartitionedPool(Rows):
         self, function: Callable[[Part, Any], Any], payload: Any = None, *, keep: bool = True
     ) -> Kept:
         """Like `map`, but results stay where they are, to be asked more than once."""
-        task = Task(function, payload, self.reader, self.known)
+        task = Task(function, payload, self.reader, self.known, self._lengths)
         handles = self.engine.visit(task, self._chosen)
         return Kept(self, self.engine.hold(handles) if keep else handles)
 
@@ -241,17 +244,23 @@ class PartitionedPool(Rows):
     def check_n(self, n: int) -> None:
         """Raise a ValueError unless a pass found at least n candidates."""
         found = self.n_candidates
-        if n <= found:
-            return
-        left_out = sum(len(fact.excluded) for fact in self._facts.values())
-        why = ""
-        if left_out:
-            why = (
-                f": of its {len(self)} rows, {left_out} are labelled already and left out. Ask for "
-                "fewer, pass a larger pool, or exclude_labeled=False"
+        if n > found:
+            raise ValueError(
+                f"n must be between 1 and the number of candidates in the pool ({found}), got {n}"
+                f"{self._why_so_few()}."
             )
-        raise ValueError(
-            f"n must be between 1 and the number of candidates in the pool ({found}), got {n}{why}."
+
+    def refuse_empty(self) -> None:
+        """Raise a ValueError: a pass found no candidate."""
+        raise ValueError(f"The pool has no candidate to pick from{self._why_so_few()}.")
+
+    def _why_so_few(self) -> str:
+        left_out = sum(len(fact.excluded) for fact in self._facts.values())
+        if not left_out:
+            return ""
+        return (
+            f": of its {len(self)} rows, {left_out} are labelled already and left out. Ask for "
+            "fewer, pass a larger pool, or exclude_labeled=False"
         )
 
     def nth(self, ordinals: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -294,11 +303,11 @@ class PartitionedPool(Rows):
     # -- rows -----------------------------------------------------------------------------
 
     def take(self, indices: Any) -> Any:
-        """Rows at positions in the whole pool, in its own type, without the column of ids."""
-        return self.take_named(indices)[0]
+        """Rows at positions in the whole pool, as a model reads them: `inputs`."""
+        return self.inputs(indices)
 
     def take_named(self, indices: Any) -> tuple[Any, NDArray | None]:
-        """Rows at positions in the whole pool, and their ids if they have some."""
+        """Rows at positions in the whole pool, in its own type, and their ids if they have some."""
         rows = self._own(indices)
         kept, ids = self.reader.without_ids(rows)
         if self.names is not None:
@@ -338,7 +347,7 @@ class PartitionedPool(Rows):
     def _read(self, wanted: dict[int, NDArray]) -> dict[int, tuple[NDArray, Any]]:
         if not wanted:
             return {}
-        task = Task(_own_rows, wanted, self.reader, on_empty=True)
+        task = Task(_own_rows, wanted, self.reader, None, self._lengths, on_empty=True)
         handles = self.engine.visit(task, None, only=sorted(wanted))
         found = Kept(self._fresh(), handles).merged(None)  # which tells nothing of the candidates
         return {part: (wanted[part], rows) for part, rows in found}
@@ -372,7 +381,10 @@ class Kept:
         if merge is None:
             listed = engine.reduce(engine.then(self._handles, _in_list, None), _end_to_end)
             return self._seen(listed) or []
-        return self._seen(engine.reduce(self._handles, merge))
+        result = self._seen(engine.reduce(self._handles, merge))
+        if result is None:
+            self._pool.refuse_empty()
+        return result
 
     def _seen(self, visited: Visited) -> Any:
         if visited.failed is not None:

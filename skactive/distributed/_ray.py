@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ._arrow import ArrowReader
@@ -24,6 +26,13 @@ class RayReader(ArrowReader):
         table, names = super().without_ids(rows)
         return ray.data.from_arrow(table), names
 
+    def read(self, rows: Any, number: int) -> tuple[Any, Any, int]:
+        # Ray forgets the columns of a block of which it left no row.
+        return super().read(rows, number) if rows.num_columns else (rows, np.empty((0, 0)), 0)
+
+    def marked(self, rows: Any, chosen: Any, number: int) -> Any:
+        return super().marked(rows, chosen, number) if rows.num_columns else None
+
 
 def dataset_pool(X: Any) -> PartitionedPool:
     """A pool of a `ray.data.Dataset`, block by block, in the order of its rows."""
@@ -36,6 +45,8 @@ def dataset_pool(X: Any) -> PartitionedPool:
         raise unreadable(None, None, error) from error
     finally:
         options.preserve_order = before
+    if not blocks:
+        raise ValueError("The pool is a Ray Dataset without a block. Is there anything in it?")
     return PartitionedPool(RayEngine(blocks), RayReader(tuple(X.columns() or ())))
 
 
@@ -60,6 +71,14 @@ class RayEngine(Engine):
             for number in numbers
         ]
 
+    def aligned(self, candidates: Any) -> list[Any] | None:
+        if type(candidates).__module__.startswith("ray.data"):
+            raise TypeError(
+                "candidates is a Ray Dataset, whose blocks need not be those of the pool. Make it "
+                "a column of the pool and pass its name, or pass positions or an array as a mask."
+            )
+        return None
+
     def then(self, handles: Any, function: Callable[[Any, Any], Any], payload: Any) -> Any:
         sent, following = self._sent((function, payload)), _remote(follow)
         return [(number, following.remote(visited, sent, number)) for number, visited in handles]
@@ -82,7 +101,7 @@ class RayEngine(Engine):
                 merged.remote(merge, *level[start : start + _AT_ONCE])
                 for start in range(0, len(level), _AT_ONCE)
             ]
-        return merge_visited(merge, [ray.get(level[0])])
+        return _merged(merge, ray.get(level[0]))
 
 
 def _remote(function: Callable[..., Any]) -> Any:
@@ -92,4 +111,5 @@ def _remote(function: Callable[..., Any]) -> Any:
 
 
 def _merged(merge: Merge, *visited: Visited) -> Visited:
-    return merge_visited(merge, visited)
+    # Arrays in the store are not to be written to; what is merged may be.
+    return merge_visited(merge, [pickle.loads(pickle.dumps(each)) for each in visited])

@@ -28,7 +28,7 @@ class Reader:
         """
         raise NotImplementedError
 
-    def marked(self, rows: Any, chosen: Any) -> Any:
+    def marked(self, rows: Any, chosen: Any, number: int) -> Any:
         """Which rows may be picked: as it came, or the column of that name."""
         return chosen
 
@@ -107,7 +107,7 @@ class TableReader(Reader):
     def for_model(self, estimator: Any) -> Reader:
         member = (getattr(estimator, "members_", None) or [None])[0]  # a committee has no names
         names = getattr(estimator, "feature_names_in_", getattr(member, "feature_names_in_", None))
-        return replace(self, features=None if names is None else tuple(map(str, names)))
+        return self if names is None else replace(self, features=tuple(map(str, names)))
 
     def by_columns(self) -> Reader:
         return replace(self, features=tuple(self._wanted()))
@@ -152,30 +152,63 @@ class TableReader(Reader):
             return rows, self._frame(rows, list(self.features)), len(rows)
         return rows, self._array(rows, wanted), len(rows)
 
-    def marked(self, rows: Any, chosen: Any) -> Any:
-        return self._column(rows, chosen).astype(bool) if isinstance(chosen, str) else chosen
+    def marked(self, rows: Any, chosen: Any, number: int) -> Any:
+        if not isinstance(chosen, str):
+            return chosen
+        return truth_values(self._column(rows, chosen), f"the column {chosen!r}", number)
 
     def without_ids(self, rows: Any) -> tuple[Any, NDArray | None]:
         names = None if self.ids is None else self._column(rows, self.ids)
-        kept = [c for c in self._names(rows) if str(c) not in (self.ids, self.mask)]
+        kept = [c for c in map(str, self._names(rows)) if c not in (self.ids, self.mask)]
         return self._only(rows, kept), names
 
     def _names(self, rows: Any) -> list:
         return list(rows.columns)
 
     def _column(self, rows: Any, name: str) -> NDArray:
-        return np.asarray(rows[name])
+        return np.asarray(self._only(rows, [name]).iloc[:, 0])
 
     def _only(self, rows: Any, names: list) -> Any:
-        return rows[names]
+        own = {str(label): label for label in self._names(rows)}  # which may be numbers
+        return rows[[own[name] for name in names]]
 
     def _frame(self, rows: Any, names: list) -> Any:
-        return rows[names]
+        return self._only(rows, names)
 
     def _array(self, rows: Any, names: list) -> NDArray:
-        return rows[names].to_numpy()
+        return self._only(rows, names).to_numpy()
 
     def joined(self, pieces: Sequence[Any], order: NDArray[np.intp]) -> Any:
         import pandas as pd
 
         return take_rows(pd.concat(pieces), order)
+
+
+def truth_values(values: Any, what: str, number: int) -> NDArray[np.bool_]:
+    """Values of a partition as a mask: what is missing is not to be picked.
+
+    Raises
+    ------
+    PartitionError
+        If they are neither truth values nor 0 and 1.
+    """
+    values = np.asarray(values)
+    if values.dtype == bool:
+        return values
+    if values.dtype == object:
+        missing = np.fromiter(map(_is_missing, values), bool, len(values))
+        allowed = all(value in (0, 1) for value in values[~missing])
+    else:
+        missing = values != values
+        allowed = values.dtype.kind in "iuf" and bool(np.isin(values[~missing], (0, 1)).all())
+    if not allowed:
+        raise PartitionError(
+            f"candidates, {what}, must hold truth values; in partition {number} of the pool it "
+            f"holds others, of dtype {values.dtype}. Compare them: pool['price'] > 10, say.",
+            number,
+        )
+    return np.where(missing, False, values).astype(bool)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or value != value

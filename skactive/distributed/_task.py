@@ -15,7 +15,7 @@ from ..exceptions import PartitionError
 from ..utils.indexing import Rows, take_rows
 from ..utils.inputs import bytes_as_numbers
 from ..utils.row_keys import rows_among
-from ._readers import Reader
+from ._readers import Reader, truth_values
 
 _KEPT: dict[bytes, Any] = {}  # what this process unpickled last
 _N_KEPT = 4
@@ -94,6 +94,8 @@ class Task:
     payload : object
     reader : Reader
     known : Known or None, default=None
+    lengths : ndarray of int or None, default=None
+        Rows that each partition has, if that is known.
     on_empty : bool, default=False
         Whether it is also done where there is no candidate.
     """
@@ -102,6 +104,7 @@ class Task:
     payload: Any
     reader: Reader
     known: Known | None = None
+    lengths: NDArray[np.intp] | None = None
     on_empty: bool = False
 
 
@@ -188,12 +191,14 @@ class Visited:
 
 
 def _n_bytes(value: Any) -> int:
-    """Size of a result: of the arrays in it, all else is small."""
-    if isinstance(value, np.ndarray):
-        return value.nbytes
+    """Size of a result: of the arrays and tables in it, all else is small."""
     if isinstance(value, (list, tuple)):
         return sum(map(_n_bytes, value))
-    return sum(map(_n_bytes, vars(value).values())) if is_dataclass(value) else 64
+    if hasattr(value, "memory_usage"):
+        return int(np.sum(value.memory_usage()))
+    if is_dataclass(value):
+        return sum(map(_n_bytes, vars(value).values()))
+    return int(getattr(value, "nbytes", 64))
 
 
 def follow(visited: Visited, sent: Sent, number: int) -> Visited:
@@ -228,7 +233,14 @@ def visit(sent: Sent, number: int, rows: Any, chosen: Any = None) -> Visited:
 def _visit(task: Task, number: int, rows: Any, chosen: Any) -> Visited:
     reader = task.reader
     own, inputs, n = reader.read(rows, number)
-    at = _candidates(reader.marked(rows, chosen), n, number)
+    if task.lengths is not None and n != task.lengths[number]:
+        raise PartitionError(
+            f"Partition {number} of the pool has {n} rows, where it was said to have, or had when "
+            f"it was read before, {task.lengths[number]}. Positions need partitions that are as "
+            "long as they say, and that give the same rows each time they are read.",
+            number,
+        )
+    at = _candidates(reader.marked(rows, chosen, number), n, number)
     X, excluded = Rows(inputs, at), np.empty(0, dtype=np.intp)
     if task.known is not None and len(X):
         if not task.known.pixels:
@@ -246,9 +258,9 @@ def _candidates(chosen: Any, n: int, number: int) -> NDArray[np.intp] | None:
     """Positions in a partition that may be picked, ascending; None for all."""
     if chosen is None:
         return None
-    chosen = np.asarray(chosen)
-    if chosen.dtype != bool:
+    if isinstance(chosen, np.ndarray) and chosen.dtype != bool:
         return chosen
+    chosen = truth_values(chosen, "a mask", number)
     if chosen.shape != (n,):
         raise PartitionError(
             f"candidates as a mask must have one entry per row: partition {number} of the pool has "

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from ..attacks import Attack, resolve_attack
+from ..distributed import in_memory
 from ..exceptions import CapabilityError
 from ..model_view import ModelView, NetView
 from ..utils.indexing import Rows
@@ -97,7 +98,7 @@ def adversarial_examples(
         raise ValueError(
             f"y holds labels the net does not know: {unknown}; known are {target.classes.tolist()}."
         )
-    targets, rows = np.searchsorted(target.classes, y), Rows.of(X)
+    targets, rows = np.searchsorted(target.classes, y), Rows.of(in_memory(X))
     seed, made = derive_seed(random_state), []
     for number, (window, batch) in enumerate(rows.batches(batch_size)):
         inputs = target.inputs(batch)

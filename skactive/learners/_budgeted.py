@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from ..distributed import is_partitioned, partitioned
 from ..strategies import RandomSampling, resolve_strategy
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import take_rows
@@ -205,6 +206,8 @@ class BudgetedLearner(
         """Run, yielding the learner after each round."""
         check_params(self)
         resolve_strategy(self.query_strategy).check_estimator(self.estimator)
+        if is_partitioned(X):
+            X = partitioned(X).by_columns()
         y = as_labels(X, y)
         n_initial, n_per_query, budget = self._counts(len(y))
         seed = derive_seed(self.random_state)

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from ..distributed import is_partitioned, partitioned
 from ..exceptions import CapabilityError
 from ..model_view import column_labels
 from ..strategies import QueryStrategy, resolve_strategy
@@ -477,6 +478,7 @@ class ActiveLearner(
             If nothing was learned yet.
         """
         check_is_fitted(self)
+        X_test = partitioned(X_test) if is_partitioned(X_test) else X_test
         self.labeled_.check_pool(X_test, "X_test")
         strategy = clone(resolve_strategy(self.query_strategy))
         if strategy.random_state is None:
