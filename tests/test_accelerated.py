@@ -28,7 +28,7 @@ def rows():
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    # Listens from here on, as torchrun's does: a port that is free now may be taken when they start.
+    # It listens from now on: a port that is free now may be taken when the processes start.
     store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     args = (2, store.port, folder)
     torch.multiprocessing.start_processes(
