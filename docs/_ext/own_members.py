@@ -2,7 +2,7 @@
 
 ``nn.Module`` and skorch bring over a hundred methods that are described at their own place. A class
 page names these bases, with a link, and documents in full what any class of skactive in the line of
-inheritance defines.
+inheritance defines; of skorch's hooks those that have something to say.
 """
 
 import inspect
@@ -31,9 +31,16 @@ def _own(cls, wanted):
     names = {}
     for base in filter(_is_ours, inspect.getmro(cls)):
         for name, member in vars(base).items():
-            if not name.startswith("_") and wanted(member) and inspect.getdoc(getattr(cls, name)):
+            if not name.startswith("_") and wanted(member) and _is_told(cls, name):
                 names.setdefault(name)
     return list(names)
+
+
+def _is_told(cls, name):
+    """Whether it has a docstring, and more than a line if it is one of skorch's hooks."""
+    told = inspect.getdoc(getattr(cls, name)) or ""
+    hook = any(name in vars(base) for base in cls.__mro__ if base.__module__.startswith("skorch"))
+    return "\n---" in told if hook else bool(told)
 
 
 def _is_method(member):

@@ -44,12 +44,34 @@ class DelegatedPrediction:
 
     @available_if(_inside_has("predict_proba"))
     def predict_proba(self, X: Pool) -> NDArray:
-        """Class probabilities, shape (n_samples, n_classes), columns as in ``classes_``."""
+        """Class probabilities, shape (n_samples, n_classes), columns as in ``classes_``.
+
+        There where the estimator has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, …), or another pool
+            Rows as in `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
         return self._aligned(self._inside().predict_proba(X))
 
     @available_if(_inside_has("decision_function"))
     def decision_function(self, X: Pool) -> NDArray:
-        """Decision function of the estimator."""
+        """Decision function of the estimator, where it has one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, …), or another pool
+            Rows as in `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
         return self._inside().decision_function(X)
 
     @property
