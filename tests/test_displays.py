@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -230,6 +231,8 @@ def test_reliability_equals_a_loop_over_bins():
         ReliabilityDisplay.from_predictions(truth, proba[:, :2], classes=[0, 1, 2])
     with pytest.raises(ValueError, match="same shape"):
         ReliabilityDisplay([0.5], [0.5], [1, 2])
+    with pytest.raises(ValueError, match=r"labels the estimator does not know: \['0', '1', '2'\]"):
+        ReliabilityDisplay.from_estimator(model, X[1::2, :2], truth.astype(str))
 
 
 # -- the ledger ---------------------------------------------------------------------------------
@@ -254,6 +257,8 @@ def test_the_ledger_is_the_history_as_table_frame_and_picture(tmp_path):
     assert list(model.ledger_) == model.learner_.history_
     with pytest.raises(ValueError, match="nothing was taught yet"):
         LedgerDisplay([])
+    with pytest.raises(NotFittedError):
+        LedgerDisplay.from_estimator(ActiveLearner(logistic()))
 
 
 def test_pseudo_labels_by_the_thousand_do_not_hide_those_bought():

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn.utils.validation import check_is_fitted
+
 from ..utils.drawing import axes_for, colour, legend
 from ..utils.reports import Report, Tabular
 
@@ -118,7 +120,13 @@ class LedgerDisplay(Tabular):
         Returns
         -------
         display : LedgerDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If nothing was taught yet.
         """
+        check_is_fitted(learner)
         return cls(list(learner.ledger_)).plot(ax)
 
     def plot(self, ax: Any = None) -> LedgerDisplay:

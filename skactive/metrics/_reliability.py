@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
 from ..utils.drawing import NEUTRAL, axes_for, legend, n_series, series
+from ..utils.labels import encode_labels
 from ..utils.reports import Tabular
 from ..utils.typing import Estimator, Pool
 from ..utils.validation import COUNT, StrOptions, check_constraints
@@ -154,7 +155,8 @@ class ReliabilityDisplay(Tabular):
         Raises
         ------
         ValueError
-            If the shapes do not fit, or a parameter is out of range.
+            If the shapes do not fit, `y` holds labels that are none of the classes (``"3"`` for 3
+            is none), or a parameter is out of range.
         """
         check_constraints(_CONSTRAINTS, {"n_bins": n_bins, "binning": binning}, cls.__name__)
         p, truth = np.asarray(proba, dtype=float), np.asarray(y)
@@ -164,7 +166,8 @@ class ReliabilityDisplay(Tabular):
                 "proba must be of shape (n_samples, n_classes) = "
                 f"({len(truth)}, {len(names)}), with samples, got {p.shape}."
             )
-        found = binned(p.max(axis=1), names[p.argmax(axis=1)] == truth, n_bins, binning)
+        right = p.argmax(axis=1) == encode_labels(truth, names)
+        found = binned(p.max(axis=1), right, n_bins, binning)
         return cls(*found, name=name).plot(ax, **line_kwargs)
 
     @property
