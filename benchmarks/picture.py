@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skactive.utils.drawing import NEUTRAL, PALETTE, tidy
+from skactive.utils.drawing import NEUTRAL, tidy
 
 DOCS = Path(__file__).parent.parent / "docs"
 CERTIFIED, ORDINARY = "certified_mnist.csv", "margin_consistency_mnist.csv"
@@ -24,7 +24,11 @@ SCORES = {  # column, words, where they stand beside the line's end, in points
     "autoattack": ("left by AutoAttack", 6),
     "certified": ("certified: no attack can go below", -9),
 }
-THEMES = {"light": "#24292f", "dark": "#e6edf3"}  # colour of the text
+# Colour of the text, and of each score: the house's palette, where words in it can be read.
+THEMES = {
+    "light": ("#24292f", ("#0072B2", "#B34E00", "#007A59")),
+    "dark": ("#e6edf3", ("#56B4E9", "#E8843C", "#2FBF8F")),
+}
 
 
 def rows_of(name):
@@ -62,13 +66,14 @@ def in_text(rows, plain):
     return "\n".join(lines)
 
 
-def draw(path, ink, rows, plain):
-    """One picture, in the ink of a theme, on nothing."""
+def draw(path, theme, rows, plain):
+    """One picture, in the colours of a theme, on nothing."""
     import matplotlib as mpl
     import matplotlib.figure
     import matplotlib.ticker
 
     mpl.use("Agg")
+    ink, colours = THEMES[theme]
     look = {"svg.hashsalt": "skactive", "text.color": ink, "axes.labelcolor": ink, "font.size": 10,
             "xtick.color": ink, "ytick.color": ink, "axes.edgecolor": NEUTRAL}  # fmt: skip
     with mpl.rc_context(look):
@@ -77,17 +82,17 @@ def draw(path, ink, rows, plain):
         tidy(ax)
         for number, (column, (words, above)) in enumerate(SCORES.items()):
             counts, values = means(rows, column)
-            style = {"color": PALETTE[number], "marker": "os^"[number], "markersize": 5}
+            style = {"color": colours[number], "marker": "os^"[number], "markersize": 5}
             style["linestyle"] = ("-", "--", "-")[number]
             ax.plot(counts, values, linewidth=2, **style)
             said = f"{100 * values[-1]:.0f} % {words}"
             place = {"xytext": (9, above), "textcoords": "offset points", "va": "center"}
-            ax.annotate(said, (counts[-1], values[-1]), color=PALETTE[number], **place)
+            ax.annotate(said, (counts[-1], values[-1]), color=colours[number], **place)
         (count,), (left,) = means(plain, "pgd20")
         _, (clean,) = means(plain, "accuracy")
         ax.plot([count, count], [clean, left], color=NEUTRAL, linestyle=":", marker="D")
         said = f"ordinary training:\n{100 * clean:.0f} % accuracy,\n{100 * left:.0f} % left by PGD"
-        place = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "color": NEUTRAL}
+        place = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(said, (count, 0.3), **place)
         ax.set(xscale="log", ylim=(-0.02, 1.02), xlabel="labels bought (MNIST, 60,000 in the pool)")
         ax.set(ylabel="of the test images", xlim=(80, 60_000))
@@ -106,8 +111,8 @@ def main():
     args = parser.parse_args()
     rows = certified_rows(args.net)
     plain = [row for row in rows_of(ORDINARY) if row["training"] == "plain"]
-    for theme, ink in THEMES.items():
-        print(draw(args.out / f"labels-{theme}.svg", ink, rows, plain))
+    for theme in THEMES:
+        print(draw(args.out / f"labels-{theme}.svg", theme, rows, plain))
 
 
 if __name__ == "__main__":

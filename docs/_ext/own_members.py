@@ -39,7 +39,8 @@ def _own(cls, wanted):
 def _is_told(cls, name):
     """Whether it has a docstring, and more than a line if it is one of skorch's hooks."""
     told = inspect.getdoc(getattr(cls, name)) or ""
-    hook = any(name in vars(base) for base in cls.__mro__ if base.__module__.startswith("skorch"))
+    bases = [base for base in cls.__mro__ if base.__module__.startswith("skorch")]
+    hook = any(inspect.isfunction(vars(base).get(name)) for base in bases)
     return "\n---" in told if hook else bool(told)
 
 
