@@ -21,7 +21,7 @@ from ._records import RESULTS, Record
 _TIMES = re.compile(r"(_s|_ms|_mb|seconds|time|minutes|machine|commit|date|load)$")
 
 
-def differences(record: Record, root: Path = ROOT, *, limit: float = 240) -> list[str]:
+def differences(record: Record, root: Path = ROOT, *, limit: float = 600) -> list[str]:
     """Run the record's command into another folder; what differs by more than its tolerance."""
     with TemporaryDirectory() as folder:
         words = [
