@@ -187,6 +187,20 @@ def test_what_no_function_of_ran_is_no_part_of_a_record(small):
     assert set(record.runs[-1].code) == {"examples/run.py", "skactive/walk.py"}
 
 
+def test_what_runs_while_modules_are_imported_is_no_part_of_a_record(small):
+    """Registering runs wherever the package is imported, whether or not the registered is used."""
+    (small / "skactive/other.py").write_text("def register(made):\n    return made\n")
+    _edit(
+        small / "skactive/walk.py",
+        "STEPS = 100",
+        "from .other import register\n\n\n@register\ndef never():\n    return 0\n\n\nSTEPS = 100",
+    )
+    words = ["examples/run.py", "--out", "docs/results/walk.csv"]
+    _python(small, "-m", "benchmarks.claims", "record", "walk", "--", *words)
+    (record,) = _records.records(small)
+    assert set(record.runs[-1].code) == {"examples/run.py", "skactive/walk.py"}
+
+
 def test_results_in_a_folder_are_recorded_again(small):
     """Also beside what is not written anew."""
     folder = small / "docs/results/walks"

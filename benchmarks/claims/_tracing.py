@@ -1,7 +1,8 @@
 """Which files of the repository a program really uses: those of which a function ran.
 
 Importing skactive imports nearly all of it. So each function of the repository is given, as its
-module is imported, a first line that notes its file; that costs tens of nanoseconds a call.
+module is imported, a first line that notes its file; that costs some tens of nanoseconds a call.
+What runs while modules are imported, such as the registering of rules, says nothing of their use.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import resolve_name
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from . import ROOT
@@ -24,13 +27,20 @@ _OURS = ("skactive", "benchmarks", "examples", "tests")
 _ITSELF = "benchmarks/claims/"
 
 
+class _Importing(threading.local):
+    depth = 0  # of modules that this thread imports just now
+
+
+_importing = _Importing()
+
+
 @contextmanager
 def traced(root: Path = ROOT) -> Iterator[dict[str, str]]:
     """Digests of the files that ran, by path below the root; filled when the block ends."""
     ran: set[str] = set()
     code: dict[str, str] = {}
     finder = _Finder(root)
-    builtins.__ran__ = ran.add  # type: ignore[attr-defined]
+    builtins.__ran__ = lambda inside: _importing.depth or ran.add(inside)  # type: ignore[attr-defined]
     sys.meta_path.insert(0, finder)
     try:
         yield code
@@ -61,6 +71,13 @@ class _Loader(SourceFileLoader):
     def __init__(self, name: str, path: str, inside: str, loaded: dict[str, bytes]) -> None:
         super().__init__(name, path)
         self.inside, self.loaded = inside, loaded
+
+    def exec_module(self, module: ModuleType) -> None:
+        _importing.depth += 1
+        try:
+            super().exec_module(module)
+        finally:
+            _importing.depth -= 1
 
     def get_code(self, fullname: str) -> Any:  # never from, nor to, a .pyc file
         source = self.loaded[self.inside] = self.get_data(self.path)
