@@ -146,6 +146,12 @@ def test_every_page_is_in_a_table_of_contents():
     assert pages <= {line.strip() for block in blocks for line in block.splitlines()}
 
 
+def test_every_report_of_results_is_in_a_table_of_contents():
+    listed = (DOCS / "study.md").read_text()
+    reports = {path.parent.name for path in DOCS.glob("results/*/report.md")}
+    assert {name for name in reports if f"results/{name}/report>" not in listed} == set()
+
+
 def test_the_version_is_the_same_everywhere():
     version = re.escape(skactive.__version__)
     for name, line in {
