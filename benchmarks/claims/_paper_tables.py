@@ -113,7 +113,7 @@ def retraining_gains(root: Path) -> str:
     gains = _robust_gains(root)
     budgets = sorted({budget for _, budget in gains})
     body = [
-        [name, *("{:+.1f} ({:+.1f} to {:+.1f})".format(*gains[name, b]) for b in budgets)]
+        [name, *(_between(*gains[name, b], "+.1f") for b in budgets)]
         for name in dict.fromkeys(name for name, _ in gains)
     ]
     return markdown_table(["strategy", *(f"{100 * b:g} %" for b in budgets)], body)
@@ -168,7 +168,7 @@ def study_bias(root: Path) -> str:
             bias = [[_mean(part, name) for part in parts] for parts in by_stage]
             found = bias_robustness_correlation(bias, robust)
             each = zip(found.statistic, found.low, found.high, strict=True)
-            cells = ["{:+.2f} ({:+.2f} to {:+.2f})".format(*numbers) for numbers in each]
+            cells = [_between(*numbers, "+.2f") for numbers in each]
             what = name.removeprefix("bias_").replace("_", " ")
             body.append([title, what, f"{statistics.fmean(found.statistic):+.2f}", *cells])
     stage_names = [f"stage {n + 1}" for n in range(len(body[0]) - 3)]
@@ -265,6 +265,10 @@ def _mean(rows: Sequence[Row], column: str) -> float:
 
 def _percent(rows: Sequence[Row], column: str) -> str:
     return _spread(rows, column, ".1f", 100)
+
+
+def _between(value: float, low: float, high: float, form: str) -> str:
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
 def _spread(rows: Sequence[Row], column: str, form: str, factor: float = 1) -> str:
@@ -368,7 +372,7 @@ _MEASURES = {
 def allocations(root: Path) -> str:
     """DRE with each of its allocations against random: points gained, with 95 % intervals."""
     random = select(root, f"{_ALLOCATIONS}/stages.csv", ["strategy=random", "stage=3"])
-    cells = [_over_seeds(random, "accuracy"), _over_seeds(random, "robust_autoattack"), "–"]
+    cells = [_percent(random, "accuracy"), _percent(random, "robust_autoattack"), "–"]
     body = [["`random`: itself, not its gain", *cells]]
     for name in ("dre", "dre:allocation=ceil_tail", "dre:allocation=equal"):
         found = [
@@ -380,11 +384,5 @@ def allocations(root: Path) -> str:
 
 
 def _gain(row: Row) -> str:
-    mean, low, high = (100 * float(row[name]) for name in ("mean_difference", "low", "high"))
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f}), p = {float(row['pvalue_holm']):.3f}"
-
-
-def _over_seeds(rows: Sequence[Row], column: str) -> str:
-    """Mean and standard deviation."""
-    values = [100 * float(row[column]) for row in rows]
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+    numbers = (100 * float(row[name]) for name in ("mean_difference", "low", "high"))
+    return f"{_between(*numbers, '+.1f')}, p = {float(row['pvalue_holm']):.3f}"
