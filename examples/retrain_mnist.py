@@ -6,6 +6,7 @@ training data, and the net is trained on. Accuracy and robust accuracy are measu
 half, before and after, for several seeds.
 
     python examples/retrain_mnist.py --seeds 0 1 2
+    python examples/retrain_mnist.py --seeds 0 1 2 --resume       # stopped? seeds in --out are kept
     python examples/retrain_mnist.py --table retrain_mnist.csv    # the table of an earlier run
 
 At the paper's full scale (any option given beside it still counts):
@@ -79,6 +80,7 @@ def parse():
     add("--device", default="cpu")
     add("--threads", type=int, default=1)
     add("--out", type=Path, default=Path("retrain_mnist.csv"))
+    add("--resume", action="store_true", help="keep --out's seeds, measured with these options")
     add("--table", type=Path, help="print the table of this file and train nothing")
     add("--picture", type=Path, help="draw it to this file, too")
     add("--full-scale", action="store_true", help="defaults as in the paper, see above")
@@ -115,8 +117,10 @@ def measure(args):
     attack = PGD(eps=args.eps, alpha=0.01, steps=args.eval_steps, stop_when_fooled=True)
     if args.attack == "autoattack":
         attack = AutoAttack(eps=args.eps)
-    rows = []
-    for seed in args.seeds:
+    going_on = args.resume and args.out.exists()
+    rows = RetrainingReport.from_csv(args.out).rows if going_on else []
+    done = {row["seed"] for row in rows}
+    for seed in (seed for seed in args.seeds if seed not in done):
         learner, data = trained(args, seed)
         print(f"seed {seed}: trained on {args.n_train} labels", flush=True)
         report = retraining_report(

@@ -507,3 +507,9 @@ def test_the_example_prints_its_columns_beside_the_papers(data_root, tmp_path, m
     assert table == again.splitlines()
     assert table[-1].startswith("| random |")
     assert "74.28" in table[-1]
+    resumed = [*command, "--seeds", "0", "1", "--strategies", "random", "--budgets", "0.04", *more]
+    before = out.read_text()
+    told = subprocess.run([*resumed, "--resume"], check=True, capture_output=True, text=True).stdout
+    assert "seed 0: trained" not in told
+    assert "seed 1: trained" in told
+    assert out.read_text().startswith(before)
