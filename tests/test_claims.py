@@ -37,7 +37,7 @@ SCRIPT = '''
     with open(sys.argv[-1], "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["seed", "kind", "share", "cpu_s"])
-        for seed in (0, 1):
+        for seed in (0,) if "--one" in sys.argv else (0, 1):
             writer.writerow([seed, "long", walk(random.Random(seed)), random.random()])
 '''
 WALK = '''
@@ -168,6 +168,42 @@ def test_a_dear_result_of_changed_code_is_listed_and_no_failure(small):
     assert not found.wrong
     assert "walk (dear): changed since" in found.stale[0]
     assert "`skactive/walk.py`" in evidence.page(small)
+
+
+def _confirm(folder):
+    """Make one of the two rows again."""
+    words = ["confirm", "walk", "--", "examples/run.py", "--one", "--out", "docs/results/walk.csv"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.claims", *words],
+        cwd=folder, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_rows_that_come_out_again_confirm_a_result(small):
+    before = (small / "docs/results/walk.csv").read_bytes()
+    _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 50 + 50")
+    assert "changed (1 files)" in evidence.page(small)
+    assert _confirm(small) == (0, "walk: 1 of 2 rows came out as they stand\n")
+    assert _confirm(small)[0] == 0
+    (record,) = _records.records(small)
+    assert [(sample.rows, sample.of) for sample in record.confirmed] == [(1, 2)]
+    assert not record.changed(small)
+    assert "1 of 2 rows" in evidence.page(small)
+    assert (small / "docs/results/walk.csv").read_bytes() == before
+    _edit(small / "skactive/walk.py", "STEPS = 50 + 50", "STEPS = 60 + 40")
+    assert record.changed(small) == ["skactive/walk.py"]
+
+
+def test_rows_that_come_out_otherwise_confirm_nothing(small):
+    _edit(small / "skactive/walk.py", "step=1.0", "step=0.9")
+    status, said = _confirm(small)
+    assert status == 1
+    assert "1 of 1 rows are others" in said
+    assert "seed=0, kind=long: share: 0." in said
+    (record,) = _records.records(small)
+    assert not record.confirmed
+    assert record.changed(small) == ["skactive/walk.py"]
 
 
 def test_prose_changes_nothing(small):

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.claims``: record results, write pages, check both."""
+"""``python -m benchmarks.claims``: record results, confirm them, write pages, check all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ def main() -> int:
     record.add_argument("--files", nargs="+", default=[], help="written, but not named by it")
     record.add_argument("--tolerance", type=float, default=0.0, help="of a number, when run again")
     record.add_argument("--timed", action="store_true", help="its figures are times")
-    record.add_argument("--threads", type=int, default=1)
+    confirm = commands.add_parser("confirm", help="make some rows of a dear result again")
+    confirm.add_argument("name", help="of the record")
+    confirm.add_argument("--files", nargs="+", default=[], help="tables of it that are compared")
+    for runs in (record, confirm):
+        runs.add_argument("--threads", type=int, default=1)
     commands.add_parser("write", help="put the numbers of the results into the pages")
     check = commands.add_parser("check", help="what is edited, uncovered, stale or untrue")
     check.add_argument("--budget", type=float, default=60, help="seconds for cheap results")
     check.add_argument("--all", action="store_true", help="run all cheap results again")
     commands.add_parser("evidence", help="write docs/evidence.md")
     args, words = _split(parser)
-    return {"record": _record, "write": _write, "check": _check, "evidence": _evidence}[
-        args.command
-    ](args, words)
+    return _COMMANDS[args.command](args, words)
 
 
 def _split(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
@@ -38,17 +40,30 @@ def _split(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[st
     return parser.parse_args(words[:at]), words[at + 1 :]
 
 
-def _record(args: argparse.Namespace, words: list[str]) -> int:
+def _ready(args: argparse.Namespace, words: list[str]) -> None:
     if not words:
         raise SystemExit(
             "Say the command behind --, such as: -- examples/x.py --out docs/results/x.csv"
         )
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(args.threads)  # before anything that reads them is imported
+
+
+def _record(args: argparse.Namespace, words: list[str]) -> int:
+    _ready(args, words)
     from ._recording import record
 
     kept = record(args.name, words, files=args.files, tolerance=args.tolerance, timed=args.timed)
     print(f"{kept.name}: {kept.rerun}, {len(kept.runs[-1].code)} files of code")
+    return 0
+
+
+def _confirm(args: argparse.Namespace, words: list[str]) -> int:
+    _ready(args, words)
+    from ._confirming import confirm
+
+    sample = confirm(args.name, words, files=args.files)
+    print(f"{args.name}: {sample.rows} of {sample.of} rows came out as they stand")
     return 0
 
 
@@ -83,6 +98,14 @@ def _evidence(args: argparse.Namespace, words: list[str]) -> int:
     print(f"written: {write().relative_to(ROOT)}")
     return 0
 
+
+_COMMANDS = {
+    "record": _record,
+    "confirm": _confirm,
+    "write": _write,
+    "check": _check,
+    "evidence": _evidence,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -82,6 +82,6 @@ def _why(record: Record, root: Path) -> str:
 def _other_versions(record: Record) -> str:
     from importlib import metadata
 
-    was = record.runs[-1].versions
+    was = [*record.runs, *record.confirmed][-1].versions
     now = {name: metadata.version(name) for name in _MATTER if name in was}
     return ", ".join(f"{n} {was[n]}, now {v}" for n, v in now.items() if was[n] != v)

@@ -47,7 +47,7 @@ def record(
     """
     paths = _results_of(words, files)
     before = {path: path.read_bytes() for path in _inside(paths)}
-    run = _timed_run(words)
+    run = timed_run(words)
     if missing := [str(path) for path in paths if not path.exists()]:
         raise SystemExit(f"The command has not written {', '.join(missing)}.")
     made = [path.relative_to(ROOT / RESULTS).as_posix() for path in _inside(paths)]
@@ -63,6 +63,7 @@ def record(
         rerun="timed" if timed else "cheap" if (run.cpu_seconds or 0) < CHEAP else "dear",
         tolerance=tolerance,
         runs=[*(old.runs if old and went_on else []), run],
+        confirmed=old.confirmed if old and went_on else [],
     )
     kept.save()
     return kept
@@ -89,7 +90,8 @@ def _went_on(path: Path, before: bytes) -> bool:
     return path.exists() and path.read_bytes().startswith(before)
 
 
-def _timed_run(words: list[str]) -> Run:
+def timed_run(words: list[str]) -> Run:
+    """Run it in this process, and say with what."""
     commit = _commit()
     wall, cpu = time.perf_counter(), _cpu_seconds()
     script = {} if words[0] == "-m" else {words[0]: code_digest_of(ROOT / words[0])}

@@ -39,6 +39,18 @@ class Run:
 
 
 @dataclass
+class Sample(Run):
+    """A run that made some rows of a result again, the same ones.
+
+    ``rows`` of the ``of`` rows that stand in the files were made by ``command``.
+    """
+
+    command: str = ""
+    rows: int = 0
+    of: int = 0
+
+
+@dataclass
 class Record:
     """What is known of results files that one command made.
 
@@ -58,6 +70,8 @@ class Record:
         By how much another run's numbers may differ; columns of times are never compared.
     runs : list of Run
         More than one where a run went on with what an earlier one had left.
+    confirmed : list of Sample
+        Later runs of a part, whose rows were those that stand.
     """
 
     name: str
@@ -67,6 +81,7 @@ class Record:
     rerun: str = "dear"
     tolerance: float = 0.0
     runs: list[Run] = field(default_factory=list)
+    confirmed: list[Sample] = field(default_factory=list)
 
     def save(self, root: Path = ROOT) -> None:
         """Write it to ``docs/results/made``."""
@@ -85,12 +100,12 @@ class Record:
         ]
 
     def changed(self, root: Path = ROOT) -> list[str]:
-        """Files of code that ran, and are others today."""
+        """Files of code that ran, and are others today than whenever they made these numbers."""
         found = {
             path
             for run in self.runs
             for path, digest in run.code.items()
-            if _today(root, path) != digest
+            if _today(root, path) not in {digest, *(s.code.get(path) for s in self.confirmed)}
         }
         return sorted(found)
 
@@ -114,7 +129,9 @@ def records(root: Path = ROOT) -> Iterator[Record]:
 
 def _read(path: Path) -> Record:
     stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Record(**{**stored, "runs": [Run(**run) for run in stored["runs"]]})
+    runs = [Run(**run) for run in stored["runs"]]
+    confirmed = [Sample(**sample) for sample in stored.get("confirmed", [])]
+    return Record(**{**stored, "runs": runs, "confirmed": confirmed})
 
 
 def unrecorded(root: Path = ROOT) -> list[str]:

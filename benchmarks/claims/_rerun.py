@@ -18,16 +18,13 @@ from . import ROOT
 from ._records import RESULTS, Record
 
 # Columns that no second run repeats.
-_TIMES = re.compile(r"(_s|_ms|_mb|seconds|time|minutes|machine|commit|date|load)$")
+TIMES = re.compile(r"(_s|_ms|_mb|seconds|time|minutes|machine|commit|date|load)$")
 
 
 def differences(record: Record, root: Path = ROOT, *, limit: float = 600) -> list[str]:
     """Run the record's command into another folder; what differs by more than its tolerance."""
     with TemporaryDirectory() as folder:
-        words = [
-            word.replace(str(RESULTS), folder, 1) if word.startswith(str(RESULTS)) else word
-            for word in shlex.split(record.command)
-        ]
+        words = elsewhere(shlex.split(record.command), folder)
         threads = {"OMP_NUM_THREADS": str(record.runs[-1].threads or 1), "PYTHONPATH": str(root)}
         try:
             done = subprocess.run(
@@ -50,6 +47,14 @@ def differences(record: Record, root: Path = ROOT, *, limit: float = 600) -> lis
         ]
 
 
+def elsewhere(words: list[str], folder: str) -> list[str]:
+    """The command, writing to ``folder`` instead of `docs/results`."""
+    return [
+        word.replace(str(RESULTS), folder, 1) if word.startswith(str(RESULTS)) else word
+        for word in words
+    ]
+
+
 def compare(old: Path, new: Path, tolerance: float) -> Iterator[str]:
     """What differs between two results files, times left out; pictures are not looked at."""
     if old.suffix not in (".csv", ".json"):
@@ -59,9 +64,7 @@ def compare(old: Path, new: Path, tolerance: float) -> Iterator[str]:
         return
     before, after = _cells(old), _cells(new)
     for key in sorted({*before, *after}):
-        if before.get(key) != after.get(key) and not _close(
-            before.get(key), after.get(key), tolerance
-        ):
+        if not close(before.get(key), after.get(key), tolerance):
             yield f"{key} was {before.get(key)}, is {after.get(key)}"
 
 
@@ -74,7 +77,7 @@ def _cells(path: Path) -> dict[str, Any]:
 def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, item in value.items():
-            if not _TIMES.search(name):
+            if not TIMES.search(name):
                 yield from _flat(item, f"{key}.{name}" if key else name)
     elif isinstance(value, list):
         for i, item in enumerate(value):
@@ -83,7 +86,10 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _close(a: Any, b: Any, tolerance: float) -> bool:
+def close(a: Any, b: Any, tolerance: float) -> bool:
+    """Whether two cells say the same, as numbers by no more than ``tolerance`` apart."""
+    if a == b:
+        return True
     try:
         return abs(float(a) - float(b)) <= tolerance
     except (TypeError, ValueError):

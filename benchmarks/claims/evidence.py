@@ -22,7 +22,8 @@ from its file, when a results file differs from its record, and when a cheap res
 can no longer be repeated. Dear results are not repeated by the tests. Where code that made one has
 changed, it is listed here as it is: "changed" says that functions of these files ran for it and
 that the files are not the same today, comments and docstrings apart. It does not say that the
-numbers moved."""
+numbers moved. "Confirmed" says that changed code made some of the rows again, in another folder,
+and that they were those that stand, times left out: a sample, not all."""
 
 
 def write(root: Path = ROOT) -> Path:
@@ -48,7 +49,11 @@ def status(record: Record, root: Path = ROOT) -> str:
     if record.edited(root):
         return "edited by hand"
     changed = record.changed(root)
-    return f"changed ({len(changed)} files)" if changed else "same code"
+    said = f"changed ({len(changed)} files)" if changed else "same code"
+    if record.confirmed and not changed:
+        last = record.confirmed[-1]
+        said = f"confirmed {last.date[:10]} at `{last.commit}`: {last.rows} of {last.of} rows"
+    return said
 
 
 def _table(found: list[Record], root: Path) -> str:
