@@ -7,7 +7,7 @@ asked once for the other four fifths, and then trained adversarially:
 - ``pool``: robust self-training on labels and the rest of the 60,000 images, `--updates` updates
   with PGD-`--steps`, the radius growing over the first fifth, learning rates of one cycle.
 
-Rows are written as they end; run the same command again to go on. Nets are kept for later.
+Rows are written as they end; run the same command again to go on.
 
     python examples/headline_mnist.py --strategies random dre entropy --updates 2000
 """
@@ -24,7 +24,6 @@ from skorch.callbacks import LRScheduler
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
-import skactive
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD, AutoAttack
 from skactive.callbacks import EpsWarmup
@@ -51,10 +50,10 @@ def parse():
     add("--steps", type=int, default=7, help="steps of the training attack")
     add("--lr", type=float, default=6e-3, help="highest learning rate of the cycle")
     add("--fraction", type=float, default=0.7, help="share of the pool in a batch")
-    add("--n-test", type=int, default=500, help="images that are attacked; accuracy is on all")
-    add("--version", default="fast", choices=["fast", "standard"], help="of AutoAttack")
+    add("--n-test", type=int, default=1000, help="images that are attacked; accuracy is on all")
+    add("--version", default="standard", choices=["fast", "standard"], help="of AutoAttack")
     add("--out", type=Path, default=Path("headline.csv"))
-    add("--evaluate", nargs="+", type=Path, help="only attack these kept nets, again")
+    add("--keep", type=Path, metavar="FOLDER", help="save each net there")
     add("--report", type=Path, help="only print the table of that file")
     return parser.parse_args()
 
@@ -114,26 +113,14 @@ def evaluate(args, learner, data):
     }
 
 
-def evaluate_kept(args, data):
-    """Survivors of each part for nets that an earlier run kept, resumable within each."""
-    X, y = data.X_test[: args.n_test], data.y_test[: args.n_test]
-    for path in args.evaluate:
-        net = skactive.load(path)
-        checkpoint = path.with_suffix(f".{args.version}-{args.n_test}.checkpoint")
-        attack = AutoAttack(EPS, version=args.version)
-        found = robustness_report(
-            net, X, y, attack, batch_size=50, checkpoint=checkpoint, progress=True
-        )
-        shares = ", ".join(f"{name} {share:.1%}" for name, share in found.survivors.items())
-        print(f"{path.stem}, AutoAttack {args.version}, {args.n_test} images: {shares}", flush=True)
-
-
 def run(args, data, strategy, recipe, seed):
     started = time.process_time()
     learner = train(args, data, strategy, recipe, seed)
     fitted = time.process_time()
-    name = f"{args.dataset}-{recipe}-{strategy}-{seed}.skactive"
-    learner.estimator_.save(args.out.with_name(name))
+    if args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
+        name = f"{args.dataset}-{recipe}-{strategy}-{seed}.skactive"
+        learner.estimator_.save(args.keep / name)
     scores = evaluate(args, learner, data)
     history = learner.estimator_.history
     return {
@@ -157,16 +144,16 @@ def main():
         return report(args.report)
     torch.set_num_threads(1)
     data = load_dataset(args.dataset, size=32, random_state=0)
-    if args.evaluate:
-        return evaluate_kept(args, data)
     known = list(csv.DictReader(args.out.open())) if args.out.exists() else []
-    done = {(row["dataset"], row["recipe"], int(row["seed"])) for row in known}
+    keys = ("dataset", "recipe", "seed", "version", "n_test")
+    done = {tuple(row[key] for key in keys) for row in known}
     tasks = [
         (strategy, recipe, seed)
         for seed in args.seeds
         for recipe in args.recipes
         for strategy in args.strategies
-        if (args.dataset, f"{recipe}, {strategy}", seed) not in done
+        if (args.dataset, f"{recipe}, {strategy}", str(seed), args.version, str(args.n_test))
+        not in done
     ]
     with args.out.open("a", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
