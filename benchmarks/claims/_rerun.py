@@ -18,7 +18,7 @@ from . import ROOT
 from ._records import RESULTS, Record
 
 # Columns that no second run repeats.
-TIMES = re.compile(r"(_s|_ms|_mb|seconds|time|minutes|machine|commit|date|load)$")
+TIMES = re.compile(r"(_s|_ms|_mb|seconds|time|minutes|machine|commit|date|load)$|_time_")
 
 
 def differences(record: Record, root: Path = ROOT, *, limit: float = 600) -> list[str]:
