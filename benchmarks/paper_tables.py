@@ -7,6 +7,8 @@
   picks also teach a VGG8;
 - ``dre``: all functions of the DRE study on MNIST and Fashion-MNIST, to 800 labels;
 - ``allocations``: the three ways in which DRE shares a budget among its bins, with ten seeds;
+- ``dfal_mnist``: DFAL's whole budget on MNIST, 1,000 labels by ten. Ten minutes a task, CEAL's
+  hours, which teaches itself most of the pool in each round;
 - ``dre_mnist``: MNIST to 5,000 labels, as in the DRE paper's tables 2 to 4. Many hours.
 
 A task is one strategy and one seed, on one thread; ``--minutes`` starts no task after that many CPU
@@ -53,6 +55,7 @@ PARTS = {
     "allocations": Part(
         "dre_allocations", ("mnist_scaled",), 10, ("robust",), ("random", *_ALLOCATIONS)
     ),
+    "dfal_mnist": Part("dfal_mnist", ("dfal_mnist_lenet5",), 5, ("standard",)),
     "dre_mnist": Part(
         "dre_mnist", ("mnist",), 3, ("robust", "standard"), ("random", "dre", "entropy", "margin")
     ),
