@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claims import _check, _numbers, _pages, _records, _tracing, evidence
+from benchmarks.claims import _check, _numbers, _pages, _recording, _records, _tracing, evidence
 from benchmarks.claims._digests import code_digest, code_digest_of
 from benchmarks.claims._rerun import compare
 from benchmarks.claims._results import ClaimError, answer
@@ -235,6 +235,29 @@ def test_what_runs_while_modules_are_imported_is_no_part_of_a_record(small):
     _python(small, "-m", "benchmarks.claims", "record", "walk", "--", *words)
     (record,) = _records.records(small)
     assert set(record.runs[-1].code) == {"examples/run.py", "skactive/walk.py"}
+
+
+def test_the_commit_of_a_record_is_that_of_its_code(tmp_path, monkeypatch):
+    """Not one of results that were committed on the way."""
+
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        return subprocess.run(
+            ["git", *who, *words], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    (tmp_path / "docs/results").mkdir(parents=True)
+    monkeypatch.setattr(_recording, "ROOT", tmp_path)
+    git("init", "-q")
+    for name in ("code.py", "docs/results/a.csv"):
+        (tmp_path / name).write_text("1\n")
+        git("add", "-A")
+        git("commit", "-qm", name)
+    assert _recording._commit() == git("rev-parse", "--short", "HEAD~1")
+    (tmp_path / "docs/results/a.csv").write_text("2\n")
+    assert not _recording._commit().endswith("-dirty")
+    (tmp_path / "code.py").write_text("2\n")
+    assert _recording._commit().endswith("-dirty")
 
 
 def test_results_in_a_folder_are_recorded_again(small):

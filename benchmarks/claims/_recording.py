@@ -22,6 +22,8 @@ from ._digests import code_digest_of, file_digest
 from ._records import CHEAP, RESULTS, Record, Run, load
 from ._tracing import traced
 
+_NO_RESULTS = f":!{RESULTS}"
+
 
 def record(
     name: str, words: list[str], *, files: list[str], tolerance: float, timed: bool
@@ -131,10 +133,10 @@ def _cpu_seconds() -> float:
 
 
 def _commit() -> str:
-    """Of the working copy; a branch that is rebased has another one, so that digests decide."""
+    """The last that changed more than results: those are committed on the way, and rebased."""
     try:
-        commit = _git("rev-parse", "--short", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", ":!docs/results")
+        commit = _git("log", "-1", "--format=%h", "--", ".", _NO_RESULTS)
+        changed = _git("status", "--porcelain", "--untracked-files=no", _NO_RESULTS)
     except OSError:
         return "unknown"
     return f"{commit}-dirty" if commit and changed else commit or "unknown"
