@@ -170,9 +170,18 @@ def test_a_dear_result_of_changed_code_is_listed_and_no_failure(small):
     assert "`skactive/walk.py`" in evidence.page(small)
 
 
-def _confirm(folder):
+def _confirm(folder, *options):
     """Make one of the two rows again."""
-    words = ["confirm", "walk", "--", "examples/run.py", "--one", "--out", "docs/results/walk.csv"]
+    words = [
+        "confirm",
+        "walk",
+        *options,
+        "--",
+        "examples/run.py",
+        "--one",
+        "--out",
+        "docs/results/walk.csv",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.claims", *words],
         cwd=folder, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False,
@@ -204,6 +213,17 @@ def test_rows_that_come_out_otherwise_confirm_nothing(small):
     (record,) = _records.records(small)
     assert not record.confirmed
     assert record.changed(small) == ["skactive/walk.py"]
+
+
+@pytest.mark.parametrize(("options", "listed"), [([], ["skactive/other.py"]), (["--covers"], [])])
+def test_code_that_a_sample_does_not_run_counts_unless_it_covers_all(small, options, listed):
+    (record,) = _records.records(small)
+    (small / "skactive/other.py").write_text("A = 1\n")
+    record.runs[0].code["skactive/other.py"] = "of another day"
+    record.save(small)
+    _confirm(small, *options)
+    (record,) = _records.records(small)
+    assert record.changed(small) == listed
 
 
 def test_prose_changes_nothing(small):

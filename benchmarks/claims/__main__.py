@@ -20,6 +20,9 @@ def main() -> int:
     confirm = commands.add_parser("confirm", help="make some rows of a dear result again")
     confirm.add_argument("name", help="of the record")
     confirm.add_argument("--files", nargs="+", default=[], help="tables of it that are compared")
+    confirm.add_argument(
+        "--covers", action="store_true", help="it runs all that made the result, for less data"
+    )
     for runs in (record, confirm):
         runs.add_argument("--threads", type=int, default=1)
     commands.add_parser("write", help="put the numbers of the results into the pages")
@@ -62,7 +65,7 @@ def _confirm(args: argparse.Namespace, words: list[str]) -> int:
     _ready(args, words)
     from ._confirming import confirm
 
-    sample = confirm(args.name, words, files=args.files)
+    sample = confirm(args.name, words, files=args.files, covers=args.covers)
     print(f"{args.name}: {sample.rows} of {sample.of} rows came out as they stand")
     return 0
 

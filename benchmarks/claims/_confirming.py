@@ -16,7 +16,7 @@ from ._rerun import TIMES, close, elsewhere
 Row = dict[str, str]
 
 
-def confirm(name: str, words: list[str], *, files: list[str]) -> Sample:
+def confirm(name: str, words: list[str], *, files: list[str], covers: bool = False) -> Sample:
     """Run a command that makes some rows of a result, in another folder, and note it if they agree.
 
     Parameters
@@ -27,6 +27,8 @@ def confirm(name: str, words: list[str], *, files: list[str]) -> Sample:
         As `record` takes them; what it says of `docs/results` goes elsewhere.
     files : list of str
         Tables below `docs/results` that are compared; empty: those of the record.
+    covers : bool
+        See `Sample`.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def confirm(name: str, words: list[str], *, files: list[str]) -> Sample:
         said = "\n".join([f"{len(others)} of {count} rows are others:", *others[:5]])
         raise SystemExit(said if count else f"The command has written no row of {tables}.")
     of, command = sum(map(len, stand.values())), shlex.join(["python", *words])
-    sample = Sample(**asdict(run), command=command, rows=count, of=of)
+    sample = Sample(**asdict(run), command=command, rows=count, of=of, covers=covers)
     record.confirmed = [old for old in record.confirmed if old.command != command] + [sample]
     record.save()
     return sample

@@ -42,12 +42,15 @@ class Run:
 class Sample(Run):
     """A run that made some rows of a result again, the same ones.
 
-    ``rows`` of the ``of`` rows that stand in the files were made by ``command``.
+    ``rows`` of the ``of`` rows that stand in the files were made by ``command``. ``covers`` says
+    that it ran all that the record's command runs, for fewer seeds or less data: what it did not
+    run has no part in the result.
     """
 
     command: str = ""
     rows: int = 0
     of: int = 0
+    covers: bool = False
 
 
 @dataclass
@@ -101,11 +104,13 @@ class Record:
 
     def changed(self, root: Path = ROOT) -> list[str]:
         """Files of code that ran, and are others today than whenever they made these numbers."""
+        covering = [sample.code for sample in self.confirmed if sample.covers]
         found = {
             path
             for run in self.runs
             for path, digest in run.code.items()
             if _today(root, path) not in {digest, *(s.code.get(path) for s in self.confirmed)}
+            and (not covering or any(path in code for code in covering))
         }
         return sorted(found)
 
