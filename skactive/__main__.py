@@ -10,6 +10,7 @@ from .labeling import LabelingError, StoreError
 from .labeling import _cli as labeling
 from .study import _cli as studies
 from .study._errors import StudyError
+from .utils.version import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m skactive", description="Robust active learning."
     )
+    parser.add_argument("--version", action="version", version=f"skactive {__version__}")
     commands = parser.add_subparsers(required=True, metavar="study | report | label")
     studies.add_commands(commands)
     labeling.add_commands(commands)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import skactive
 from skactive.__main__ import main
 from skactive.analysis import area_under_budget_curve, selection_bias
 from skactive.retraining import RetrainingReport
@@ -339,3 +340,10 @@ def test_the_bias_of_a_report_is_the_analysis(mnist):
     stages = pd.read_csv(mnist / "report" / "stages.csv")
     gini = stages[(stages.strategy == "gini") & (stages.stage == 1)]
     assert gini.bias_margin.item() == pytest.approx(bias["margin"], rel=1e-5)
+
+
+def test_the_command_says_its_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"skactive {skactive.__version__}\n"
