@@ -16,7 +16,7 @@ from ._digests import code_digest_of, file_digest
 RESULTS = Path("docs/results")
 MADE = RESULTS / "made"
 CHEAP = 60.0  # CPU seconds
-NOT_RESULTS = re.compile(r"/made/|\.new$")
+NOT_RESULTS = re.compile(r"/made/|\.new$|\.sha256$")
 
 
 @dataclass
