@@ -280,6 +280,27 @@ def test_the_commit_of_a_record_is_that_of_its_code(tmp_path, monkeypatch):
     assert _recording._commit().endswith("-dirty")
 
 
+def test_a_run_that_is_stopped_is_recorded_and_goes_on(small):
+    script = """
+        import sys
+        with open(sys.argv[-1], "a") as file:
+            if not file.tell():
+                file.write("seed,share\\n0,0.5\\n")
+                raise KeyboardInterrupt
+            file.write("1,0.6\\n")
+    """
+    (small / "examples/long.py").write_text(textwrap.dedent(script))
+    words = ["record", "long", "--", "examples/long.py", "docs/results/long.csv"]
+    command = [sys.executable, "-m", "benchmarks.claims", *words]
+    for status, runs, kind in ((130, [True], "dear"), (0, [True, False], "cheap")):
+        done = subprocess.run(command, cwd=small, env={"PYTHONPATH": "."}, check=False)
+        assert done.returncode == status
+        record = _records.load("long", small)
+        assert [run.stopped for run in record.runs] == runs
+        assert record.rerun == kind
+        assert not record.edited(small)
+
+
 def test_results_in_a_folder_are_recorded_again(small):
     """Also beside what is not written anew."""
     folder = small / "docs/results/walks"

@@ -31,7 +31,11 @@ def main() -> int:
     check.add_argument("--all", action="store_true", help="run all cheap results again")
     commands.add_parser("evidence", help="write docs/evidence.md")
     args, words = _split(parser)
-    return _COMMANDS[args.command](args, words)
+    try:
+        return _COMMANDS[args.command](args, words)
+    except KeyboardInterrupt:
+        print("stopped; what a script had written is recorded, and the same command goes on")
+        return 130
 
 
 def _split(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:

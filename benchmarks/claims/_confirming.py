@@ -47,6 +47,8 @@ def confirm(name: str, words: list[str], *, files: list[str], covers: bool = Fal
     with TemporaryDirectory() as folder:
         run = timed_run(elsewhere(words, folder))
         made = {inside: rows_of(Path(folder) / inside) for inside in tables}
+    if run.stopped:
+        raise KeyboardInterrupt
     stand = {inside: rows_of(ROOT / RESULTS / inside) for inside in tables}
     others = [
         f"{inside}: {nearest(row, stand[inside])}"

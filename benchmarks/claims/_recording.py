@@ -28,7 +28,7 @@ _NO_RESULTS = f":!{RESULTS}"
 def record(
     name: str, words: list[str], *, files: list[str], tolerance: float, timed: bool
 ) -> Record:
-    """Run a command of this repository in this process, and keep its record.
+    """Run a command of this repository in this process, and keep its record, Ctrl-C or not.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ def record(
     ------
     SystemExit
         If the command ends with an error, or names no results file.
+    KeyboardInterrupt
+        If it was stopped: the record is that of what it had written.
     """
     paths = _results_of(words, files)
     before = {path: path.read_bytes() for path in _inside(paths)}
@@ -57,18 +59,27 @@ def record(
     went_on = bool(before) and all(_went_on(path, text) for path, text in before.items())
     if old and went_on and not old.edited():
         return old  # there was nothing to do
+    runs = [*(old.runs if old and went_on else []), run]
     kept = Record(
         name,
         shlex.join(["python", *words]),
         {inside: file_digest(ROOT / RESULTS / inside) for inside in made},
         seeds=_seeds(words, made),
-        rerun="timed" if timed else "cheap" if (run.cpu_seconds or 0) < CHEAP else "dear",
+        rerun="timed" if timed else _cost(runs),
         tolerance=tolerance,
-        runs=[*(old.runs if old and went_on else []), run],
+        runs=runs,
         confirmed=old.confirmed if old and went_on else [],
     )
     kept.save()
+    if run.stopped:
+        raise KeyboardInterrupt
     return kept
+
+
+def _cost(runs: list[Run]) -> str:
+    """Whether all of them together are run again by the tests; one that was stopped never is."""
+    long = sum(run.cpu_seconds or 0.0 for run in runs) >= CHEAP
+    return "dear" if long or runs[-1].stopped else "cheap"
 
 
 def _results_of(words: list[str], files: list[str]) -> list[Path]:
@@ -97,8 +108,12 @@ def timed_run(words: list[str]) -> Run:
     commit = _commit()
     wall, cpu = time.perf_counter(), _cpu_seconds()
     script = {} if words[0] == "-m" else {words[0]: code_digest_of(ROOT / words[0])}
+    stopped = False
     with traced() as code:
-        _run(words)
+        try:
+            _run(words)
+        except KeyboardInterrupt:
+            stopped = True
     return Run(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         commit=commit,
@@ -108,6 +123,7 @@ def timed_run(words: list[str]) -> Run:
         threads=_threads(),
         machine=machine(),
         versions=versions(),
+        stopped=stopped,
     )
 
 

@@ -24,7 +24,8 @@ class Run:
     """One run of a record's command.
 
     ``code`` has the digest of each file of the repository of which a function ran; ``unknown``
-    says what of a run, made before records were kept, is not known.
+    says what of a run, made before records were kept, is not known; ``stopped``, that it was
+    before its end.
     """
 
     date: str
@@ -36,6 +37,7 @@ class Run:
     machine: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     unknown: str = ""
+    stopped: bool = False
 
 
 @dataclass

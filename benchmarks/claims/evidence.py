@@ -100,6 +100,7 @@ def _change(record: Record, root: Path) -> str:
         ", ".join(f"{k} {v}" for k, v in last.versions.items()) or "versions not recorded"
     )
     said = f" {last.unknown}." if last.unknown else ""
+    said += " Stopped before its end." if last.stopped else ""
     changed = record.changed(root)
     files = ", ".join(f"`{path}`" for path in changed[:_SHOWN])
     files += f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
