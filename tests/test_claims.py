@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claims import _check, _numbers, _pages, _recording, _records, _tracing, evidence
+from benchmarks.claims import (
+    _check,
+    _digests,
+    _numbers,
+    _pages,
+    _recording,
+    _records,
+    _tracing,
+    evidence,
+)
 from benchmarks.claims._digests import code_digest, code_digest_of
 from benchmarks.claims._rerun import compare
 from benchmarks.claims._results import ClaimError, answer
@@ -299,6 +308,29 @@ def test_a_run_that_is_stopped_is_recorded_and_goes_on(small):
         assert [run.stopped for run in record.runs] == runs
         assert record.rerun == kind
         assert not record.edited(small)
+
+
+def test_a_result_that_others_had_changed_is_recorded_as_made_anew(small):
+    """Whatever it is rewritten to: what ran for the old one has no part in it."""
+    (small / "examples/fixed.py").write_text(
+        'import sys\nopen(sys.argv[-1], "w").write("seed,share\\n0,0.5\\n")\n'
+    )
+    words = ["record", "fixed", "--", "examples/fixed.py", "docs/results/fixed.csv"]
+    for text in ("", "seed,share\n0,0.7\n", "seed,share\n0,0.5\n"):
+        if text:
+            (small / "docs/results/fixed.csv").write_text(text)
+            record = _records.load("fixed", small)
+            record.files["fixed.csv"] = "of other rows"
+            record.save(small)
+        _python(small, "-m", "benchmarks.claims", *words)
+        assert len(_records.load("fixed", small).runs) == 1
+
+
+def test_lines_appended_to_a_file_leave_it_known():
+    lines = b"seed\n0\n1\n"
+    assert _digests.begins_with(lines, _digests._short(b"seed\n0\n"))
+    assert _digests.begins_with(lines, _digests._short(lines))
+    assert not _digests.begins_with(lines, _digests._short(b"seed\n2\n"))
 
 
 def test_results_in_a_folder_are_recorded_again(small):

@@ -15,6 +15,16 @@ def file_digest(path: Path) -> str:
     return _short(path.read_bytes())
 
 
+def begins_with(content: bytes, digest: str) -> bool:
+    """Whether it is the file of that digest, or that file with lines appended since."""
+    running = hashlib.sha256()
+    for line in content.splitlines(keepends=True):
+        running.update(line)
+        if running.hexdigest().startswith(digest):
+            return True
+    return False
+
+
 def code_digest(source: str | bytes) -> str:
     """Digest of Python source without comments, layout, docstrings and annotations.
 

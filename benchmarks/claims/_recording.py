@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from . import ROOT
-from ._digests import code_digest_of, file_digest
+from ._digests import begins_with, code_digest_of, file_digest
 from ._records import CHEAP, RESULTS, Record, Run, load
 from ._tracing import traced
 
@@ -56,10 +56,11 @@ def record(
         raise SystemExit(f"The command has not written {', '.join(missing)}.")
     made = [path.relative_to(ROOT / RESULTS).as_posix() for path in _inside(paths)]
     old = load(name)
-    went_on = bool(before) and all(_went_on(path, text) for path, text in before.items())
-    if old and went_on and not old.edited():
+    if old and not _went_on(old, before):
+        old = None
+    if old and not old.edited():
         return old  # there was nothing to do
-    runs = [*(old.runs if old and went_on else []), run]
+    runs = [*(old.runs if old else []), run]
     kept = Record(
         name,
         shlex.join(["python", *words]),
@@ -68,7 +69,7 @@ def record(
         rerun="timed" if timed else _cost(runs),
         tolerance=tolerance,
         runs=runs,
-        confirmed=old.confirmed if old and went_on else [],
+        confirmed=old.confirmed if old else [],
     )
     kept.save()
     if run.stopped:
@@ -99,8 +100,18 @@ def _inside(paths: list[Path]) -> list[Path]:
     return [path for path in inside if path.is_file()]
 
 
-def _went_on(path: Path, before: bytes) -> bool:
-    return path.exists() and path.read_bytes().startswith(before)
+def _went_on(old: Record, before: dict[Path, bytes]) -> bool:
+    """Whether a run found what an earlier one had left, and at most appended to it."""
+    found = {ROOT / RESULTS / inside: digest for inside, digest in old.files.items()}
+    return (
+        all(
+            path.exists()
+            and path.read_bytes().startswith(text)
+            and begins_with(text, found.get(path, ""))
+            for path, text in before.items()
+        )
+        and found.keys() <= before.keys()
+    )
 
 
 def timed_run(words: list[str]) -> Run:
