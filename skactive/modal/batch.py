@@ -32,6 +32,14 @@ def select_cold_start_instance(
     -------
     index : int
     instance : row of `X`, shape (1, ...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.batch import select_cold_start_instance
+    >>> index, instance = select_cold_start_instance(np.array([[0.0], [1.0], [5.0]]))
+    >>> index, instance.tolist()
+    (1, [[1.0]])
     """
     matrix = as_matrix(X, "select_cold_start_instance")
     index = int(density.mean_distance(matrix, metric, n_jobs).argmin())
@@ -46,7 +54,11 @@ def select_instance(
     metric: Any = "euclidean",
     n_jobs: int | None = None,
 ) -> tuple[int, Any, NDArray]:
-    """One pick of ranked batch mode; see `skactive.kernels.ranked_batch.ranked_batch`.
+    """One pick of ranked batch mode: far from what is labelled, and uncertain.
+
+    The largest α (1 − 1/(1 + d)) + (1 − α) u wins, with the distance d to the nearest sample of
+    `X_training`, the uncertainty u, and α = n_left / (n_left + n_labeled), where n_left samples
+    may still be picked.
 
     Parameters
     ----------
@@ -65,6 +77,27 @@ def select_instance(
     instance : row of `X_pool`, shape (1, ...)
     mask : bool array of shape (n_pool,)
         Without the pick; unlike modAL's, a new one.
+
+    Raises
+    ------
+    ValueError
+        If `mask` leaves nothing (an `AssertionError`, too).
+
+    References
+    ----------
+    Cardoso et al., "Ranked batch-mode active learning", Information Sciences 2017.
+
+    Examples
+    --------
+    All are equally uncertain; the one that is farthest from the labelled sample is picked:
+
+    >>> import numpy as np
+    >>> from skactive.modal.batch import select_instance
+    >>> labeled, pool = np.array([[0.0]]), np.array([[0.5], [4.0], [1.0]])
+    >>> index, instance, mask = select_instance(
+    ...     labeled, pool, X_uncertainty=[0.5, 0.5, 0.5], mask=np.ones(3, dtype=bool))
+    >>> index, instance.tolist(), mask.tolist()
+    (1, [[4.0]], [True, False, True])
     """
     mask = np.array(mask, dtype=bool)
     left = np.flatnonzero(mask)
@@ -97,15 +130,35 @@ def ranked_batch(
         ``on_transformed=True`` distances are those of the transformed data.
     unlabeled : array-like of shape (n_pool, ...)
     uncertainty_scores : array-like of shape (n_pool,)
+        Larger is picked first; in [0, 1] to be weighed fairly against distance.
     n_instances : int
         The whole pool is ranked if it is not larger.
     metric : str or callable
+        Any metric of `sklearn.metrics.pairwise_distances`.
     n_jobs : int or None
 
     Returns
     -------
     indices : ndarray of shape (min(n_instances, n_pool),)
         In rank order.
+
+    References
+    ----------
+    Cardoso et al., "Ranked batch-mode active learning", Information Sciences 2017.
+
+    Examples
+    --------
+    Of two neighbours only one is in a batch of two, though both are more uncertain than the third:
+
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.batch import ranked_batch
+    >>> from skactive.modal.models import ActiveLearner
+    >>> learner = ActiveLearner(
+    ...     KNeighborsClassifier(1), X_training=np.array([[0.0], [1.0]]), y_training=[0, 1])
+    >>> pool, uncertainty = np.array([[5.0], [5.1], [9.0]]), np.array([0.5, 0.5, 0.4])
+    >>> ranked_batch(learner, pool, uncertainty, 2, metric="euclidean", n_jobs=None).tolist()
+    [2, 0]
     """
     labeled = getattr(classifier, "X_training", None)
     pool = unlabeled
@@ -146,9 +199,33 @@ def uncertainty_batch_sampling(
         In rank order.
     uncertainty : ndarray of the same shape
 
+    Raises
+    ------
+    CapabilityError
+        If the classifier has no class probabilities; a `TypeError`.
+    ValueError
+        If the samples are not numeric (an `AssertionError`, too).
+
     References
     ----------
     Cardoso et al., "Ranked batch-mode active learning", Information Sciences 2017.
+
+    Examples
+    --------
+    The three uncertain samples are neighbours; a batch of two has one of them, and one that is far
+    from all:
+
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.batch import uncertainty_batch_sampling
+    >>> from skactive.modal.models import ActiveLearner
+    >>> X, y = np.array([[0.0], [2.0], [10.0]]), [0, 1, 1]
+    >>> learner = ActiveLearner(
+    ...     KNeighborsClassifier(2), uncertainty_batch_sampling, X_training=X, y_training=y)
+    >>> pool = np.array([[1.0], [1.1], [1.2], [30.0]])
+    >>> query_idx, _, uncertainty = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), uncertainty.tolist()
+    ([3, 0], [0.0, 0.5])
     """
     uncertainty = classifier_uncertainty(classifier, X, **uncertainty_measure_kwargs)
     indices = ranked_batch(classifier, X, uncertainty, n_instances, metric, n_jobs)

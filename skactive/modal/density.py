@@ -69,5 +69,11 @@ def information_density(X: Any, metric: Any = "euclidean", n_jobs: int | None = 
     References
     ----------
     Settles, "Active learning literature survey", 2009, section 3.7.
+
+    Examples
+    --------
+    >>> from skactive.modal.density import information_density
+    >>> information_density([[0.0], [1.0], [3.0]]).round(3).tolist()
+    [0.583, 0.611, 0.528]
     """
     return kernels.information_density(as_matrix(X, "information_density"), metric, n_jobs)
