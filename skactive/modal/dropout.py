@@ -31,6 +31,25 @@ def default_logits_adaptor(input_tensor: Tensor, samples: Any) -> Tensor:
     input_tensor : Tensor
         What the net returned.
     samples : what the net was given
+
+    Returns
+    -------
+    logits : Tensor
+        `input_tensor` itself.
+
+    Examples
+    --------
+    An adaptor of one's own is for a net that returns more than logits:
+
+    >>> import torch
+    >>> from skactive.modal.dropout import default_logits_adaptor
+    >>> logits, embedding = torch.tensor([[1.0, 2.0]]), torch.zeros(1, 64)
+    >>> default_logits_adaptor(logits, samples=None).tolist()
+    [[1.0, 2.0]]
+    >>> def first_output(output, samples):
+    ...     return output[0]
+    >>> first_output((logits, embedding), samples=None).tolist()
+    [[1.0, 2.0]]
     """
     return input_tensor
 
@@ -77,9 +96,37 @@ def mc_dropout_bald(
     -------
     indices, utilities : ndarray of shape (n_instances,)
 
+    Raises
+    ------
+    ValueError
+        If a number is not positive or `n_instances` does not fit the pool (an `AssertionError`,
+        too).
+    KeyError
+        If an index names a layer that is no dropout.
+
     References
     ----------
     Gal, Islam & Ghahramani, "Deep Bayesian active learning with image data", ICML 2017.
+
+    Examples
+    --------
+    The logits are the inputs, each kept (and doubled) or dropped: the first sample is (0.5, 0.5)
+    for every sampled network, the second that or (0, 1):
+
+    >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
+    >>> from torch import nn
+    >>> from skactive.modal.dropout import mc_dropout_bald
+    >>> from skactive.modal.models import DeepActiveLearner
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Dropout(0.5))
+    >>> weight = nn.init.eye_(module[0].weight)
+    >>> net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss)
+    >>> learner = DeepActiveLearner(net, query_strategy=mc_dropout_bald)
+    >>> X = np.array([[0, 0], [0, 8]], dtype=np.float32)
+    >>> query_idx, _, utilities = learner.query(
+    ...     X, num_cycles=200, random_state=0, return_metrics=True)
+    >>> query_idx.tolist(), utilities.round(1).tolist()
+    ([1], [0.2])
     """
     proba = _sampled(
         classifier,
@@ -110,7 +157,40 @@ def mc_dropout_mean_st(
 ) -> tuple[NDArray, NDArray]:
     """Pick the samples with the largest standard deviation, averaged over the classes.
 
-    Parameters and returns: see `mc_dropout_bald`.
+    Parameters
+    ----------
+    classifier, X, n_instances, random_tie_break, dropout_layer_indexes, num_cycles
+        As in `mc_dropout_bald`.
+    sample_per_forward_pass, logits_adaptor, random_state, **mc_dropout_kwargs
+        As in `mc_dropout_bald`.
+
+    Returns
+    -------
+    indices, utilities : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Gal, Islam & Ghahramani, "Deep Bayesian active learning with image data", ICML 2017.
+
+    Examples
+    --------
+    The logits are the inputs, each kept (and doubled) or dropped: the first sample is (0.5, 0.5)
+    for every sampled network, the second that or (0, 1):
+
+    >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
+    >>> from torch import nn
+    >>> from skactive.modal.dropout import mc_dropout_mean_st
+    >>> from skactive.modal.models import DeepActiveLearner
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Dropout(0.5))
+    >>> weight = nn.init.eye_(module[0].weight)
+    >>> net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss)
+    >>> learner = DeepActiveLearner(net, query_strategy=mc_dropout_mean_st)
+    >>> X = np.array([[0, 0], [0, 8]], dtype=np.float32)
+    >>> query_idx, _, utilities = learner.query(
+    ...     X, num_cycles=400, random_state=0, return_metrics=True)
+    >>> query_idx.tolist(), utilities.round(2).tolist()
+    ([1], [0.25])
     """
     proba = _sampled(
         classifier,
@@ -141,7 +221,41 @@ def mc_dropout_max_entropy(
     """Pick the samples with the largest entropy H(mean p) of the mean prediction.
 
     modAL computes the mean entropy of the sampled networks instead, averaged over the classes.
-    Parameters and returns: see `mc_dropout_bald`.
+
+    Parameters
+    ----------
+    classifier, X, n_instances, random_tie_break, dropout_layer_indexes, num_cycles
+        As in `mc_dropout_bald`.
+    sample_per_forward_pass, logits_adaptor, random_state, **mc_dropout_kwargs
+        As in `mc_dropout_bald`.
+
+    Returns
+    -------
+    indices, utilities : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Gal, Islam & Ghahramani, "Deep Bayesian active learning with image data", ICML 2017.
+
+    Examples
+    --------
+    The logits are the inputs, each kept (and doubled) or dropped: the first sample is (0.5, 0.5)
+    for every sampled network, the second that or (0, 1):
+
+    >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
+    >>> from torch import nn
+    >>> from skactive.modal.dropout import mc_dropout_max_entropy
+    >>> from skactive.modal.models import DeepActiveLearner
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Dropout(0.5))
+    >>> weight = nn.init.eye_(module[0].weight)
+    >>> net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss)
+    >>> learner = DeepActiveLearner(net, query_strategy=mc_dropout_max_entropy)
+    >>> X = np.array([[0, 0], [0, 8]], dtype=np.float32)
+    >>> query_idx, _, utilities = learner.query(
+    ...     X, num_cycles=200, random_state=0, return_metrics=True)
+    >>> query_idx.tolist(), utilities.round(3).tolist()
+    ([0], [0.693])
     """
     proba = _sampled(
         classifier,
@@ -171,7 +285,41 @@ def mc_dropout_max_variationRatios(
 ) -> tuple[NDArray, NDArray]:
     """Pick the samples with the largest 1 − max of the mean prediction, as in modAL.
 
-    Parameters and returns: see `mc_dropout_bald`.
+    Parameters
+    ----------
+    classifier, X, n_instances, random_tie_break, dropout_layer_indexes, num_cycles
+        As in `mc_dropout_bald`.
+    sample_per_forward_pass, logits_adaptor, random_state, **mc_dropout_kwargs
+        As in `mc_dropout_bald`.
+
+    Returns
+    -------
+    indices, utilities : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Gal, Islam & Ghahramani, "Deep Bayesian active learning with image data", ICML 2017; there it is
+    the share of the sampled networks that do not predict the most frequent class.
+
+    Examples
+    --------
+    The logits are the inputs, each kept (and doubled) or dropped: the first sample is (0.5, 0.5)
+    for every sampled network, the second that or (0, 1):
+
+    >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
+    >>> from torch import nn
+    >>> from skactive.modal.dropout import mc_dropout_max_variationRatios
+    >>> from skactive.modal.models import DeepActiveLearner
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Dropout(0.5))
+    >>> weight = nn.init.eye_(module[0].weight)
+    >>> net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss)
+    >>> learner = DeepActiveLearner(net, query_strategy=mc_dropout_max_variationRatios)
+    >>> X = np.array([[0, 0], [0, 8]], dtype=np.float32)
+    >>> query_idx, _, utilities = learner.query(
+    ...     X, num_cycles=200, random_state=0, return_metrics=True)
+    >>> query_idx.tolist(), utilities.round(3).tolist()
+    ([0], [0.5])
     """
     proba = _sampled(
         classifier,
@@ -223,6 +371,26 @@ def get_predictions(
     -----
     Only dropout is random: everything else runs in eval mode, and all modes are as before
     afterwards. A net trained with ``NLLLoss`` returns probabilities: they are taken as they are.
+
+    Examples
+    --------
+    The logits are the inputs, each kept (and doubled) or dropped; dropped they are (0, 0):
+
+    >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
+    >>> from torch import nn
+    >>> from skactive.modal.dropout import get_predictions
+    >>> from skactive.modal.models import DeepActiveLearner
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Dropout(0.5))
+    >>> weight = nn.init.eye_(module[0].weight)
+    >>> net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss)
+    >>> X = np.array([[0, 8]], dtype=np.float32)
+    >>> predictions = get_predictions(
+    ...     DeepActiveLearner(net), X, num_predictions=30, random_state=0)
+    >>> len(predictions), predictions[0].shape
+    (30, (1, 2))
+    >>> sorted({round(float(proba[0, 1]), 3) for proba in predictions})
+    [0.5, 1.0]
     """
     for name, value in (
         ("num_predictions", num_predictions),
@@ -248,7 +416,25 @@ def get_predictions(
 
 
 def entropy_sum(values: NDArray, axis: int = -1) -> NDArray:
-    """Sum of −v log v along an axis; NaN counts nothing."""
+    """Sum of −v log v along an axis, in nats; NaN counts nothing.
+
+    Parameters
+    ----------
+    values : ndarray
+        Probabilities.
+    axis : int, default=-1
+
+    Returns
+    -------
+    entropy : ndarray without that axis
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.dropout import entropy_sum
+    >>> entropy_sum(np.array([[0.5, 0.5, np.nan], [1.0, 0.0, 0.0]])).round(3).tolist()
+    [0.693, 0.0]
+    """
     return np.nansum(entr(values), axis=axis)
 
 
@@ -268,6 +454,18 @@ def set_dropout_mode(
     ------
     KeyError
         If an index names a layer that is no dropout.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skactive.modal.dropout import set_dropout_mode
+    >>> net = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2), nn.Dropout()).eval()
+    >>> set_dropout_mode(net, [], train_mode=True)
+    >>> [layer.training for layer in net]
+    [True, False, True]
+    >>> set_dropout_mode(net, [3], train_mode=False)  # 0 is the net itself
+    >>> [layer.training for layer in net]
+    [True, False, False]
     """
     modules = list(model.modules())
     chosen = [modules[i] for i in dropout_layer_indexes] or [m for m in modules if _is_dropout(m)]

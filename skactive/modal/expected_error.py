@@ -80,6 +80,23 @@ def expected_error_reduction(
     ----------
     Roy & McCallum, "Toward optimal active learning through sampling estimation of error
     reduction", ICML 2001.
+
+    Examples
+    --------
+    The sample between the classes, with p = (2/3, 1/3), tells most: labelled 0 it leaves a loss of
+    0 + 1/3 on the other two, labelled 1 of 1/3 + 0:
+
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.expected_error import expected_error_reduction
+    >>> from skactive.modal.models import ActiveLearner
+    >>> learner = ActiveLearner(
+    ...     KNeighborsClassifier(3), query_strategy=expected_error_reduction,
+    ...     X_training=np.array([[0.0], [1.0], [8.0], [9.0]]), y_training=np.array([0, 0, 1, 1]))
+    >>> query_idx, query_instance, errors = learner.query(
+    ...     np.array([[2.0], [4.4], [7.0]]), return_metrics=True)
+    >>> query_idx.tolist(), query_instance.tolist(), errors.round(3).tolist()
+    ([1], [[4.4]], [0.333])
     """
     if not 0 <= p_subsample <= 1:
         raise InvalidValue(f"p_subsample must be in [0, 1], got {p_subsample}.")

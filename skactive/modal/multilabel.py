@@ -70,9 +70,32 @@ def SVM_binary_minimum(
     distance : float, or ndarray of shape (n_instances,)
         Smallest absolute value of the members' decision functions.
 
+    Raises
+    ------
+    CapabilityError
+        If the classifier is no such learner, or not fitted; a `TypeError`.
+
     References
     ----------
     Brinker, "On active learning in multi-label classification", 2006.
+
+    Examples
+    --------
+    Each label has its boundary where one of the two features is 1:
+
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.svm import SVC
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import SVM_binary_minimum
+    >>> X = np.array([[0, 0], [0, 2], [2, 0], [2, 2]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(SVC(kernel="linear")), query_strategy=SVM_binary_minimum,
+    ...     X_training=X, y_training=(X > 1).astype(int))
+    >>> query_idx, query_instance, distance = learner.query(
+    ...     np.array([[0.5, 0.2], [1.1, 0.0], [2.0, 2.0]]), return_metrics=True)
+    >>> int(query_idx), query_instance.tolist(), round(float(distance), 2)
+    (1, [1.1, 0.0], 0.1)
     """
     members = getattr(getattr(classifier, "estimator", classifier), "estimators_", None)
     if members is None or not all(hasattr(svm, "decision_function") for svm in members):
@@ -98,6 +121,9 @@ def max_loss(
 ) -> tuple[NDArray, NDArray]:
     """Pick the samples with the largest loss against their most certain label.
 
+    With the predicted labels h and the most certain label e, both as ±1 for each label, the loss is
+    max(0, 1 − Σ e h): large where several labels are predicted.
+
     Parameters
     ----------
     classifier : learner of a OneVsRestClassifier
@@ -112,9 +138,31 @@ def max_loss(
     -------
     indices, utilities : ndarray of shape (n_instances,)
 
+    Raises
+    ------
+    CapabilityError
+        If the classifier has no probabilities, or predicts a single label; a `TypeError`.
+
     References
     ----------
     Li et al., "Multilabel SVM active learning for image classification", ICIP 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import max_loss
+    >>> X, pool = np.arange(8.0)[:, None], np.array([[2.5], [3.5], [7.5]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(KNeighborsClassifier(4)), query_strategy=max_loss,
+    ...     X_training=X, y_training=(X > [2, 3, 4]).astype(int))
+    >>> learner.predict(pool).tolist()
+    [[0, 0, 0], [1, 0, 0], [1, 1, 1]]
+    >>> query_idx, _, losses = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), losses.round(3).tolist()
+    ([2, 0], [2.0, 0.0])
     """
     certain = label_proba(classifier, X_pool).argmax(axis=1)
     loss = _SVM_loss(classifier, X_pool, most_certain_classes=certain)
@@ -129,7 +177,40 @@ def mean_max_loss(
     *,
     random_state: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Pick the samples with the largest loss, averaged over all labels; see `max_loss`."""
+    """Pick the samples with the largest loss of `max_loss`, averaged over all labels.
+
+    Parameters
+    ----------
+    classifier, X_pool, n_instances, random_tie_break, random_state
+        As in `max_loss`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+    losses : ndarray of shape (n_instances,)
+        In place of the most certain label each label once.
+
+    References
+    ----------
+    Li et al., "Multilabel SVM active learning for image classification", ICIP 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import mean_max_loss
+    >>> X, pool = np.arange(8.0)[:, None], np.array([[2.5], [3.5], [7.5]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(KNeighborsClassifier(4)), query_strategy=mean_max_loss,
+    ...     X_training=X, y_training=(X > [2, 3, 4]).astype(int))
+    >>> learner.predict(pool).tolist()
+    [[0, 0, 0], [1, 0, 0], [1, 1, 1]]
+    >>> query_idx, _, losses = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), losses.round(3).tolist()
+    ([2, 1], [2.0, 1.333])
+    """
     loss = _SVM_loss(classifier, X_pool)
     return pick(loss, n_instances, random_tie_break, random_state)
 
@@ -142,11 +223,41 @@ def min_confidence(
     *,
     random_state: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Pick the samples with the smallest least confidence over the labels; see `max_loss`.
+    """Pick the samples with the smallest least confidence over the labels.
+
+    The confidence in a label is the probability that the sample has it.
+
+    Parameters
+    ----------
+    classifier, X_pool, n_instances, random_tie_break, random_state
+        As in `max_loss`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+    confidences : ndarray of shape (n_instances,)
+        The smallest first; with `random_tie_break` last.
 
     References
     ----------
     Esuli & Sebastiani, "Active learning strategies for multi-label text classification", 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import min_confidence
+    >>> X, pool = np.arange(8.0)[:, None], np.array([[2.5], [3.5], [7.5]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(KNeighborsClassifier(4)), query_strategy=min_confidence,
+    ...     X_training=X, y_training=(X > [2, 3, 4]).astype(int))
+    >>> learner.predict_proba(pool).tolist()
+    [[0.5, 0.25, 0.0], [0.75, 0.5, 0.25], [1.0, 1.0, 0.75]]
+    >>> query_idx, _, confidences = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), confidences.round(3).tolist()
+    ([0, 1], [0.0, 0.25])
     """
     confidence = label_proba(classifier, X_pool).min(axis=1)
     return pick(confidence, n_instances, random_tie_break, random_state, smallest=True)
@@ -160,7 +271,41 @@ def avg_confidence(
     *,
     random_state: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Pick the samples with the largest mean confidence; see `max_loss`, `min_confidence`."""
+    """Pick the samples with the largest mean confidence over the labels.
+
+    The confidence in a label is the probability that the sample has it.
+
+    Parameters
+    ----------
+    classifier, X_pool, n_instances, random_tie_break, random_state
+        As in `max_loss`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+    confidences : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Esuli & Sebastiani, "Active learning strategies for multi-label text classification", 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import avg_confidence
+    >>> X, pool = np.arange(8.0)[:, None], np.array([[2.5], [3.5], [7.5]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(KNeighborsClassifier(4)), query_strategy=avg_confidence,
+    ...     X_training=X, y_training=(X > [2, 3, 4]).astype(int))
+    >>> learner.predict_proba(pool).tolist()
+    [[0.5, 0.25, 0.0], [0.75, 0.5, 0.25], [1.0, 1.0, 0.75]]
+    >>> query_idx, _, confidences = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), confidences.round(3).tolist()
+    ([2, 1], [0.917, 0.5])
+    """
     confidence = label_proba(classifier, X_pool).mean(axis=1)
     return pick(confidence, n_instances, random_tie_break, random_state)
 
@@ -173,7 +318,41 @@ def max_score(
     *,
     random_state: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Pick the samples with the largest signed confidence p (h − 1/2); see `max_loss`."""
+    """Pick the samples with the largest signed confidence p (h − 1/2) in any label.
+
+    p is the probability that the sample has the label, h the prediction: 1 or 0.
+
+    Parameters
+    ----------
+    classifier, X_pool, n_instances, random_tie_break, random_state
+        As in `max_loss`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+    scores : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Esuli & Sebastiani, "Active learning strategies for multi-label text classification", 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import max_score
+    >>> X, pool = np.arange(8.0)[:, None], np.array([[2.5], [3.5], [7.5]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(KNeighborsClassifier(4)), query_strategy=max_score,
+    ...     X_training=X, y_training=(X > [2, 3, 4]).astype(int))
+    >>> learner.predict_proba(pool).tolist()
+    [[0.5, 0.25, 0.0], [0.75, 0.5, 0.25], [1.0, 1.0, 0.75]]
+    >>> query_idx, _, scores = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), scores.round(3).tolist()
+    ([2, 1], [0.5, 0.375])
+    """
     return pick(
         _scores(classifier, X_pool).max(axis=1), n_instances, random_tie_break, random_state
     )
@@ -187,7 +366,41 @@ def avg_score(
     *,
     random_state: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Pick the samples with the largest mean signed confidence; see `max_score`."""
+    """Pick the samples with the largest signed confidence, averaged over the labels.
+
+    The signed confidence of `max_score`.
+
+    Parameters
+    ----------
+    classifier, X_pool, n_instances, random_tie_break, random_state
+        As in `max_loss`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+    scores : ndarray of shape (n_instances,)
+
+    References
+    ----------
+    Esuli & Sebastiani, "Active learning strategies for multi-label text classification", 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.multilabel import avg_score
+    >>> X, pool = np.arange(8.0)[:, None], np.array([[2.5], [3.5], [7.5]])
+    >>> learner = ActiveLearner(
+    ...     OneVsRestClassifier(KNeighborsClassifier(4)), query_strategy=avg_score,
+    ...     X_training=X, y_training=(X > [2, 3, 4]).astype(int))
+    >>> learner.predict_proba(pool).tolist()
+    [[0.5, 0.25, 0.0], [0.75, 0.5, 0.25], [1.0, 1.0, 0.75]]
+    >>> query_idx, _, scores = learner.query(pool, n_instances=2, return_metrics=True)
+    >>> query_idx.tolist(), scores.round(3).tolist()
+    ([2, 1], [0.458, 0.0])
+    """
     return pick(
         _scores(classifier, X_pool).mean(axis=1), n_instances, random_tie_break, random_state
     )

@@ -51,6 +51,30 @@ class BaseLearner(Querying, BaseEstimator, abc.ABC):
         For bootstraps and ties; ``None`` is NumPy's global generator, as in modAL.
     **fit_kwargs
         Not used here; subclasses pass them to the first fit.
+
+    Raises
+    ------
+    TypeError
+        If `query_strategy` cannot be called or `force_all_finite` is no bool (an `AssertionError`,
+        too).
+
+    Examples
+    --------
+    A learner of one's own says how it is taught, here without storing what it was taught:
+
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive.modal.models.learners import BaseLearner
+    >>> from skactive.modal.uncertainty import margin_sampling
+    >>> class OnlineLearner(BaseLearner):
+    ...     def teach(self, X, y):
+    ...         self.estimator.partial_fit(X, y, classes=[0, 1])
+    >>> learner = OnlineLearner(GaussianNB(), query_strategy=margin_sampling)
+    >>> learner.teach([[0.0], [1.0]], [0, 0])
+    >>> learner.teach([[8.0], [9.0]], [1, 1])
+    >>> query_idx, query_instance = learner.query(np.array([[2.0], [5.0], [8.0]]))
+    >>> query_instance.tolist(), learner.predict([[2.0], [8.0]]).tolist()
+    ([[5.0]], [0, 1])
     """
 
     def __init__(
@@ -202,6 +226,32 @@ class BaseCommittee(Querying, BaseEstimator, abc.ABC):
         See `ActiveLearner`.
     random_state : None, int or RandomState, default=None
         For ties; each member has its own for its bootstraps.
+
+    Raises
+    ------
+    TypeError
+        If `learner_list` is no list (an `AssertionError`, too).
+
+    Examples
+    --------
+    A committee of one's own says how its members vote, and what it makes of their votes:
+
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.models.learners import BaseCommittee
+    >>> class MedianCommittee(BaseCommittee):
+    ...     def vote(self, X):
+    ...         return np.column_stack([learner.predict(X) for learner in self])
+    ...     def predict(self, X):
+    ...         return np.median(self.vote(X), axis=1)
+    >>> def first(committee, X):
+    ...     return [0]
+    >>> members = [ActiveLearner(DummyRegressor(strategy="quantile", quantile=q))
+    ...            for q in (0.0, 0.5, 1.0)]
+    >>> committee = MedianCommittee(members, query_strategy=first).fit([[0], [1], [2]], [3, 4, 8])
+    >>> committee.vote([[5]]).tolist(), committee.predict([[5]]).tolist()
+    ([[3.0, 4.0, 8.0]], [4.0])
     """
 
     def __init__(

@@ -103,7 +103,31 @@ def make_linear_combination(
 
 
 def make_product(*functions: Callable, exponents: Sequence[float] | None = None) -> Product:
-    """Product of utility functions, each to a power; see `make_linear_combination`."""
+    """Product of utility functions, each to a power.
+
+    Parameters
+    ----------
+    *functions : callables
+        ``function(classifier, X) -> array of shape (n,)``.
+    exponents : sequence of float or None, default=None
+        ``None`` leaves all as they are: 1.
+
+    Returns
+    -------
+    combined : callable
+        Called with what each function is called with. Unlike modAL's it can be pickled.
+
+    Raises
+    ------
+    ValueError
+        If there is not one exponent per function (an `AssertionError`, too).
+
+    Examples
+    --------
+    >>> from skactive.modal.utils.combination import make_product
+    >>> make_product(min, max, exponents=[1, 2])([2, 3])
+    18
+    """
     return Product(functions, exponents, "exponents")
 
 
@@ -121,6 +145,30 @@ def make_query_strategy(utility_measure: Callable, selector: Callable) -> Utilit
     -------
     strategy : callable
         ``strategy(classifier, X, n_instances=…)``; modAL's takes no `n_instances`.
+
+    Raises
+    ------
+    TypeError
+        If one of them cannot be called (an `AssertionError`, too).
+
+    Examples
+    --------
+    Of equally uncertain samples the one with the nearest neighbours:
+
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.density import information_density
+    >>> from skactive.modal.models import ActiveLearner
+    >>> from skactive.modal.uncertainty import classifier_uncertainty
+    >>> from skactive.modal.utils import make_product, make_query_strategy, multi_argmax
+    >>> def density(learner, X):
+    ...     return information_density(X)
+    >>> strategy = make_query_strategy(make_product(classifier_uncertainty, density), multi_argmax)
+    >>> learner = ActiveLearner(
+    ...     KNeighborsClassifier(2), strategy, X_training=[[0.0], [2.0]], y_training=[0, 1])
+    >>> query_idx, query_instance = learner.query(np.array([[9.0], [1.0], [1.5]]))
+    >>> query_idx.tolist(), query_instance.tolist()
+    ([2], [[1.5]])
     """
     return UtilityQuery(utility_measure, selector)
 

@@ -35,6 +35,15 @@ def data_vstack(blocks: Sequence[Any]) -> Any:
         If the rows have different shapes.
     TypeError
         If a block is no container of rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.utils.data import data_vstack
+    >>> data_vstack([np.array([[1, 2]]), np.array([[3, 4], [5, 6]])]).tolist()
+    [[1, 2], [3, 4], [5, 6]]
+    >>> data_vstack([["a text"], ["another"]])
+    ['a text', 'another']
     """
     for block in blocks:
         _check_container(block)
@@ -46,12 +55,29 @@ def data_vstack(blocks: Sequence[Any]) -> Any:
 def data_hstack(blocks: Sequence[Any]) -> Any:
     """Put blocks of columns side by side, in the type of the first one.
 
+    Parameters
+    ----------
+    blocks : sequence of arrays, sparse matrices, DataFrames, tensors or lists of shape (n, ...)
+        Sparse if one of them is.
+
+    Returns
+    -------
+    joined : new object
+        Rows of a DataFrame have the index of the first block.
+
     Raises
     ------
     ValueError
         If the numbers of rows differ.
     TypeError
         If a block is no container of rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.utils.data import data_hstack
+    >>> data_hstack([np.array([[1], [2]]), np.array([[3, 4], [5, 6]])]).tolist()
+    [[1, 3, 4], [2, 5, 6]]
     """
     for block in blocks:
         _check_container(block)
@@ -73,7 +99,29 @@ def data_hstack(blocks: Sequence[Any]) -> Any:
 
 
 def add_row(X: Any, row: Any) -> Any:
-    """`X` with one more row at its end; `X` itself is left as it is."""
+    """`X` with one more row at its end; `X` itself is left as it is.
+
+    Parameters
+    ----------
+    X : array, sparse matrix, DataFrame, tensor or list
+    row : one row: array-like, Series, sparse matrix, or an item of a list
+
+    Returns
+    -------
+    longer : new object of the type of `X`
+
+    Raises
+    ------
+    ValueError
+        If the row has another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.utils.data import add_row
+    >>> add_row(np.array([[1, 2], [3, 4]]), [5, 6]).tolist()
+    [[1, 2], [3, 4], [5, 6]]
+    """
     if hasattr(X, "iloc"):
         import pandas as pd
 
@@ -94,6 +142,20 @@ def retrieve_rows(X: Any, I: Any) -> Any:  # noqa: E741 - modAL's name
     X : array, sparse matrix, DataFrame, Series, tensor, list, or dict of them
     I : int, slice, list or array of int, or boolean mask
         A single position gives a single row: 1-D, or a Series.
+
+    Returns
+    -------
+    rows : new object of the type of `X`
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skactive.modal.utils.data import retrieve_rows
+    >>> frame = pd.DataFrame({"age": [31, 45, 27]}, index=["ann", "bob", "cy"])
+    >>> retrieve_rows(frame, [2, 0]).index.tolist()
+    ['cy', 'ann']
+    >>> retrieve_rows({"image": [10, 11, 12], "text": ["a", "b", "c"]}, [1])
+    {'image': [11], 'text': ['b']}
     """
     if is_dict(X):
         return {key: retrieve_rows(part, I) for key, part in X.items()}
@@ -110,20 +172,69 @@ def retrieve_rows(X: Any, I: Any) -> Any:  # noqa: E741 - modAL's name
 
 
 def drop_rows(X: Any, I: Any) -> Any:  # noqa: E741 - modAL's name
-    """`X` without the rows at positions `I`."""
+    """`X` without the rows at positions `I`, as of a pool after a query.
+
+    Parameters
+    ----------
+    X : array, sparse matrix, DataFrame, Series, tensor or list
+    I : int, slice, list or array of int, or boolean mask
+
+    Returns
+    -------
+    rest : new object of the type of `X`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.utils.data import drop_rows
+    >>> drop_rows(np.array([[1, 2], [3, 4], [5, 6]]), [0, 2]).tolist()
+    [[3, 4]]
+    """
     keep = np.ones(n_rows(X), dtype=bool)
     keep[I] = False
     return retrieve_rows(X, np.flatnonzero(keep))
 
 
 def enumerate_data(X: Any) -> Iterator[tuple[int, Any]]:
-    """Pairs of position and row."""
+    """Pairs of position and row.
+
+    Parameters
+    ----------
+    X : array, sparse matrix, DataFrame, Series, tensor or list
+
+    Returns
+    -------
+    pairs : iterator of (int, row)
+        Rows as of `retrieve_rows`: 1-D, or Series.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.modal.utils.data import enumerate_data
+    >>> [(i, row.tolist()) for i, row in enumerate_data(np.array([[1, 2], [3, 4]]))]
+    [(0, [1, 2]), (1, [3, 4])]
+    """
     rows = X.tocsr() if sp.issparse(X) else X
     return ((i, retrieve_rows(rows, i)) for i in range(n_rows(X)))
 
 
 def data_shape(X: Any) -> tuple[int, ...]:
-    """Shape of `X`, also of a list."""
+    """Shape of `X`, also of a list.
+
+    Parameters
+    ----------
+    X : array, sparse matrix, DataFrame, Series, tensor or list
+
+    Returns
+    -------
+    shape : tuple of int
+
+    Examples
+    --------
+    >>> from skactive.modal.utils.data import data_shape
+    >>> data_shape([[1, 2, 3], [4, 5, 6]])
+    (2, 3)
+    """
     shape = getattr(X, "shape", None)
     return tuple(np.asarray(X).shape if shape is None else shape)
 

@@ -46,7 +46,31 @@ def multi_argmax(values: ArrayLike, n_instances: int = 1) -> tuple[NDArray, NDAr
 
 
 def multi_argmin(values: ArrayLike, n_instances: int = 1) -> tuple[NDArray, NDArray]:
-    """Positions of the `n_instances` smallest values, and these values; see `multi_argmax`."""
+    """Positions of the `n_instances` smallest values, and these values.
+
+    Parameters
+    ----------
+    values, n_instances
+        As in `multi_argmax`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_instances,)
+        Smallest first; of equal values the first.
+    values : ndarray of shape (n_instances,)
+
+    Raises
+    ------
+    ValueError
+        As in `multi_argmax`.
+
+    Examples
+    --------
+    >>> from skactive.modal.utils.selection import multi_argmin
+    >>> indices, values = multi_argmin([0.1, 0.9, 0.5], n_instances=2)
+    >>> indices.tolist(), values.tolist()
+    ([0, 2], [0.1, 0.5])
+    """
     values = _one_dimensional(values)
     indices, _ = multi_argmax(-values, n_instances)
     return indices, values[indices]
@@ -68,6 +92,23 @@ def shuffled_argmax(
     -------
     indices, values : ndarray of shape (n_instances,)
         In ascending order of the values.
+
+    Raises
+    ------
+    ValueError
+        As in `multi_argmax`.
+
+    Examples
+    --------
+    >>> from skactive.modal.utils.selection import shuffled_argmax
+    >>> indices, values = shuffled_argmax([0.1, 0.9, 0.5], n_instances=2)
+    >>> indices.tolist(), values.tolist()
+    ([2, 1], [0.5, 0.9])
+
+    Of equal values each is picked now and then:
+
+    >>> {int(shuffled_argmax([3, 3, 0], random_state=seed)[0][0]) for seed in range(20)}
+    {0, 1}
     """
     values = _one_dimensional(values)
     n = check_count(n_instances, len(values))
@@ -81,7 +122,30 @@ def shuffled_argmax(
 def shuffled_argmin(
     values: ArrayLike, n_instances: int = 1, *, random_state: Any = None
 ) -> tuple[NDArray, NDArray]:
-    """Like `shuffled_argmax` for the smallest values; the smallest last."""
+    """Like `multi_argmin`, but equal values in random order, and the smallest **last**.
+
+    Parameters
+    ----------
+    values, n_instances, random_state
+        As in `shuffled_argmax`.
+
+    Returns
+    -------
+    indices, values : ndarray of shape (n_instances,)
+        In descending order of the values.
+
+    Raises
+    ------
+    ValueError
+        As in `multi_argmax`.
+
+    Examples
+    --------
+    >>> from skactive.modal.utils.selection import shuffled_argmin
+    >>> indices, values = shuffled_argmin([0.1, 0.9, 0.5], n_instances=2)
+    >>> indices.tolist(), values.tolist()
+    ([2, 0], [0.5, 0.1])
+    """
     values = _one_dimensional(values)
     indices, _ = shuffled_argmax(-values, n_instances, random_state=random_state)
     return indices, values[indices]
@@ -104,6 +168,20 @@ def weighted_random(
     Returns
     -------
     indices : ndarray of shape (n_instances,)
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or more are asked for than have one (an
+        `AssertionError`, too).
+
+    Examples
+    --------
+    Where the weight is 0, nothing is drawn:
+
+    >>> from skactive.modal.utils.selection import weighted_random
+    >>> sorted(weighted_random([0.0, 1.0, 0.0, 9.0], n_instances=2, random_state=0).tolist())
+    [1, 3]
     """
     weights = _one_dimensional(weights)
     n = check_count(n_instances, len(weights))

@@ -26,6 +26,15 @@ def check_class_labels(*args: Any) -> bool:
     ------
     NotFittedError
         If one of them has no ``classes_``.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive.modal.utils.validation import check_class_labels
+    >>> first = KNeighborsClassifier(1).fit([[0], [1]], ["cat", "dog"])
+    >>> second = KNeighborsClassifier(1).fit([[0], [1]], ["cat", "bird"])
+    >>> check_class_labels(first, first), check_class_labels(first, second)
+    (True, False)
     """
     try:
         classes = [np.asarray(estimator.classes_) for estimator in args]
