@@ -90,6 +90,23 @@ class BatchBALD(BALD):
     ----------
     Kirsch et al., "BatchBALD: efficient and diverse batch acquisition for deep Bayesian
     active learning", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import Committee
+    >>> from skactive.strategies import BALD, BatchBALD
+    >>> X, y = load_iris(return_X_y=True)
+    >>> members = Committee(LogisticRegression(max_iter=500), n_members=8, bootstrap=True,
+    ...                     random_state=0).fit(X[::10], y[::10])
+    >>> twice = np.repeat(X, 2, axis=0)  # rows 2k and 2k + 1 are the same flower
+    >>> for strategy in (BALD(random_state=0), BatchBALD(random_state=0)):
+    ...     picks = strategy.query(members, twice, n=2)
+    ...     print(f"{type(strategy).__name__}: {len(set(picks // 2))} different flowers")
+    BALD: 1 different flowers
+    BatchBALD: 2 different flowers
     """
 
     _ranks_by_score: ClassVar[bool] = False
@@ -140,6 +157,22 @@ class PowerBALD(BALD):
     ----------
     Kirsch et al., "Stochastic batch acquisition: a simple baseline for deep active learning",
     TMLR 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import Committee
+    >>> from skactive.strategies import BALD, PowerBALD
+    >>> X, y = load_iris(return_X_y=True)
+    >>> members = Committee(LogisticRegression(max_iter=500), n_members=8, bootstrap=True,
+    ...                     random_state=0).fit(X[::10], y[::10])
+    >>> top = BALD(random_state=0).query(members, X, n=10)
+    >>> for coldness in (0, 1e6):  # whatever the score, and the top n
+    ...     picks = PowerBALD(coldness=coldness, random_state=0).query(members, X, n=10)
+    ...     print(f"{len(set(picks) & set(top))} of the {len(picks)} highest scores")
+    0 of the 10 highest scores
+    10 of the 10 highest scores
     """
 
     _ranks_by_score: ClassVar[bool] = False
@@ -198,6 +231,21 @@ class EPIG(_DropoutStrategy):
     References
     ----------
     Bickford Smith et al., "Prediction-oriented Bayesian active learning", AISTATS 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive import Committee
+    >>> from skactive.strategies import BALD, EPIG
+    >>> X, y = load_iris(return_X_y=True)
+    >>> members = Committee(LogisticRegression(max_iter=500), n_members=8, bootstrap=True,
+    ...                     random_state=0).fit(X[::10], y[::10])
+    >>> y[BALD(random_state=0).query(members, X, n=5)].tolist()
+    [2, 2, 2, 2, 2]
+    >>> class_0 = X[y == 0]  # all that will be predicted
+    >>> y[EPIG(X_target=class_0, random_state=0).query(members, X, n=5)].tolist()
+    [0, 0, 0, 0, 0]
     """
 
     _parameter_constraints: ClassVar[dict] = {

@@ -39,6 +39,18 @@ class SurpriseAdequacy(QueryStrategy):
     ----------
     Kim et al., "Guiding deep learning system testing using surprise adequacy", ICSE 2019; Weiss
     et al., "A review and refinement of surprise adequacy", DeepTest 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.strategies import SurpriseAdequacy
+    >>> X, y = np.array([[0.0], [1.0], [4.0], [5.0]]), [0, 0, 1, 1]
+    >>> tests = np.array([[0.5], [1.0], [9.0]])
+    >>> model = LogisticRegression().fit(X, y)
+    >>> found = SurpriseAdequacy(random_state=0).select(model, tests, n=3, X_labeled=X)
+    >>> found.indices.tolist(), found.scores.tolist()  # 9 is 4 from 5, which is 4 from class 0
+    ([2, 0, 1], [1.0, 0.125, 0.0])
     """
 
     _requires: ClassVar[tuple[str, ...]] = ("predict_proba", "embed")
