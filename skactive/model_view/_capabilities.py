@@ -112,7 +112,25 @@ def column_labels(estimator: Any, n_columns: int = 0) -> NDArray:
 
     Returns
     -------
-    labels : ndarray
+    labels : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.model_view import column_labels
+    >>> column_labels(LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"])).tolist()
+    ['no', 'yes']
+
+    An output of skorch's classifier that ``y`` has no example of is a column, too:
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from skorch import NeuralNetClassifier
+    >>> net = NeuralNetClassifier(torch.nn.Linear(1, 3), train_split=None, max_epochs=1,
+    ...                           criterion=torch.nn.CrossEntropyLoss, verbose=0)
+    >>> net = net.fit(np.zeros((2, 1), dtype="float32"), np.array([0, 2]))
+    >>> net.classes_.tolist(), column_labels(net).tolist()
+    ([0, 2], [0, 1, 2])
     """
     final, _ = unwrap(estimator)
     classes = np.asarray(final.classes_)

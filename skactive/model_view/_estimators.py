@@ -131,7 +131,25 @@ class PlainView(ModelView):
 
 
 class InputView(PlainView):
-    """The rows themselves, where there is no model: numbers, flattened."""
+    """The rows themselves, where there is no model: numbers, flattened.
+
+    A missing value (NaN) counts as the median of its column.
+
+    Parameters
+    ----------
+    caller : str or None, default=None
+        Who asks, for messages.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.model_view import InputView
+    >>> view = InputView(caller="TypiClust")
+    >>> view.embed(np.array([[[1.0], [2.0]], [[3.0], [np.nan]]])).tolist()
+    [[1.0, 2.0], [3.0, 2.0]]
+    >>> sorted(view.capabilities)
+    ['embed']
+    """
 
     def __init__(self, *, caller: str | None = None) -> None:
         super().__init__(None, caller=caller)

@@ -37,7 +37,27 @@ _RADIUS = 8 / 255
 
 
 class NetView(ModelView):
-    """A skorch net: everything a torch module can tell."""
+    """A skorch net: everything a torch module can tell.
+
+    `ModelView.of` makes it; beside what every view has it knows the net's `radius` and `bounds`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.model_view import ModelView
+    >>> net = AdversarialNetClassifier(torch.nn.Linear(2, 2, bias=False), attack=None, max_epochs=1)
+    >>> net = net.fit(np.eye(2, dtype="float32"), ["left", "right"])
+    >>> _ = net.module_.weight.data.copy_(torch.eye(2))  # the logits are the inputs
+    >>> view, X = ModelView.of(net), np.array([[0.75, 0.5]], dtype="float32")
+    >>> view.logits(X).tolist()
+    [[0.75, 0.5]]
+    >>> round(float(view.boundary_distances(X)[0]), 3)  # 0.25 / √2
+    0.177
+    >>> view.certified_margins(X, eps=0.1).round(2).tolist()  # 0.25 - 2 * 0.1
+    [0.05]
+    """
 
     capabilities = OF_NETS
 
