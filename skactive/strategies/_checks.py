@@ -79,7 +79,19 @@ def parametrize_with_strategy_checks(
 
     Returns
     -------
-    decorator
+    decorator : pytest.MarkDecorator
+        ``pytest.mark.parametrize("check", …)``; the cases are named after strategy and check.
+
+    Examples
+    --------
+    >>> from skactive.strategies import DRE
+    >>> from skactive.utils.estimator_checks import parametrize_with_strategy_checks
+    >>> @parametrize_with_strategy_checks([DRE(n_bins=10)])
+    ... def test_my_strategies(check):
+    ...     check()
+    >>> cases = test_my_strategies.pytestmark[0].args[1]  # what pytest will run
+    >>> "DRE(n_bins=10)-check_same_seed_same_indices" in [case.id for case in cases]
+    True
     """
     import pytest
 

@@ -63,6 +63,17 @@ def check_bounds(
     ------
     ValueError
         If there are NaN or infinite values, or values outside `bounds`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.attacks import check_bounds
+    >>> check_bounds(np.array([[0.0, 1.0]]), (0, 1))  # nothing to say
+    >>> try:
+    ...     check_bounds(np.array([[0, 255]]), (0, 1))
+    ... except ValueError as error:
+    ...     print(str(error).partition(". ")[0])
+    X has values in [0, 255], but the attack works in [0, 1]
     """
     check_range(bounds, caller)
     if 0 in X.shape:

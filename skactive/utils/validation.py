@@ -45,6 +45,19 @@ class Number(Interval):
     left, right : float or None, default=None
         Ends of the interval; ``None`` is no end, which infinity does not reach.
     closed : {"left", "right", "both", "neither"}, default="neither"
+        Which of the ends belong to it.
+
+    Examples
+    --------
+    >>> from skactive.utils.validation import Number, check_constraints
+    >>> share = Number("a share in (0, 1]", 0, 1, closed="right")
+    >>> [share.is_satisfied_by(value) for value in (0.5, 1, 0, True)]
+    [True, True, False, False]
+    >>> try:
+    ...     check_constraints({"rate": [share]}, {"rate": True}, "MyStrategy")
+    ... except ValueError as error:
+    ...     print(error)
+    The 'rate' parameter of MyStrategy must be a share in (0, 1]. Got True instead.
     """
 
     def __init__(
@@ -77,6 +90,22 @@ def check_params(owner: Any) -> None:
     ------
     ValueError
         scikit-learn's ``InvalidParameterError``: the parameter, what is allowed, what came.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> from skactive.utils.validation import COUNT, StrOptions, check_params
+    >>> class Mine(BaseEstimator):
+    ...     _parameter_constraints = {"n": [COUNT], "metric": [StrOptions({"l1", "l2"})]}
+    ...     def __init__(self, n=10, metric="l2"):
+    ...         self.n = n
+    ...         self.metric = metric
+    >>> check_params(Mine(n=5))  # nothing to say
+    >>> try:
+    ...     check_params(Mine(n=0))
+    ... except ValueError as error:
+    ...     print(error)
+    The 'n' parameter of Mine must be an int in the range [1, inf). Got 0 instead.
     """
     given = owner.get_params(deep=False)
     check_constraints(owner._parameter_constraints, given, type(owner).__name__)
@@ -94,6 +123,33 @@ def check_constraints(
     given : mapping of str to object
         The values.
     caller : str
+        Whose parameters they are, for the message.
+
+    Raises
+    ------
+    ValueError
+        scikit-learn's ``InvalidParameterError``, for the first value that is not allowed; of a
+        string it says what was probably meant.
+
+    Examples
+    --------
+    >>> from numbers import Real
+    >>> from skactive.utils.validation import HasMethods, Interval, StrOptions, check_constraints
+    >>> allowed = {
+    ...     "kernel": [StrOptions({"rbf"})],
+    ...     "model": [HasMethods("fit")],
+    ...     "size": [Interval(Real, 0, 1, closed="both")],
+    ... }
+    >>> for given in ({"kernel": "rbf"}, {"model": 3}, {"kernel": "rbv"}, {"size": "0.5"}):
+    ...     try:
+    ...         check_constraints(allowed, given, "Mine")
+    ...     except ValueError as error:
+    ...         print(error)  # doctest: +NORMALIZE_WHITESPACE
+    The 'model' parameter of Mine must be an object implementing 'fit'. Got 3 instead.
+    The 'kernel' parameter of Mine must be a str among {'rbf'}. Got 'rbv' instead.
+    Did you mean 'rbf'?
+    The 'size' parameter of Mine must be a float in the range [0.0, 1.0]. Got '0.5' instead.
+    Write size=0.5, without quotes.
     """
     for name, value in given.items():
         try:
