@@ -38,6 +38,20 @@ class Attack(BaseEstimator):
     (of each sub-module), ``requires_grad`` and ``.grad`` are as before afterwards, also when
     the attack raises. A module of half precision, or under ``torch.autocast``, is run as it is;
     steps, losses and distances are computed in float32.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.attacks import Attack
+    >>> class Darker(Attack):
+    ...     needs_gradients = False
+    ...     def __init__(self, eps=8 / 255, bounds=(0, 1), random_state=None):
+    ...         self.eps, self.bounds, self.random_state = eps, bounds, random_state
+    ...     def _perturb(self, module, X, y, loss, generator):
+    ...         return (X - self.eps).clamp(*self.bounds)
+    >>> X, y = torch.tensor([[0.5, 0.125]]), torch.tensor([0])
+    >>> Darker(eps=0.25)(torch.nn.Linear(2, 2), X, y).tolist()
+    [[0.25, 0.0]]
     """
 
     eps: float

@@ -29,6 +29,19 @@ class DeepFoolResult(NamedTuple):
     distance : Tensor of shape (n,)
         L2 distance to the boundary, the overshoot left out; ``inf`` where none was found.
         Never NaN.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.attacks import DeepFool
+    >>> module = torch.nn.Linear(2, 2)
+    >>> _ = module.load_state_dict({"weight": torch.eye(2), "bias": torch.zeros(2)})
+    >>> X = torch.tensor([[0.75, 0.5]])
+    >>> result = DeepFool(overshoot=0.5)(module, X)
+    >>> result.perturbation.numpy().round(4).tolist()  # to (0.625, 0.625), and half of it beyond
+    [[-0.1875, 0.1875]]
+    >>> round(result.distance.item(), 3), module(X + result.perturbation).argmax().item()
+    (0.177, 1)
     """
 
     perturbation: Tensor

@@ -41,6 +41,21 @@ class Batch:
     output : Box of shape (n, n_classes) or None
         Bounds of the logits over the loss's `box`; ``None`` unless the loss says ``reads_bounds``
         and has a box by now.
+
+    Examples
+    --------
+    A net makes it; by hand, to try a loss on numbers that are known:
+
+    >>> import torch
+    >>> from skactive.losses import Adversarial, Batch
+    >>> X, y = torch.zeros(1, 4), torch.tensor([0])
+    >>> batch = Batch(
+    ...     X, X_adv=X, y=y, logits=torch.zeros(1, 2), logits_adv=torch.tensor([[0.0, 2.0]]),
+    ...     module=torch.nn.Linear(4, 2), criterion=torch.nn.CrossEntropyLoss(reduction="none"),
+    ...     label_smoothing=0.0, progress=0.5,
+    ... )
+    >>> round(Adversarial()(batch).item(), 3)  # log(1 + e²)
+    2.127
     """
 
     X: Tensor

@@ -27,6 +27,19 @@ class CertifiedLoss(Loss):
     ----------
     eps, warm_up, ramp, kappa
         As of `IBP`.
+
+    Examples
+    --------
+    >>> from skactive.losses import IBP, CertifiedLoss
+    >>> class Squared(CertifiedLoss):  # slow at first
+    ...     def grown(self, progress):
+    ...         return super().grown(progress) ** 2
+    >>> for loss in (IBP(eps=0.4, warm_up=0, ramp=0.5), Squared(eps=0.4, warm_up=0, ramp=0.5)):
+    ...     print([round(loss.radius(progress), 3) for progress in (0, 0.25, 0.5, 1)])
+    [0.0, 0.2, 0.4, 0.4]
+    [0.0, 0.1, 0.4, 0.4]
+    >>> loss.clean_share(0.25)  # of the way from 1 to kappa=0.5 a quarter
+    0.875
     """
 
     reads_clean = True

@@ -44,6 +44,21 @@ class PoolLoss(Loss):
     References
     ----------
     Alayrac et al., "Are labels required for improving adversarial robustness?", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.losses import TRADES, PoolLoss
+    >>> class Entropy(PoolLoss):  # be sure of points of the pool, whatever they are
+    ...     reads_clean = True
+    ...     needs_labels = False
+    ...     def __call__(self, batch):
+    ...         proba = batch.logits.softmax(dim=1)
+    ...         return -(proba * proba.log()).sum(dim=1)
+    >>> from skactive.networks import LeNet5
+    >>> net = AdversarialNetClassifier(LeNet5, attack="pgd", loss="trades", unlabeled=Entropy())
+    >>> net.unlabeled.beside(TRADES())  # what labelled samples take does not matter
+    Entropy()
     """
 
     needs_labels: ClassVar[bool] = True

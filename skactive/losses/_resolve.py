@@ -58,11 +58,24 @@ def resolve_pool_loss(unlabeled: Any) -> Any:
 
     Parameters
     ----------
-    unlabeled : str, object or None
+    unlabeled : str, RST, PoolLoss or None
 
     Returns
     -------
-    unlabeled : object or None
+    unlabeled : RST, PoolLoss or None
+
+    Raises
+    ------
+    ValueError
+        If no such loss has that name; the nearest one is suggested.
+    TypeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> from skactive.losses import UATKL, resolve_pool_loss
+    >>> [resolve_pool_loss(given) for given in ("UAT++", UATKL(beta=3.0), None)]
+    [UATPlusPlus(), UATKL(beta=3.0), None]
     """
     if unlabeled is None:
         return None
