@@ -42,6 +42,19 @@ class Box:
     tape : bool
         Whether boxes remember all that they were made of. Without, only the last two steps: what
         intervals need, in the memory of a few layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.bounds import Box
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False), torch.nn.ReLU())
+    >>> _ = module[0].weight.data.copy_(torch.tensor([[1.0, -1.0]]))
+    >>> box = Box.around(torch.tensor([[0.5, 0.125]]), 0.25, bounds=(0, 1))
+    >>> box.lower.tolist(), box.upper.tolist()
+    ([[0.25, 0.0]], [[0.75, 0.375]])
+    >>> output = module(box)  # max(0, x_0 - x_1)
+    >>> output.lower.tolist(), output.nominal.tolist(), output.upper.tolist()
+    ([[0.0]], [[0.375]], [[0.75]])
     """
 
     def __init__(

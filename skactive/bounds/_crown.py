@@ -125,6 +125,18 @@ def outputs_first(output: Box) -> list[Box]:
     Returns
     -------
     boxes : list of Box
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skactive.bounds import Box, outputs_first
+    >>> module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    >>> output = module(Box.around(torch.rand(5, 2), 0.1, bounds=(0, 1)))
+    >>> for box in outputs_first(output):
+    ...     print(getattr(box.function, "__name__", "input"), tuple(box.shape))
+    relu (5, 3)
+    linear (5, 3)
+    input (5, 2)
     """
     order: list[Box] = []
     seen: set[int] = set()

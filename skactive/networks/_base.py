@@ -27,6 +27,24 @@ class Network(nn.Module):
     ------
     ValueError
         If `n_classes` or `in_channels` is too small.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from skactive.networks import Network
+    >>> class Small(Network):
+    ...     def __init__(self, n_classes=10, in_channels=1):
+    ...         super().__init__(n_classes, in_channels)
+    ...         self.features = nn.Sequential(
+    ...             nn.Conv2d(in_channels, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveMaxPool2d(2),
+    ...             nn.Flatten())
+    ...         self.head = nn.Linear(16, n_classes)
+    >>> net, X = Small(), torch.rand(5, 1, 8, 8)
+    >>> tuple(net.embed(X).shape), tuple(net(X).shape)
+    ((5, 16), (5, 10))
+    >>> torch.equal(net(X), net.head(net.embed(X)))
+    True
     """
 
     features: nn.Module

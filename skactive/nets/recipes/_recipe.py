@@ -29,6 +29,26 @@ class Recipe(Callback):
 
     In ``callbacks=[…]`` a recipe has the name of its class in lower case (``eps_warmup``), unless
     it is given as a pair ``(name, recipe)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.callbacks import Recipe
+    >>> class Clip(Recipe):  # no weight larger than `most`
+    ...     def __init__(self, most=1.0):
+    ...         self.most = most
+    ...     def on_epoch_trained(self, net, **kwargs):
+    ...         _ = net.module_.weight.data.clamp_(-self.most, self.most)
+    >>> module = torch.nn.Linear(2, 2)
+    >>> _ = torch.nn.init.ones_(module.weight)
+    >>> net = AdversarialNetClassifier(module, attack=None, callbacks=[Clip(0.5)], max_epochs=2)
+    >>> net = net.fit(np.eye(2, dtype="float32"), [0, 1])
+    >>> net.module_.weight.max().item()
+    0.5
+    >>> net.get_params()["callbacks__clip__most"]
+    0.5
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {}
