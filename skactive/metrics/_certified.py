@@ -178,7 +178,25 @@ def certified_accuracy_score(
 
 
 class CertifiedScorer:
-    """What `make_certified_scorer` returns: ``scorer(estimator, X, y) -> float``."""
+    """What `make_certified_scorer` returns: ``scorer(estimator, X, y) -> float``.
+
+    Parameters
+    ----------
+    params : dict
+        Those of `certified_accuracy_score`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from skactive import AdversarialNetClassifier
+    >>> from skactive.metrics import make_certified_scorer
+    >>> net = AdversarialNetClassifier(torch.nn.Linear(2, 2, bias=False), attack=None, max_epochs=1)
+    >>> X, y = np.array([[0.9, 0.2], [0.4, 0.5]], dtype="float32"), [0, 1]
+    >>> _ = net.fit(X, y).module_.weight.data.copy_(torch.eye(2))  # the logits are the inputs
+    >>> [make_certified_scorer(eps=eps)(net, X, y) for eps in (0.04, 0.3, 0.4)]
+    [1.0, 0.5, 0.0]
+    """
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.params = params

@@ -41,6 +41,25 @@ class RobustnessReport(Report):
     rows : list of dict
         ``part``, ``accuracy`` and ``n_samples``, as in `survivors`; last, if any were asked for,
         the certified ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skactive.attacks import TabularSquare
+    >>> from skactive.metrics import robustness_report
+    >>> X, y = np.array([[0.0], [0.4], [0.6], [1.0]]), [0, 0, 1, 1]
+    >>> model = LogisticRegression().fit(X, y)  # the boundary is at 0.5
+    >>> report = robustness_report(model, X, y, TabularSquare(eps=0.2, n_queries=50))
+    >>> report
+    | after | accuracy (%) | samples left |
+    | --- | ---: | ---: |
+    | clean | 100.00 | 4 |
+    | tabularsquare | 50.00 | 2 |
+    <BLANKLINE>
+    TabularSquare, ε = 0.2 (Linf), on 4 samples.
+    >>> report.accuracy, report.robust_accuracy, report.correct.tolist()
+    (1.0, 0.5, [True, False, False, True])
     """
 
     accuracy: float

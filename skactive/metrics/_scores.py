@@ -232,7 +232,29 @@ def robust_accuracy_score(
 
 
 class RobustScorer:
-    """What `make_robust_scorer` returns: ``scorer(estimator, X, y) -> float``."""
+    """What `make_robust_scorer` returns: ``scorer(estimator, X, y) -> float``.
+
+    Parameters
+    ----------
+    attack : Attack, str or torchattacks class
+        See `robust_accuracy_score`.
+    params : dict
+        Its further parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skactive.attacks import TabularSquare
+    >>> from skactive.metrics import make_robust_scorer
+    >>> X, y = np.array([[0.0], [0.4], [0.6], [1.0]] * 2), [0, 0, 1, 1] * 2
+    >>> scorer = make_robust_scorer(TabularSquare(eps=0.2, n_queries=50))
+    >>> scorer(LogisticRegression().fit(X, y), X, y)  # the boundary is at 0.5
+    0.5
+    >>> cross_val_score(LogisticRegression(), X, y, scoring=scorer, cv=2).tolist()
+    [0.5, 0.5]
+    """
 
     def __init__(self, attack: AttackLike, params: dict[str, Any]) -> None:
         self.attack = attack
