@@ -157,9 +157,27 @@ def load_mnist(**options: Unpack[LoadOptions]) -> ImageDataset:
     -------
     data : ImageDataset
 
+    Raises
+    ------
+    FileNotFoundError
+        If files are missing. For the other errors see `load_dataset`.
+
     References
     ----------
     LeCun et al., "Gradient-based learning applied to document recognition", 1998.
+
+    Examples
+    --------
+    The message says where files were looked for, and what to do:
+
+    >>> from skactive.datasets import load_mnist
+    >>> try:
+    ...     data = load_mnist(root="no/such/folder", size=32, validation=True)
+    ... except FileNotFoundError as error:
+    ...     print(error)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    MNIST was not found. Looked for ...train-images-idx3-ubyte. Set the environment
+    variable SKACTIVE_DATA (or pass root=) to the folder of the data sets, or call the loader with
+    download=True to fetch it there through torchvision.
     """
     return load_dataset("mnist", **options)
 
@@ -176,10 +194,28 @@ def load_fashion_mnist(**options: Unpack[LoadOptions]) -> ImageDataset:
     -------
     data : ImageDataset
 
+    Raises
+    ------
+    FileNotFoundError
+        If files are missing. For the other errors see `load_dataset`.
+
     References
     ----------
     Xiao et al., "Fashion-MNIST: a novel image dataset for benchmarking machine learning
     algorithms", arXiv 1708.07747.
+
+    Examples
+    --------
+    The message says where files were looked for, and what to do:
+
+    >>> from skactive.datasets import load_fashion_mnist
+    >>> try:
+    ...     data = load_fashion_mnist(root="no/such/folder", size=32, validation=True)
+    ... except FileNotFoundError as error:
+    ...     print(error)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    FashionMNIST was not found. Looked for ...train-images-idx3-ubyte. Set the environment
+    variable SKACTIVE_DATA (or pass root=) to the folder of the data sets, or call the loader with
+    download=True to fetch it there through torchvision.
     """
     return load_dataset("fashion_mnist", **options)
 
@@ -197,6 +233,11 @@ def load_cifar10(**options: Unpack[LoadOptions]) -> ImageDataset:
     -------
     data : ImageDataset
 
+    Raises
+    ------
+    FileNotFoundError
+        If files are missing. For the other errors see `load_dataset`.
+
     Warnings
     --------
     ``cifar10_jpeg.npz`` is a **lossy** copy, recompressed as JPEG of quality 75, in another
@@ -206,6 +247,19 @@ def load_cifar10(**options: Unpack[LoadOptions]) -> ImageDataset:
     References
     ----------
     Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
+    Examples
+    --------
+    The message says where files were looked for, and what to do:
+
+    >>> from skactive.datasets import load_cifar10
+    >>> try:
+    ...     data = load_cifar10(root="no/such/folder", validation=True)
+    ... except FileNotFoundError as error:
+    ...     print(error)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    CIFAR-10 was not found. Looked for ...cifar-10-batches-py and ...cifar10_jpeg.npz. Set the
+    environment variable SKACTIVE_DATA (or pass root=) to the folder of the data sets, or call the
+    loader with download=True to fetch it there through torchvision.
     """
     return load_dataset("cifar10", **options)
 
@@ -222,9 +276,27 @@ def load_svhn(**options: Unpack[LoadOptions]) -> ImageDataset:
     -------
     data : ImageDataset
 
+    Raises
+    ------
+    FileNotFoundError
+        If files are missing. For the other errors see `load_dataset`.
+
     References
     ----------
     Netzer et al., "Reading digits in natural images with unsupervised feature learning", 2011.
+
+    Examples
+    --------
+    The message says where files were looked for, and what to do:
+
+    >>> from skactive.datasets import load_svhn
+    >>> try:
+    ...     data = load_svhn(root="no/such/folder", validation=True)
+    ... except FileNotFoundError as error:
+    ...     print(error)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    SVHN was not found. Looked for ...train_32x32.mat. Set the environment
+    variable SKACTIVE_DATA (or pass root=) to the folder of the data sets, or call the loader with
+    download=True to fetch it there through torchvision.
     """
     return load_dataset("svhn", **options)
 
@@ -242,5 +314,23 @@ def load_quickdraw(**options: Unpack[LoadOptions]) -> ImageDataset:
     Returns
     -------
     data : ImageDataset
+
+    Raises
+    ------
+    FileNotFoundError
+        If files are missing. For the other errors see `load_dataset`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skactive.datasets import load_quickdraw
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "quickdraw").mkdir()
+    >>> np.savez(root / "quickdraw" / "quickdraw4.npz", images=np.zeros((40, 28, 28), np.uint8),
+    ...          labels=np.repeat([0, 1, 2, 3], 10), class_names=["cat", "house", "star", "tree"])
+    >>> load_quickdraw(root=root)
+    ImageDataset('quickdraw', 32 train, 8 test, images (1, 28, 28) float32, 4 classes)
     """
     return load_dataset("quickdraw", **options)
