@@ -8,29 +8,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._paper_tables import (
-    allocations,
-    autoattack_parts,
-    certified,
+from ._records import RESULTS
+from ._selection_tables import (
     compare_strategies,
-    dfal,
-    headline,
-    headline_fashion,
-    headline_parts,
-    margin_consistency,
     prioritization,
-    recipes,
     retraining,
     retraining_decided,
     retraining_gains,
-    robust_mnist,
     selection_costs,
-    study_bias,
-    study_robust,
-    study_standard,
+)
+from ._study_tables import allocations, dfal, study_bias, study_robust, study_standard
+from ._training_tables import (
+    autoattack_parts,
+    certified,
+    headline,
+    margin_consistency,
+    recipes,
+    robust_mnist,
     teachers,
 )
-from ._records import RESULTS
 
 __all__ = [
     "allocations",
@@ -39,8 +35,6 @@ __all__ = [
     "compare_strategies",
     "dfal",
     "headline",
-    "headline_fashion",
-    "headline_parts",
     "margin_consistency",
     "prioritization",
     "recipes",
