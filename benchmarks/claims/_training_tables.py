@@ -25,6 +25,8 @@ _RECIPES = {
     "mart": "MART, β = 2",
     "awp": "PGD + AWP .01",
     "ema": "PGD + EMA",
+    "swa": "PGD + SWA",
+    "smoothing": "PGD + label smoothing .1, weight decay 5e-4",
     "rst+ema": "RST + EMA",
     "rst+awp+ema": "**RST + AWP .005 + EMA**",
 }
