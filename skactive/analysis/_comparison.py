@@ -45,6 +45,18 @@ class Comparison:
         Mean difference in standard deviations of the differences; NaN where they have none.
     note : str
         Why there is no p-value, or what it cannot show; empty otherwise.
+
+    Examples
+    --------
+    >>> from skactive.analysis import compare_strategies
+    >>> scores = {"random": [50, 52, 49, 55, 51, 53], "dre": [51, 54, 52, 59, 56, 59]}
+    >>> found = compare_strategies(scores)[0]
+    >>> found.strategy, found.n_pairs, found.mean_difference, found.effect_size
+    ('dre', 6, 3.5, 1.0)
+    >>> found.pvalue  # 2 of the 2^6 signs are as extreme
+    0.03125
+    >>> round(found.low, 2), round(found.high, 2)
+    (1.54, 5.46)
     """
 
     strategy: str
@@ -72,6 +84,20 @@ class ComparisonReport(Report):
     baseline : str
     percent : bool, default=False
         Whether scores are shares, which the table shows as percent.
+
+    Examples
+    --------
+    >>> from skactive.analysis import compare_strategies
+    >>> scores = {"random": [50, 52, 49, 55, 51, 53], "dre": [51, 54, 52, 59, 56, 59],
+    ...           "entropy": [49, 54, 46, 59, 46, 59]}
+    >>> report = compare_strategies(scores)
+    >>> print(report.table)
+    | strategy - random | pairs | difference | 95 % interval | effect size | p | p (Holm) |
+    | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+    | dre | 6 | +3.5 | +1.537 to +5.463 | +1.00 | 0.0312 | 0.0625 |
+    | entropy | 6 | +0.5 | -3.94 to +4.94 | +0.14 | 0.8438 | 0.8438 |
+    >>> [row.strategy for row in report if row.pvalue_holm < 0.1]
+    ['dre']
     """
 
     rows: list[Comparison]

@@ -25,6 +25,18 @@ class CorrelationResult:
         95 % confidence interval (Fisher); NaN with fewer than four strategies.
     n : ndarray of shape (n_stages,)
         Strategies that have both numbers.
+
+    Examples
+    --------
+    Two stages; at the second one the last strategy has no value:
+
+    >>> from skactive.analysis import bias_robustness_correlation
+    >>> bias = [[0, 1, 2, 3], [0, 1, 2, float("nan")]]
+    >>> found = bias_robustness_correlation(bias, [[3, 1, 2, 0], [3, 2, 1, 0]])
+    >>> found.statistic.round(3).tolist(), found.n.tolist()
+    ([-0.8, -1.0], [4, 3])
+    >>> found.low.round(1).tolist(), found.high.round(1).tolist()
+    ([-1.0, nan], [0.7, nan])
     """
 
     statistic: NDArray

@@ -34,6 +34,22 @@ class LearningCurveFit:
         Labels in a unit: the median step between stages.
     rmse : float
         Root of the mean squared residual.
+
+    References
+    ----------
+    Machnio et al., "To label or not to label: PALM, a predictive model for evaluating sample
+    efficiency in active learning models", ICCV 2025 (arXiv 2507.15381), equation 4.
+
+    Examples
+    --------
+    A learner that halves its errors with every 100 labels; see `fit_learning_curve`:
+
+    >>> from skactive.analysis import LearningCurveFit
+    >>> fit = LearningCurveFit(achievable=1.0, delta=0.5, alpha=0.0, beta=1.0, unit=100.0, rmse=0.0)
+    >>> fit.predict([100, 200, 300]).round(6).tolist()
+    [0.5, 0.75, 0.875]
+    >>> round(fit.labels_for(0.875), 6), fit.labels_for(1.0)
+    (300.0, inf)
     """
 
     achievable: float

@@ -33,6 +33,16 @@ class CurvePoint:
         CPU seconds of asking and training so far, scoring left out.
     error : str
         Why the run ended after this many labels; empty otherwise.
+
+    Examples
+    --------
+    >>> from skactive.analysis import CurvePoint, CurveReport
+    >>> curves = CurveReport([CurvePoint("margin", seed=0, n_labels=20, score=0.5),
+    ...                       CurvePoint("margin", seed=0, n_labels=60, score=0.75)])
+    >>> curves[-1].n_labels, curves[-1].score, curves[-1].error
+    (60, 0.75, '')
+    >>> curves.areas()["margin"].tolist()
+    [0.625]
     """
 
     strategy: str

@@ -45,6 +45,19 @@ class LabelCost:
         Of the mean curve.
     note : str
         That the number is extrapolated, a bound, or none at all; empty otherwise.
+
+    Examples
+    --------
+    A strategy that learns from each label what random sampling learns from two:
+
+    >>> import numpy as np
+    >>> from skactive.analysis import label_costs
+    >>> n_labels = np.arange(100, 700, 100)
+    >>> curves = {"random": 1 - 0.5 ** (n_labels / 200), "dre": 1 - 0.5 ** (n_labels / 100)}
+    >>> scores = {name: curve[:, None] for name, curve in curves.items()}  # a single seed
+    >>> cost = label_costs(n_labels, scores, target=0.75, n_bootstrap=1)[1]
+    >>> cost.strategy, round(cost.n_labels), round(cost.ratio, 3), cost.share_reached
+    ('dre', 200, 0.5, 1.0)
     """
 
     strategy: str
@@ -68,6 +81,18 @@ class LabelCostReport(Report):
     ----------
     rows : list of LabelCost
     baseline : str
+
+    Examples
+    --------
+    >>> from skactive.analysis import label_costs
+    >>> n_labels = [100, 200, 300, 400, 500]
+    >>> curves = {"random": [[0.50], [0.75], [0.875], [0.9375], [0.96875]],
+    ...           "dre": [[0.75], [0.9375], [0.984375], [0.99609375], [0.9990234375]]}
+    >>> report = label_costs(n_labels, curves, target=0.9375, n_bootstrap=1)
+    >>> report.table.splitlines()[-1]
+    '| dre | 200 | – | 0.50 | – | 100% |'
+    >>> report.notes
+    []
     """
 
     rows: list[LabelCost]

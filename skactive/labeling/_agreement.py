@@ -29,6 +29,25 @@ class Agreement:
         Share of pairs of labels of one item that agree.
     n_items : int
         Items with two labels or more.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> session = LabelingSession(":memory:", [[0], [1], [2], [3]], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0), ids=list("abcd"), overlap=2)
+    >>> for annotator, labels in {"ada": "cat cat dog dog", "bob": "cat cat dog cat"}.items():
+    ...     items = session.claim(annotator, n=4)
+    ...     for id, label in zip("abcd", labels.split()):
+    ...         session.label(id, label, annotator)
+    >>> found = session.agreement()
+    >>> found.observed, found.n_items
+    (0.75, 4)
+    >>> round(found.cohen["ada", "bob"], 3)  # (0.75 - 0.5) / (1 - 0.5)
+    0.5
+    >>> round(found.fleiss, 3)  # (0.75 - 0.53125) / (1 - 0.53125)
+    0.467
     """
 
     cohen: dict[tuple[str, str], float]

@@ -31,13 +31,28 @@ class Event:
         When, in seconds since 1970.
     kind : str
         ``"query"``, ``"claim"``, ``"expire"``, ``"label"``, ``"import"``, ``"skip"``,
-        ``"relabel"``, ``"undo"``, ``"note"``, ``"teach"`` or ``"open"``.
+        ``"relabel"``, ``"undo"``, ``"note"``, ``"teach"`` or ``"classes"``.
     annotator : str or None
     place : int or None
         Item, by the order of asking.
     target : int or None
         Event that is undone.
     data : dict
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> session = LabelingSession(":memory:", [[0.0], [1.0]], clock=lambda: 60.0,
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0), classes=["cat", "dog"])
+    >>> item = session.claim("ada")[0]
+    >>> session.label(item.id, "cat", "ada", seconds=2.5)
+    >>> [event.kind for event in session.events()]
+    ['classes', 'query', 'claim', 'label']
+    >>> last = session.events(after=3)[0]
+    >>> last.seq, last.at, last.annotator, last.data
+    (4, 60.0, 'ada', {'label': 'cat', 'seconds': 2.5})
     """
 
     seq: int

@@ -17,7 +17,7 @@ from ._store import sql
 
 
 class Conflict(NamedTuple):
-    """A row of a file that says something else than its annotator did.
+    r"""A row of a file that says something else than its annotator did.
 
     Attributes
     ----------
@@ -28,6 +28,22 @@ class Conflict(NamedTuple):
         The label that stands; None for a skip.
     label : object
         That of the file.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import tempfile
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> session = LabelingSession(":memory:", [[0], [1]], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0), ids=["a", "b"])
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> for label in ["cat", "dog"]:
+    ...     _ = file.write_text(f"id,label\na,{label}\n")
+    ...     report = session.read_csv(file, annotator="ada")
+    >>> report.conflicts
+    [Conflict(line=2, id='a', annotator='ada', kept='cat', label='dog')]
     """
 
     line: int
@@ -39,7 +55,7 @@ class Conflict(NamedTuple):
 
 @dataclass
 class ImportReport:
-    """What came of reading a file.
+    r"""What came of reading a file.
 
     Attributes
     ----------
@@ -47,6 +63,22 @@ class ImportReport:
         Labels entered now, labels that were there, rows without one.
     conflicts : list of Conflict
         Rows that were not entered.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import tempfile
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> session = LabelingSession(":memory:", [[0], [1]], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0), ids=["a", "b"])
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> _ = file.write_text("id;label;annotator\na;cat;ada\nb;;ada\n")
+    >>> session.read_csv(file)
+    ImportReport(n_new=1, n_known=0, n_blank=1, conflicts=[])
+    >>> session.read_csv(file)  # again
+    ImportReport(n_new=0, n_known=1, n_blank=1, conflicts=[])
     """
 
     n_new: int = 0

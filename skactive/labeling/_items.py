@@ -22,14 +22,32 @@ class Item:
         Place in that query, 0 is wanted most.
     score : float or None
         The strategy's score; ``None`` for strategies without scores.
-    state : {"claimed", "labelled", "skipped"}
-        What this annotator has done with it.
+    state : {"open", "claimed", "labelled", "skipped"}
+        What this annotator has done with it; ``"open"`` is nothing yet.
     label : object or None
         This annotator's label.
     until : float or None
         When the lease runs out, in seconds since 1970.
     content : object
         The row: an array, a Series, a text, an item of a Dataset.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> learner = ActiveLearner(GaussianNB(), "least_confidence", random_state=0)
+    >>> learner = learner.fit([[-2.0], [-1.0], [1.0], [2.0]], ["c", "c", "d", "d"])
+    >>> session = LabelingSession(":memory:", [[-3.0], [0.0], [3.0]], learner=learner,
+    ...     classes=["c", "d"], ids=["left", "middle", "right"])
+    >>> item = session.claim("ada")[0]
+    >>> item.id, item.position, item.round, item.rank, item.score, item.state
+    ('middle', 1, 0, 0, 0.5, 'claimed')
+    >>> item.content
+    [0.0]
+    >>> session.label(item.id, "d", "ada")
+    >>> session.item("middle", "ada").label
+    'd'
     """
 
     id: Any

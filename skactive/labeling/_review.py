@@ -34,6 +34,23 @@ class Disagreement(NamedTuple):
     labels : dict of annotator to label
     consensus : object or None
         By the session's rule.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> session = LabelingSession(":memory:", [[0], [1]], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0), ids=["a", "b"], overlap=2)
+    >>> for annotator, labels in {"ada": ["cat", "dog"], "bob": ["cat", "cat"]}.items():
+    ...     items = session.claim(annotator, n=2)
+    ...     for id, label in zip(["a", "b"], labels):
+    ...         session.label(id, label, annotator)
+    >>> session.disagreements()
+    [Disagreement(id='b', labels={'ada': 'dog', 'bob': 'cat'}, consensus=None)]
+    >>> session.relabel("b", "dog", "cyd", final=True)  # a referee decides
+    >>> session.disagreements()
+    []
     """
 
     id: Any
@@ -53,6 +70,19 @@ class Suspicion(NamedTuple):
         What the model gives that label.
     predicted : object
         What it would have said.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession
+    >>> X = [[0], [1], [2], [3], [10], [11], [12], [13], [14], [15]]
+    >>> session = LabelingSession(":memory:", X, classes=["cat", "dog"], ids=range(10),
+    ...     learner=ActiveLearner(KNeighborsClassifier(3), random_state=0), retrain_every=None)
+    >>> for item in session.claim("ada", n=10):
+    ...     session.label(item.id, "cat" if item.id < 5 else "dog", "ada")  # 4 looks like a dog
+    >>> session.suspicious(cv=5)
+    [Suspicion(id=4, label='cat', probability=0.0, predicted='dog')]
     """
 
     id: Any

@@ -59,8 +59,14 @@ class Serving:
 
         Examples
         --------
-        >>> session.serve(image_shape=(8, 8))  # doctest: +SKIP
-        Label at http://127.0.0.1:8765/
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from skactive import ActiveLearner
+        >>> from skactive.labeling import LabelingSession
+        >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+        ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+        >>> server = session.serve(port=0, block=False, title="Pets")  # doctest: +ELLIPSIS
+        Label at http://127.0.0.1:.../
+        >>> server.stop()
         """
         server = PageServer(self, PageOptions.of(options), host, port, token, allowed_hosts).start()
         try:

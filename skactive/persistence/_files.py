@@ -121,6 +121,19 @@ def from_bytes(content: bytes) -> Any:
     ------
     DamagedFileError
         If `content` is not what was written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skactive.persistence import from_bytes, to_bytes
+    >>> content = to_bytes({"scores": np.array([0.5, 0.25]), "round": 3})
+    >>> state = from_bytes(content)
+    >>> state["scores"].tolist(), state["round"]
+    ([0.5, 0.25], 3)
+    >>> from_bytes(content[:-1])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    skactive.utils.checksums.DamagedFileError: A state cannot be read: ...
     """
     archive = Archive(io.BytesIO(content), "A state")
     with archive.explained():
@@ -278,6 +291,21 @@ class FileSummary:
         A learner's ledger.
     members : dict of str to int
         Parts of the file and their size in bytes.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import tempfile
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> import skactive
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "learner.skactive"
+    >>> learner = skactive.ActiveLearner(GaussianNB(), "margin", random_state=7)
+    >>> learner.fit([[0.0], [1.0], [2.0]], ["cat", "dog", "dog"]).save(path)
+    >>> about = skactive.inspect(path)
+    >>> about.kind, about.estimator, about.query_strategy
+    ('ActiveLearner', 'GaussianNB()', 'margin')
+    >>> about.classes, about.n_labels, about.data, about.needs
+    (['cat', 'dog'], 3, 'labels', [])
     """
 
     kind: str

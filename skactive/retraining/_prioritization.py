@@ -138,6 +138,20 @@ class PrioritizationReport(Report):
         ``strategy``, ``apfd``, ``time`` in seconds for the whole order, and
         ``fault_detection_rate`` as a dict by budget. In a data frame or a CSV file these are
         columns of their own, ``found at 4 %``.
+
+    Examples
+    --------
+    A model that is wrong about the one test it is unsure of:
+
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive.prioritization import prioritization_report
+    >>> model = GaussianNB().fit([[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1])
+    >>> report = prioritization_report(model, [[-2.0], [-0.2], [1.0], [2.0]], [0, 1, 1, 1],
+    ...     strategies=["gini"], budgets=[0.25])
+    >>> report[0]["apfd"], report[0]["fault_detection_rate"]  # 1 - 1 / 4 + 1 / 8
+    (0.875, {0.25: 1.0})
+    >>> list(report.to_frame().columns)
+    ['strategy', 'apfd', 'found at 25 %', 'seconds']
     """
 
     rows: list[dict[str, Any]]

@@ -34,6 +34,25 @@ class RetrainingReport(Report):
     Notes
     -----
     The table is in percent: means and half of their 95 % intervals over the seeds.
+
+    Examples
+    --------
+    Of results at hand; `retraining_report` measures them:
+
+    >>> from skactive.retraining import RetrainingReport
+    >>> spent = {"n_selected": 4, "select_time": 1.0, "retrain_time": 9.0}
+    >>> report = RetrainingReport([
+    ...     {"strategy": name, "budget": budget, "seed": seed, **spent, "accuracy": score}
+    ...     for seed in (0, 1)
+    ...     for name, budget, score in [("baseline", 0.0, 0.5), ("gini", 0.25, 0.75 + seed / 8)]])
+    >>> gini = report.summary()[1]
+    >>> gini["strategy"], gini["mean"], gini["gain"], gini["n_seeds"]
+    ('gini', 0.8125, 0.3125, 2)
+    >>> print(report.table)
+    | strategy | accuracy, 25 % |
+    | --- | ---: |
+    | baseline | 50.00 ± 0.00 |
+    | gini | 81.25 ± 79.41 |
     """
 
     rows: list[dict[str, Any]]

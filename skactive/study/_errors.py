@@ -2,4 +2,14 @@
 
 
 class StudyError(Exception):
-    """A study cannot start, go on or be reported; the message says what to do."""
+    """A study cannot start, go on or be reported; the message says what to do.
+
+    Examples
+    --------
+    >>> from skactive.study import StudyError, preset
+    >>> try:
+    ...     preset("mnits")
+    ... except StudyError as error:
+    ...     print(str(error).partition(" There are")[0])
+    There is no preset 'mnits'. Did you mean 'mnist'?
+    """

@@ -85,6 +85,25 @@ class Protocol:
         Whose tables the results go into.
     strategies, modes, seeds : tuple
         What is run unless the command says otherwise.
+
+    See Also
+    --------
+    preset : A protocol of the papers, changed in part; checked, which this class alone is not.
+    read_protocol : One from a preset's name or a TOML file.
+
+    Examples
+    --------
+    >>> from skactive.study import Protocol
+    >>> small = Protocol("small", "a trial", "digits", "lenet5", initial=50, per_stage=25, stages=3,
+    ...     epochs=8, train_attack={"name": "pgd", "eps": 0.15, "steps": 7},
+    ...     eval_attacks={"pgd": {"name": "pgd", "eps": 0.15},
+    ...                   "autoattack": {"name": "autoattack-fast", "eps": 0.15, "at": "last"}})
+    >>> small.attack(small.train_attack)
+    PGD(eps=0.15, steps=7)
+    >>> {stage: list(small.attacks_at(stage, last=3)) for stage in (1, 3)}
+    {1: ['pgd'], 3: ['pgd', 'autoattack']}
+    >>> "seeds" in small.settings()  # may be extended at any time
+    False
     """
 
     name: str

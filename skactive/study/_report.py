@@ -43,6 +43,24 @@ class StudyReport(Report):
     attack : str or None
         The attack that tables and tests are about; ``None`` is, for each, the strongest one
         measured everywhere it takes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skactive.study import Execution, preset, run_study, study_report
+    >>> digits = preset("digits", n_pool=60, n_test=20, initial=20, per_stage=10, stages=1,
+    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"], seeds=[0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = run_study([digits], folder, execution=Execution(threads=1, progress=False),
+    ...         say=lambda message: None)
+    ...     report = study_report(out)
+    >>> [row["oracle"] for row in report.rows]
+    [20, 30]
+    >>> settings = report.tables[1]
+    >>> settings.title
+    'DRE paper, Table 3. Settings, initial model and model taught everything'
+    >>> settings.table.splitlines()[2]
+    '| Budget | 30 |'
     """
 
     studies: list[Study]
@@ -193,6 +211,19 @@ def study_report(folder: str | Path, *, attack: str | None = None) -> StudyRepor
     ------
     StudyError
         If there is nothing to report, or an attack was not measured.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skactive.study import Execution, preset, run_study, study_report
+    >>> digits = preset("digits", n_pool=60, n_test=20, initial=20, per_stage=10, stages=1,
+    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"], seeds=[0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = run_study([digits], folder, execution=Execution(threads=1, progress=False),
+    ...         say=lambda message: None)
+    ...     report = study_report(out)
+    >>> report.to_frame()[["strategy", "mode", "seed", "stage", "oracle"]].values.tolist()
+    [['random', 'standard', 0, 0, 20], ['random', 'standard', 0, 1, 30]]
     """
     for module in _NEEDED:
         optional_import(module, what="A report", extra="study", error=StudyError)
@@ -224,5 +255,21 @@ def write_report(
     ------
     StudyError
         If there is nothing to report, an attack was not measured, or `out` cannot be written to.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("Agg")
+    >>> import tempfile
+    >>> from skactive.study import Execution, preset, run_study, write_report
+    >>> digits = preset("digits", n_pool=60, n_test=20, initial=20, per_stage=10, stages=1,
+    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"], seeds=[0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = run_study([digits], folder, execution=Execution(threads=1, progress=False),
+    ...         say=lambda message: None)
+    ...     path = write_report(out)
+    ...     path.read_text(encoding="utf-8").splitlines()[0]
+    ...     sorted(file.name for file in path.parent.iterdir() if file.suffix == ".json")
+    '# Study report'
+    ['protocols.json']
     """
     return study_report(folder, attack=attack).write(out)

@@ -73,6 +73,21 @@ def load_results(out: str | os.PathLike[str], *, picked: bool = False) -> pd.Dat
     StudyError
         If there is no study, or none with a finished stage; if any file is damaged: all of
         those are named, and nothing is left out without a word.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skactive.study import Execution, load_results, preset, run_study
+    >>> digits = preset("digits", n_pool=60, n_test=20, initial=20, per_stage=10, stages=1,
+    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"], seeds=[0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = run_study([digits], folder, execution=Execution(threads=1, progress=False),
+    ...         say=lambda message: None)
+    ...     results = load_results(out, picked=True)
+    >>> results[["study", "strategy", "stage", "oracle"]].to_dict("records")[-1]
+    {'study': 'digits', 'strategy': 'random', 'stage': 1, 'oracle': 30}
+    >>> [len(rows) for rows in results["picked"]]
+    [20, 10]
     """
     import pandas as pd
 

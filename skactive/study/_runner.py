@@ -44,6 +44,20 @@ class Execution:
     scheduler : str or None
         Address of a Dask scheduler; ``None`` starts a cluster on this machine.
     progress : bool
+
+    Examples
+    --------
+    Two processes of one thread each would be ``Execution(jobs=2, threads=1)``. Here, without a bar:
+
+    >>> import tempfile
+    >>> from skactive.study import Execution, load_results, preset, run_study
+    >>> digits = preset("digits", n_pool=60, n_test=20, initial=20, per_stage=10, stages=1,
+    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"], seeds=[0])
+    >>> here = Execution(threads=1, device="cpu", progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = run_study([digits], folder, execution=here, say=lambda message: None)
+    ...     load_results(out)["stage"].tolist()
+    [0, 1]
     """
 
     jobs: int = 1

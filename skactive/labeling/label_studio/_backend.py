@@ -41,6 +41,31 @@ class LabelStudioBackend:
         Where it will listen.
     allowed_hosts : iterable of str, default=()
         Other names under which Label Studio asks, such as ``"host.docker.internal"``.
+
+    Raises
+    ------
+    LabelingError
+        If others can reach `host` and there is no password.
+
+    Examples
+    --------
+    ``uvicorn.run(backend, port=9090)`` serves it. What Label Studio is told:
+
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, LabelStudio, LabelStudioBackend
+    >>> learner = ActiveLearner(GaussianNB(), "margin", random_state=0)
+    >>> learner = learner.fit([[0.0], [1.0], [4.0], [5.0]], ["cat", "cat", "dog", "dog"])
+    >>> session = LabelingSession(":memory:", [[0.5], [2.5]], learner=learner,
+    ...     classes=["cat", "dog"], ids=["clear", "unclear"])
+    >>> backend = LabelStudioBackend(LabelStudio(session, "http://localhost:8080", "token"))
+    >>> backend.health(None)
+    {'status': 'UP', 'model_class': 'skactive'}
+    >>> session.ask()
+    2
+    >>> tasks = [{"data": {"skactive_id": id}} for id in ["clear", "unclear"]]
+    >>> [found["score"] for found in backend.predict({"tasks": tasks})["results"]]  # smallest first
+    [0.5, 0.0]
     """
 
     def __init__(

@@ -29,6 +29,20 @@ class LabelStudioError(RuntimeError):
     message : str
     status : int or None
         The HTTP status.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, LabelStudio, LabelStudioError
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+    >>> studio = LabelStudio(session, "http://127.0.0.1:9", "token")  # nobody listens there
+    >>> try:
+    ...     studio.push()
+    ... except LabelStudioError as error:
+    ...     print(str(error).partition(":9 ")[2].partition(": ")[0], error.status)
+    gave no answer to POST /api/projects None
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:

@@ -25,6 +25,31 @@ class PullReport:
         New labels and skips, answers that were changed there, answers that were here already.
     refused : list of (Answer, str)
         Answers that the session cannot take, and why: all others were entered.
+
+    Examples
+    --------
+    With a stand-in for Label Studio, in which ada labelled one task and skipped another:
+
+    >>> from unittest import mock
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, LabelStudio
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0), ids=["a", "b"])
+    >>> studio = LabelStudio(session, "http://localhost:8080", "token", project=1)
+    >>> said = {"from_name": "label", "value": {"choices": ["cat"]}}
+    >>> labelled, skipped = {"result": [said]}, {"was_cancelled": True}
+    >>> studio.client = mock.Mock()
+    >>> studio.client.get.return_value = [{"id": 7, "email": "ada@example.org"}]
+    >>> studio.client.tasks.return_value = [
+    ...     {"data": {"skactive_id": id}, "annotations": [{"completed_by": 7, **answer}]}
+    ...     for id, answer in {"a": labelled, "b": skipped}.items()]
+    >>> studio.pull()
+    PullReport(n_labels=1, n_skips=1, n_changed=0, n_known=0, refused=[])
+    >>> studio.pull()  # again
+    PullReport(n_labels=0, n_skips=0, n_changed=0, n_known=2, refused=[])
+    >>> session.consensus()
+    {'a': 'cat'}
     """
 
     n_labels: int = 0

@@ -39,6 +39,25 @@ class PushReport:
     n_ranked : int
         Of the others, those with a new score.
     model_version : str
+
+    Examples
+    --------
+    With a stand-in for Label Studio:
+
+    >>> from unittest import mock
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, LabelStudio
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+    >>> studio = LabelStudio(session, "http://localhost:8080", "token", project=1)
+    >>> studio.client = mock.Mock()
+    >>> studio.client.tasks.return_value = []  # the project is empty
+    >>> studio.push()
+    PushReport(project=1, n_open=2, n_new=2, n_ranked=0, model_version='skactive 1.0')
+    >>> path, tasks = studio.client.post.call_args.args
+    >>> path, [task["predictions"][0]["score"] for task in tasks]
+    ('/api/projects/1/import', [0.0, 0.5])
     """
 
     project: int
@@ -83,12 +102,19 @@ class LabelStudio:
 
     Examples
     --------
-    >>> from skactive.labeling import LabelStudio
-    >>> studio = LabelStudio(session, "http://localhost:8080", token)  # doctest: +SKIP
-    >>> studio.push()  # doctest: +SKIP
-    PushReport(project=1, n_open=20, n_new=20, n_ranked=0, model_version='skactive 1.0')
-    >>> studio.pull().n_labels  # doctest: +SKIP
-    20
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, LabelStudio
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+    >>> studio = LabelStudio(session, "http://localhost:8080", "token", title="Pets")
+    >>> studio.label_config.partition("<Choices")[0]
+    '<View><Text name="item" value="$text"/>'
+    >>> studio.model_version  # no query yet, no training
+    'skactive 0.0'
+
+    ``studio.push()`` sends what is to be labelled, ``studio.pull()`` enters the answers; see
+    `PushReport` and `PullReport`.
     """
 
     def __init__(

@@ -31,6 +31,30 @@ class PageApp:
         Names under which it may be asked.
     token : str or None, default=None
         What the address must have.
+
+    Examples
+    --------
+    ``uvicorn.run(app)`` serves it, and so does a framework that it is mounted in. A request under
+    another name than `hosts` is not let through:
+
+    >>> import asyncio
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, PageOptions
+    >>> from skactive.labeling.page import PageApp
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+    >>> app = PageApp(session, PageOptions(), hosts=["labels.example.org"])
+    >>> async def status(host):
+    ...     sent = []
+    ...     async def send(message):
+    ...         sent.append(message)
+    ...     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"",
+    ...              "headers": [(b"host", host)]}
+    ...     await app(scope, None, send)
+    ...     return sent[0]["status"]
+    >>> asyncio.run(status(b"labels.example.org")), asyncio.run(status(b"other.example.org"))
+    (200, 421)
     """
 
     def __init__(

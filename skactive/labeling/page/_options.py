@@ -40,6 +40,24 @@ class PageOptions:
         model's own mistakes.
     annotator : str or None, default=None
         The one who labels; ``None`` asks each person for a name.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is of the wrong kind; a `LabelingError` if `reasons` is a single text.
+
+    Examples
+    --------
+    `LabelingSession.serve` and `LabelingSession.widget` take them by name:
+
+    >>> from skactive.labeling import PageOptions
+    >>> options = PageOptions.of({"title": "Leaves", "image_shape": (8, 8), "reasons": ["blurred"]})
+    >>> options.title, options.reasons, options.show_confidence
+    ('Leaves', ['blurred'], False)
+    >>> PageOptions.of({"titel": "Leaves"})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    TypeError: There is no option of the page ... Did you mean 'title'? ...
     """
 
     title: str = "Labelling"

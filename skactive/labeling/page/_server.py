@@ -38,6 +38,28 @@ class PageServer:
         What to open in a browser, with the token if there is one.
     port : int
     app : PageApp
+
+    See Also
+    --------
+    skactive.labeling.LabelingSession.serve : Makes one, starts it, and says where it is.
+
+    Examples
+    --------
+    >>> from http.client import HTTPConnection
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, PageOptions, PageServer
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+    >>> server = PageServer(session, PageOptions(title="Pets"), port=0).start()
+    >>> server.address == f"http://127.0.0.1:{server.port}/"
+    True
+    >>> connection = HTTPConnection("127.0.0.1", server.port)
+    >>> connection.request("GET", "/")
+    >>> connection.getresponse().status
+    200
+    >>> connection.close()
+    >>> server.stop()
     """
 
     def __init__(
@@ -125,6 +147,18 @@ def announce(server: PageServer, open_browser: bool) -> None:
         Started.
     open_browser : bool
         Open it in this machine's browser, too.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skactive import ActiveLearner
+    >>> from skactive.labeling import LabelingSession, PageOptions, PageServer
+    >>> from skactive.labeling.page import announce
+    >>> session = LabelingSession(":memory:", ["a cat", "a dog"], classes=["cat", "dog"],
+    ...     learner=ActiveLearner(GaussianNB(), random_state=0))
+    >>> with PageServer(session, PageOptions(), port=0).start() as server:
+    ...     announce(server, open_browser=False)  # doctest: +ELLIPSIS
+    Label at http://127.0.0.1:.../
     """
     print(f"Label at {server.address}", flush=True)
     if "token=" in server.address:
