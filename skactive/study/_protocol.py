@@ -88,8 +88,8 @@ class Protocol:
 
     See Also
     --------
-    preset : A protocol of the papers, changed in part; checked, which this class alone is not.
-    read_protocol : One from a preset's name or a TOML file.
+    skactive.study.preset : A protocol of the papers, changed in part and checked.
+    skactive.study.read_protocol : The same from a name or a TOML file.
 
     Examples
     --------
