@@ -57,7 +57,7 @@ def data_hstack(blocks: Sequence[Any]) -> Any:
 
     Parameters
     ----------
-    blocks : sequence of arrays, sparse matrices, DataFrames, tensors or lists of shape (n, ...)
+    blocks : sequence of 2-D arrays, sparse matrices, DataFrames, tensors or lists of lists
         Sparse if one of them is.
 
     Returns
@@ -113,7 +113,7 @@ def add_row(X: Any, row: Any) -> Any:
     Raises
     ------
     ValueError
-        If the row has another shape.
+        If the row has another shape; a list takes any.
 
     Examples
     --------
