@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import json
 import pickle
+import re
 import tracemalloc
 import zipfile
 
@@ -15,6 +16,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -521,6 +523,14 @@ def test_a_file_tells_what_is_in_it(table, tmp_path):
     assert about.versions["skactive"] == skactive.__version__
     assert "DRE()" in repr(about)
     assert all(name.split("/")[0] in {"arrays", "weights", "optimizer"} for name in about.members)
+    assert f" kB in {len(about.members)} parts" in repr(about)
+
+
+def test_the_size_of_a_small_file_is_not_shown_as_none(tmp_path):
+    skactive.save(GaussianNB(), tmp_path / "unfitted")
+    assert " MB" not in repr(skactive.inspect(tmp_path / "unfitted"))
+    skactive.save(GaussianNB().fit([[0.0], [1.0]], [0, 1]), tmp_path / "fitted")
+    assert re.search(r"\| 0\.[1-9] kB in \d+ parts", repr(skactive.inspect(tmp_path / "fitted")))
 
 
 def test_other_programs_can_read_the_parts(table, tmp_path):

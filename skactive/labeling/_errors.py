@@ -113,7 +113,7 @@ class ConflictError(LabelingError):
     ...     session.label("a", "dog", "ada")
     ... except ConflictError as error:
     ...     print(error)
-    'ada' already labelled 'cat' item 'a'. Use relabel to change it, or undo.
+    'ada' already labelled item 'a' 'cat'. Use relabel to change it, or undo.
     >>> session.relabel("a", "dog", "ada")
     >>> session.consensus()
     {'a': 'dog'}

@@ -290,7 +290,7 @@ class FileSummary:
     history : list of dict
         A learner's ledger.
     members : dict of str to int
-        Parts of the file and their size in bytes.
+        Arrays and weights in the file, and their size in bytes.
 
     Examples
     --------
@@ -324,7 +324,8 @@ class FileSummary:
     members: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        size = sum(self.members.values())
+        size, parts = sum(self.members.values()), len(self.members)
+        shown = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
         cells = [
             ("object", self.kind), ("estimator", self.estimator),
             ("query strategy", self.query_strategy), ("labels", self.n_labels),
@@ -332,7 +333,8 @@ class FileSummary:
             ("rounds", len(self.history) or None), ("samples", self.data), ("pool", self.pool),
             ("needs", ", ".join(self.needs) or None),
             ("written with", ", ".join(f"{k} {v}" for k, v in self.versions.items())),
-            ("format", self.format), ("size", f"{size / 1e6:.1f} MB in {len(self.members)} parts"),
+            ("format", self.format),
+            ("arrays", f"{shown} in {parts} parts" if parts else None),
         ]  # fmt: skip
         return markdown_table(["file", ""], [cell for cell in cells if cell[1] is not None])
 
