@@ -527,10 +527,10 @@ def test_a_file_tells_what_is_in_it(table, tmp_path):
 
 
 def test_the_size_of_a_small_file_is_not_shown_as_none(tmp_path):
-    skactive.save(GaussianNB(), tmp_path / "unfitted")
+    save(GaussianNB(), tmp_path / "unfitted")
     assert " MB" not in repr(skactive.inspect(tmp_path / "unfitted"))
-    skactive.save(GaussianNB().fit([[0.0], [1.0]], [0, 1]), tmp_path / "fitted")
-    assert re.search(r"\| 0\.[1-9] kB in \d+ parts", repr(skactive.inspect(tmp_path / "fitted")))
+    save(GaussianNB().fit([[0.0], [1.0]], [0, 1]), tmp_path / "fitted")
+    assert re.search(r"\| [1-9].* kB in 1 part \|", repr(skactive.inspect(tmp_path / "fitted")))
 
 
 def test_other_programs_can_read_the_parts(table, tmp_path):

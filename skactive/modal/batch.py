@@ -120,7 +120,7 @@ def ranked_batch(
     n_instances: int,
     metric: Any,
     n_jobs: int | None,
-) -> NDArray:
+) -> tuple[NDArray, NDArray]:
     """Rank a batch by uncertainty and distance to what is labelled or ranked before.
 
     Parameters
@@ -141,6 +141,8 @@ def ranked_batch(
     -------
     indices : ndarray of shape (min(n_instances, n_pool),)
         In rank order.
+    scores : ndarray of the same shape
+        Their `uncertainty_scores`.
 
     References
     ----------
@@ -157,8 +159,10 @@ def ranked_batch(
     >>> learner = ActiveLearner(
     ...     KNeighborsClassifier(1), X_training=np.array([[0.0], [1.0]]), y_training=[0, 1])
     >>> pool, uncertainty = np.array([[5.0], [5.1], [9.0]]), np.array([0.5, 0.5, 0.4])
-    >>> ranked_batch(learner, pool, uncertainty, 2, metric="euclidean", n_jobs=None).tolist()
-    [2, 0]
+    >>> indices, scores = ranked_batch(
+    ...     learner, pool, uncertainty, 2, metric="euclidean", n_jobs=None)
+    >>> indices.tolist(), scores.tolist()
+    ([2, 0], [0.4, 0.5])
     """
     labeled = getattr(classifier, "X_training", None)
     pool = unlabeled
@@ -169,7 +173,10 @@ def ranked_batch(
     n = check_count(min(n_instances, pool.shape[0]), pool.shape[0])
     if labeled is not None:
         labeled = as_matrix(labeled, "ranked_batch")
-    return kernels.ranked_batch(pool, uncertainty_scores, n, labeled, metric=metric, n_jobs=n_jobs)
+    ranked = kernels.ranked_batch(
+        pool, uncertainty_scores, n, labeled, metric=metric, n_jobs=n_jobs
+    )
+    return ranked, np.asarray(uncertainty_scores)[ranked]
 
 
 def uncertainty_batch_sampling(
@@ -228,8 +235,7 @@ def uncertainty_batch_sampling(
     ([3, 0], [0.0, 0.5])
     """
     uncertainty = classifier_uncertainty(classifier, X, **uncertainty_measure_kwargs)
-    indices = ranked_batch(classifier, X, uncertainty, n_instances, metric, n_jobs)
-    return indices, uncertainty[indices]
+    return ranked_batch(classifier, X, uncertainty, n_instances, metric, n_jobs)
 
 
 def as_matrix(X: Any, caller: str) -> Any:

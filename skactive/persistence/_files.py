@@ -334,7 +334,7 @@ class FileSummary:
             ("needs", ", ".join(self.needs) or None),
             ("written with", ", ".join(f"{k} {v}" for k, v in self.versions.items())),
             ("format", self.format),
-            ("arrays", f"{shown} in {parts} parts" if parts else None),
+            ("arrays", f"{shown} in {parts} part{'s' * (parts > 1)}" if parts else None),
         ]  # fmt: skip
         return markdown_table(["file", ""], [cell for cell in cells if cell[1] is not None])
 

@@ -75,7 +75,10 @@ def test_targets_and_texts():
     assert data_vstack([texts, np.array(["d"])]).tolist() == ["a", "b", "c", "d"]
     assert data_vstack([[1, 2], [3]]) == [1, 2, 3]
     assert data_vstack([np.array([1, 2]), pd.Series([3])]).tolist() == [1, 2, 3]
-    assert retrieve_rows({"a": TABLE, "b": torch.tensor(TABLE)}, [1])["b"].shape == (1, 3)
+    modes = {"a": TABLE, "b": torch.tensor(TABLE)}
+    assert retrieve_rows(modes, [1])["b"].shape == (1, 3)
+    assert_array_equal(drop_rows(modes, [0, 2])["a"], TABLE[[1, 3]])
+    assert_array_equal(drop_rows(modes, [0, 2])["b"], TABLE[[1, 3]])
     mixed = data_vstack([TABLE, sp.csr_matrix(TABLE)])
     assert sp.issparse(mixed)
     assert mixed.shape == (8, 3)
@@ -87,9 +90,19 @@ def test_what_holds_no_rows_is_refused(bad):
         lambda: data_vstack([bad, bad]),
         lambda: data_hstack([bad, bad]),
         lambda: retrieve_rows(bad, [0]),
+        lambda: drop_rows(bad, [0]),
+        lambda: enumerate_data(bad),
+        lambda: data_shape(bad),
     ):
         with pytest.raises(TypeError, match="no container of rows"):
             call()
+
+
+def test_a_dict_has_no_rows_of_its_own():
+    columns = {"a": [1, 2], "b": [3, 4]}
+    for call in (enumerate_data, data_shape, lambda X: data_vstack([X, X])):
+        with pytest.raises(TypeError, match="dict is no container of rows"):
+            call(columns)
 
 
 def test_shapes_must_agree():

@@ -224,8 +224,10 @@ def test_ranked_batch_of_the_whole_pool_and_of_other_containers():
     assert_array_equal(batch.uncertainty_batch_sampling(model, sp.coo_matrix(POOL))[0], twenty)
     assert_array_equal(batch.uncertainty_batch_sampling(model, POOL.tolist())[0], twenty)
     images = POOL.reshape(60, 1, 3, 1)
-    flat = batch.ranked_batch(model, images, np.ones(60), 5, "euclidean", None)
-    assert_array_equal(flat, literal_ranked_batch(POOL, X[:40], np.ones(60), 5))
+    scores = np.linspace(0, 1, 60)
+    flat, values = batch.ranked_batch(model, images, scores, 5, "euclidean", None)
+    assert_array_equal(flat, literal_ranked_batch(POOL, X[:40], scores, 5))
+    assert_array_equal(values, scores[flat])  # as in modAL: of two indices alone, one would be lost
 
 
 def test_a_committee_is_ranked_by_what_its_members_know():

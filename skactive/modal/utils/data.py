@@ -176,12 +176,17 @@ def drop_rows(X: Any, I: Any) -> Any:  # noqa: E741 - modAL's name
 
     Parameters
     ----------
-    X : array, sparse matrix, DataFrame, Series, tensor or list
+    X : array, sparse matrix, DataFrame, Series, tensor, list, or dict of them
     I : int, slice, list or array of int, or boolean mask
 
     Returns
     -------
     rest : new object of the type of `X`
+
+    Raises
+    ------
+    TypeError
+        If `X` is no container of rows.
 
     Examples
     --------
@@ -190,6 +195,9 @@ def drop_rows(X: Any, I: Any) -> Any:  # noqa: E741 - modAL's name
     >>> drop_rows(np.array([[1, 2], [3, 4], [5, 6]]), [0, 2]).tolist()
     [[3, 4]]
     """
+    if is_dict(X):
+        return {key: drop_rows(part, I) for key, part in X.items()}
+    _check_container(X)
     keep = np.ones(n_rows(X), dtype=bool)
     keep[I] = False
     return retrieve_rows(X, np.flatnonzero(keep))
@@ -207,6 +215,11 @@ def enumerate_data(X: Any) -> Iterator[tuple[int, Any]]:
     pairs : iterator of (int, row)
         Rows as of `retrieve_rows`: 1-D, or Series.
 
+    Raises
+    ------
+    TypeError
+        If `X` is no container of rows.
+
     Examples
     --------
     >>> import numpy as np
@@ -214,6 +227,7 @@ def enumerate_data(X: Any) -> Iterator[tuple[int, Any]]:
     >>> [(i, row.tolist()) for i, row in enumerate_data(np.array([[1, 2], [3, 4]]))]
     [(0, [1, 2]), (1, [3, 4])]
     """
+    _check_container(X)
     rows = X.tocsr() if sp.issparse(X) else X
     return ((i, retrieve_rows(rows, i)) for i in range(n_rows(X)))
 
@@ -229,12 +243,18 @@ def data_shape(X: Any) -> tuple[int, ...]:
     -------
     shape : tuple of int
 
+    Raises
+    ------
+    TypeError
+        If `X` is no container of rows.
+
     Examples
     --------
     >>> from skactive.modal.utils.data import data_shape
     >>> data_shape([[1, 2, 3], [4, 5, 6]])
     (2, 3)
     """
+    _check_container(X)
     shape = getattr(X, "shape", None)
     return tuple(np.asarray(X).shape if shape is None else shape)
 
