@@ -138,6 +138,14 @@ def test_rows_labelled_from_the_start_are_not_asked():
 # -- answers in -----------------------------------------------------------------------------
 
 
+def test_a_skipped_item_takes_no_label_without_relabel():
+    labeling = session()
+    (item,) = labeling.claim("ada")
+    labeling.skip(item.id, "ada")
+    with pytest.raises(ConflictError, match="already skipped item .*relabel"):
+        labeling.label(item.id, 3, "ada")
+
+
 def test_the_same_label_again_changes_nothing():
     labeling = session()
     (item,) = labeling.claim("ada")

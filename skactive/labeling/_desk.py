@@ -260,9 +260,12 @@ class Desk:
         if row.state == "claimed":
             return
         if row.state is not None:
-            said = f"labelled item {item!r} {json.loads(row.label)!r}"
-            done = said if row.label else f"skipped item {item!r}"
-            raise ConflictError(f"{annotator!r} already {done}. Use relabel to change it, or undo.")
+            done, label = (
+                ("labelled", f" {json.loads(row.label)!r}") if row.label else ("skipped", "")
+            )
+            raise ConflictError(
+                f"{annotator!r} already {done} item {item!r}{label}. Use relabel to change it, or undo."
+            )
         ran_out = connection.execute(
             sql(
                 "SELECT 1 FROM skactive_events WHERE place = :place AND annotator = :annotator "
