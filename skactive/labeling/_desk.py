@@ -260,12 +260,10 @@ class Desk:
         if row.state == "claimed":
             return
         if row.state is not None:
-            done, label = (
-                ("labelled", f" {json.loads(row.label)!r}") if row.label else ("skipped", "")
-            )
-            raise ConflictError(
-                f"{annotator!r} already {done} item {item!r}{label}. Use relabel to change it, or undo."
-            )
+            done = f"skipped item {item!r}"
+            if row.label:
+                done = f"labelled item {item!r} {json.loads(row.label)!r}"
+            raise ConflictError(f"{annotator!r} already {done}. Use relabel to change it, or undo.")
         ran_out = connection.execute(
             sql(
                 "SELECT 1 FROM skactive_events WHERE place = :place AND annotator = :annotator "
