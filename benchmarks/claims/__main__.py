@@ -34,7 +34,7 @@ def main() -> int:
     try:
         return _COMMANDS[args.command](args, words)
     except KeyboardInterrupt:
-        print("stopped; what a script had written is recorded, and the same command goes on")
+        print("stopped; `record` keeps what its script had written, and the same command goes on")
         return 130
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from skactive.utils.reports import markdown_table
 
@@ -32,15 +33,30 @@ _RECIPES = {
 }
 
 
+_ACCURACIES = {"accuracy": "accuracy", "PGD-50": "pgd50"}
+
+
+def _trainings(
+    root: Path,
+    name: str,
+    by: Mapping[str, str],
+    scores: Mapping[str, str],
+    titles: Mapping[str, str] | None = None,
+) -> tuple[list[str], list[list[Any]]]:
+    """Head and rows: scores in per cent over the seeds; with titles, in their order."""
+    groups = groups_of(rows_of(root, name), list(by.values()), titles)
+    body = [
+        [*((titles or {}).get(value, value) for value in key),
+         *(percent(rows, column) for column in scores.values()), len(rows), cpu(rows)]
+        for key, rows in groups.items()
+    ]  # fmt: skip
+    return [*by, *scores, "seeds", "CPU s"], body
+
+
 def recipes(root: Path) -> str:
     """Training recipes at 300 labels."""
-    scores = {"accuracy": "accuracy", "PGD-50": "pgd50", "AutoAttack (fast)": "autoattack"}
-    groups = groups_of(rows_of(root, "recipes_mnist_300.csv"), ["recipe"], _RECIPES)
-    body = [
-        [_RECIPES[name], *(percent(rows, c) for c in scores.values()), len(rows), cpu(rows)]
-        for (name,), rows in groups.items()
-    ]
-    return markdown_table(["recipe", *scores, "seeds", "CPU s"], body)
+    by, scores = {"recipe": "recipe"}, {**_ACCURACIES, "AutoAttack (fast)": "autoattack"}
+    return markdown_table(*_trainings(root, "recipes_mnist_300.csv", by, scores, _RECIPES))
 
 
 def teachers(root: Path) -> str:
@@ -52,12 +68,7 @@ def teachers(root: Path) -> str:
     }
     by = {"data": "dataset", "labels": "labels", "asked by": "asked", "teacher": "teacher",
           "updates": "updates"}  # fmt: skip
-    groups = groups_of(rows_of(root, "teachers_mnist.csv"), list(by.values()))
-    body = [
-        [*key, *(percent(rows, c) for c in shares.values()), len(rows), cpu(rows)]
-        for key, rows in groups.items()
-    ]
-    return markdown_table([*by, *shares, "seeds", "CPU s"], body)
+    return markdown_table(*_trainings(root, "teachers_mnist.csv", by, shares))
 
 
 _HEADLINE = {
@@ -76,14 +87,10 @@ _PAPER = {  # arXiv 2112.02542, Tables 2 and 3, MNIST: robust accuracy under Aut
 
 def headline(root: Path) -> str:
     """MNIST at 5,000 labels, with the pool and without, the paper's figures below."""
-    scores = {"accuracy": "accuracy", "PGD-50": "pgd50", "AutoAttack": "autoattack"}
-    groups = groups_of(rows_of(root, "headline_mnist.csv"), ["recipe"], _HEADLINE)
-    body = [
-        [_HEADLINE[name], *(percent(rows, c) for c in scores.values()), len(rows), cpu(rows)]
-        for (name,), rows in groups.items()
-    ]
+    by, scores = {"asked by": "recipe"}, {**_ACCURACIES, "AutoAttack": "autoattack"}
+    head, body = _trainings(root, "headline_mnist.csv", by, scores, _HEADLINE)
     body += [[f"*paper, {what}*", "", "", f"*{share}*", 3, ""] for what, share in _PAPER.items()]
-    return markdown_table(["asked by", *scores, "seeds", "CPU s"], body)
+    return markdown_table(head, body)
 
 
 def robust_mnist(root: Path) -> str:
@@ -99,14 +106,18 @@ def robust_mnist(root: Path) -> str:
 
 def certified(root: Path) -> str:
     """Accuracy, what attacks leave and what is proved, by net and labels."""
-    script = runpy.run_path(str(root / "examples" / "certified_mnist.py"))
-    return script["table"](root / RESULTS / "certified_mnist.csv")
+    return _by_its_script(root, "certified_mnist")
 
 
 def margin_consistency(root: Path) -> str:
     """How well margins rank samples by their distance to the decision boundary."""
-    script = runpy.run_path(str(root / "examples" / "margin_consistency_mnist.py"))
-    return script["table"](root / RESULTS / "margin_consistency_mnist.csv")
+    return _by_its_script(root, "margin_consistency_mnist")
+
+
+def _by_its_script(root: Path, name: str) -> str:
+    """The table that an example makes of its results."""
+    script = runpy.run_path(str(root / "examples" / f"{name}.py"))
+    return script["table"](root / RESULTS / f"{name}.csv")
 
 
 _PARTS = {
