@@ -331,6 +331,16 @@ def test_a_report_without_random_sampling(tmp_path):
     assert "Not possible: random sampling was not run." in text
 
 
+def test_a_report_of_random_sampling_alone(tmp_path):
+    put(tmp_path, preset("mnist", stages=1), "random", "robust", 0, [0.1, 0.9], {"pgd": [0, 0.5]})
+    text = write_report(tmp_path, tmp_path / "elsewhere").read_text()
+    assert "random sampling was not run" not in text
+    assert "Nothing to compare: only random sampling was run." in text
+    put(tmp_path, preset("mnist", stages=1), "dre", "clean", 0, [0.1, 0.9], {"pgd": [0, 0.5]})
+    text = write_report(tmp_path, tmp_path / "elsewhere").read_text()
+    assert "Nothing to compare: random sampling and the others were trained differently." in text
+
+
 def test_the_bias_of_a_report_is_the_analysis(mnist):
     proba = np.random.default_rng(0).dirichlet(np.ones(4), 300)
     bias = selection_bias(proba, range(30))

@@ -13,7 +13,7 @@ from ._config import as_toml
 from ._figures import draw_correlations, draw_curves
 from ._frames import ATTACK_TITLES, Study
 from ._protocol import make_protocol
-from ._statistics import Compared, bias_arrays, correlation_markdown, correlations
+from ._statistics import BASELINE, Compared, bias_arrays, correlation_markdown, correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,11 +45,11 @@ def about(study: Study) -> str:
     return text + "\n"
 
 
-def statistics(found: list[Compared]) -> str:
-    """Every strategy against random sampling."""
+def statistics(found: list[Compared], ran: set[str]) -> str:
+    """Every strategy against random sampling, or why none is: `ran` holds all their names."""
     title = "## Against random sampling"
     if not found:
-        return f"{title}\n\nNot possible: random sampling was not run.\n"
+        return f"{title}\n\n{_why_none(ran)}\n"
     parts = [
         title,
         "",
@@ -62,6 +62,14 @@ def statistics(found: list[Compared]) -> str:
         parts += [f"### {mode.capitalize()} training", ""]
         parts += [section(f"**{study}: {measure}**", r) for _, study, measure, r in of_mode]
     return "\n".join(parts)
+
+
+def _why_none(ran: set[str]) -> str:
+    if BASELINE not in ran:
+        return "Not possible: random sampling was not run."
+    if ran == {BASELINE}:
+        return "Nothing to compare: only random sampling was run."
+    return "Nothing to compare: random sampling and the others were trained differently."
 
 
 def curves(studies: list[Study], out: Path, attack: str | None) -> str:
