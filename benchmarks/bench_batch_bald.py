@@ -44,31 +44,29 @@ def _in_common(ours, theirs) -> str:
     return f"{common} of {len(ours)} picks in common: each draws configurations"
 
 
+def _same(ours, theirs) -> str:
+    assert list(ours) == list(theirs), "not the same picks"
+    return _in_common(ours, theirs)
+
+
+_COMPARED = (  # Baal draws from the start, and takes so long that nothing else fits beside it
+    ("skactiveml", "scikit-activeml", by_skactiveml, 4, 12, _same),
+    ("skactiveml", "scikit-activeml", by_skactiveml, 10, 12, _in_common),
+    ("baal", "Baal", by_baal, 4, None, _in_common),
+)
+
+
 def rows(quick: bool) -> Iterator[Row]:
     proba = sampled_predictions(300 if quick else 2000)
-    for n in (4, 10):
-
-        def agree(ours, theirs, n=n) -> str:
-            exact = n <= 4
-            assert not exact or list(ours) == list(theirs), "not the same picks"
-            return _in_common(ours, theirs)
-
+    for module, name, run, n, bar, check in _COMPARED:
         label = f"BatchBALD, {n} of {proba.shape[1]:,}, 10 networks"
-        peers = []
-        for module, name, run, bar, check in (
-            ("skactiveml", "scikit-activeml", by_skactiveml, 12, agree),
-            ("baal", "Baal", by_baal, None, _in_common),  # which draws from the start
-        ):
-            if module == "baal" and n > 4:
-                continue  # a minute, and each draws its own configurations
-            if installed(module):
-                peers.append(Peer(name, lambda run=run, n=n: run(proba, n), bar, check))
-            else:
-                yield absent(label, name, bar)
+        if not installed(module):
+            yield absent(label, name, bar)
+            continue
         yield from paired(
             label,
             lambda n=n: batch_bald_select(proba, n, np.random.default_rng(0))[0],
-            peers,
+            [Peer(name, lambda run=run, n=n: run(proba, n), bar, check)],
             budget=15,
         )
 

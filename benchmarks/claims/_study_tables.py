@@ -102,6 +102,29 @@ def dfal(root: Path) -> str:
     return markdown_table(["function", *columns], body)
 
 
+def dfal_mnist(root: Path) -> str:
+    """DFAL's tables 1 and 4 on MNIST at the paper's budget, and the area under the curve."""
+    folder, study = "dfal_mnist", "dfal_mnist_lenet5"
+    asked, taught, areas = (
+        rows_of(root, f"{folder}/{name}.csv")
+        for name in ("dfal_table_1", "dfal_table_4", "budget_curves")
+    )
+    taught = [{**row, "row": row["column"], "column": row["row"]} for row in taught]
+    columns = {
+        f"{labels:,} labels": (asked, f"{study} (mnist, lenet5), {labels}")
+        for labels in (100, 500, 800, 1000)
+    }
+    columns["area"] = (areas, f"{study}, standard: accuracy")
+    columns["its labels taught to VGG8"] = (taught, f"{study}: lenet5 → vgg8")
+    names = [r["row"] for r in areas if r["column"] == columns["area"][1]]
+    order = {row["row"]: number for number, row in enumerate(asked)}
+    body = [
+        [name, *(_beside(rows, name, column) for rows, column in columns.values())]
+        for name in sorted(names, key=lambda name: order[name])
+    ]
+    return markdown_table(["function", *columns], body)
+
+
 def _beside(rows: Sequence[Row], name: str, column: str) -> str:
     """Ours, its spread, and the paper's number in parentheses."""
     (row,) = [r for r in rows if r["row"] == name and r["column"] == column]

@@ -17,7 +17,14 @@ from ._selection_tables import (
     retraining_gains,
     selection_costs,
 )
-from ._study_tables import allocations, dfal, study_bias, study_robust, study_standard
+from ._study_tables import (
+    allocations,
+    dfal,
+    dfal_mnist,
+    study_bias,
+    study_robust,
+    study_standard,
+)
 from ._training_tables import (
     autoattack_parts,
     certified,
@@ -34,6 +41,7 @@ __all__ = [
     "certified",
     "compare_strategies",
     "dfal",
+    "dfal_mnist",
     "headline",
     "margin_consistency",
     "prioritization",
