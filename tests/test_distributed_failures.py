@@ -3,7 +3,9 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
+import types
 from functools import partial
 
 import numpy as np
@@ -184,6 +186,13 @@ def test_masks_of_another_length_are_refused(data, learner):
     refuses(learner, frame(data), "the pool's 4 partitions", candidates=series)
     refuses(learner, frame(data), "must be a column of the pool", ids="name")
     refuses(learner, pool, "ids must name each of the 600", ids=np.arange(5))
+
+
+def test_a_module_of_the_users_own_called_distributed_is_left_alone(data, learner, monkeypatch):
+    """Training scripts often have one, and `python train.py` puts their folder first."""
+    monkeypatch.setitem(sys.modules, "distributed", types.ModuleType("distributed"))
+    pool = da.from_array(data[0], chunks=(300, -1))
+    np.testing.assert_array_equal(learner.query(pool, 3)[0], learner.query(data[0], 3)[0])
 
 
 def test_rows_of_another_shape_are_refused(data, learner):

@@ -96,7 +96,7 @@ def _holder(X: Any) -> Any:
     ConnectionError
         If that cluster is gone.
     """
-    distributed = sys.modules.get("distributed")
+    distributed = _distributed()
     if distributed is None:
         return None
     try:
@@ -112,11 +112,17 @@ def _holder(X: Any) -> Any:
     return next(iter(clients), None)
 
 
+def _distributed() -> Any:
+    """Dask's `distributed` where it is loaded; a module of that name may be the user's own."""
+    module = sys.modules.get("distributed")
+    return module if hasattr(module, "futures_of") else None
+
+
 def active_client() -> Any:
     """The client of a cluster that Dask would use now; None if there is none."""
     import dask
 
-    distributed = sys.modules.get("distributed")
+    distributed = _distributed()
     if distributed is None:
         return None
     chosen = dask.config.get("scheduler", None)
