@@ -310,6 +310,21 @@ def test_a_run_that_is_stopped_is_recorded_and_goes_on(small):
         assert not record.edited(small)
 
 
+@pytest.mark.parametrize(("code", "said"), [("1", "with status 1"), ("'no data'", "(no data)")])
+def test_a_run_that_ends_with_an_error_says_that_nothing_is_recorded(small, code, said):
+    (small / "examples/fails.py").write_text(
+        f'import sys\nopen(sys.argv[-1], "w").write("seed,share\\n0,0.5\\n")\nsys.exit({code})\n'
+    )
+    words = ["record", "fails", "--", "examples/fails.py", "docs/results/fails.csv"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.claims", *words],
+        cwd=small, env={"PYTHONPATH": "."}, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"The command ended {said}: nothing is recorded" in done.stderr
+    assert _records.load("fails", small) is None
+
+
 def test_a_result_that_others_had_changed_is_recorded_as_made_anew(small):
     """Whatever it is rewritten to: what ran for the old one has no part in it."""
     (small / "examples/fixed.py").write_text(

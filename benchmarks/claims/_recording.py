@@ -152,7 +152,8 @@ def _run(words: list[str]) -> None:
             runpy.run_path(target, run_name="__main__")
     except SystemExit as error:
         if error.code:
-            raise
+            said = f"with status {error.code}" if isinstance(error.code, int) else f"({error.code})"
+            raise SystemExit(f"The command ended {said}: nothing is recorded.") from None
 
 
 def _cpu_seconds() -> float:
