@@ -116,13 +116,13 @@ def dfal_mnist(root: Path) -> str:
     }
     columns["area"] = (areas, f"{study}, standard: accuracy")
     columns["its labels taught to VGG8"] = (taught, f"{study}: lenet5 → vgg8")
-    names = [r["row"] for r in areas if r["column"] == columns["area"][1]]
     order = {row["row"]: number for number, row in enumerate(asked)}
+    seeds = {r["row"]: r["n_seeds"] for r in areas if r["column"] == columns["area"][1]}
     body = [
-        [name, *(_beside(rows, name, column) for rows, column in columns.values())]
-        for name in sorted(names, key=lambda name: order[name])
+        [name, *(_beside(rows, name, column) for rows, column in columns.values()), seeds[name]]
+        for name in sorted(seeds, key=lambda name: order[name])
     ]
-    return markdown_table(["function", *columns], body)
+    return markdown_table(["function", *columns, "seeds"], body)
 
 
 def _beside(rows: Sequence[Row], name: str, column: str) -> str:
