@@ -126,6 +126,16 @@ def test_a_second_display_on_the_same_axes_looks_different():
     assert other.line_.get_color() != curve.line_.get_color()
 
 
+def test_marks_of_a_long_curve_neither_touch_nor_meet_its_neighbours():
+    n_labels = np.arange(99)
+    long = {"a": (n_labels, n_labels / 99), "b": (n_labels, n_labels / 98)}
+    one, two = (line.get_markevery() for line in ActiveLearningCurveDisplay(long).plot().lines_)
+    assert len(n_labels[one[0] :: one[1]]) <= 15
+    assert not {*n_labels[one[0] :: one[1]]} & {*n_labels[two[0] :: two[1]]}
+    few = ActiveLearningCurveDisplay.from_results(RESULTS).lines_
+    assert [line.get_markevery() for line in few] == [None, None]
+
+
 def test_runs_that_ended_early_leave_the_others_their_mean():
     scores = [[0.5, 0.7], [0.9, np.nan], [np.nan, np.nan]]
     display = ActiveLearningCurveDisplay({"margin": ([10, 20, 30], scores)}).plot()

@@ -336,6 +336,9 @@ def test_a_report_of_random_sampling_alone(tmp_path):
     text = write_report(tmp_path, tmp_path / "elsewhere").read_text()
     assert "random sampling was not run" not in text
     assert "Nothing to compare: only random sampling was run." in text
+    put(tmp_path, preset("mnist", stages=1), "full", "robust", 0, [0.9], {"pgd": [0.5]})
+    text = write_report(tmp_path, tmp_path / "elsewhere").read_text()
+    assert "Nothing to compare: only random sampling was run." in text  # "full" asks nothing
     put(tmp_path, preset("mnist", stages=1), "dre", "clean", 0, [0.1, 0.9], {"pgd": [0, 0.5]})
     text = write_report(tmp_path, tmp_path / "elsewhere").read_text()
     assert "Nothing to compare: random sampling and the others were trained differently." in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from skactive.utils.reports import markdown_table
@@ -86,8 +86,7 @@ def _stage(row: Row) -> int:
 def dfal(root: Path) -> str:
     """DFAL's tables 1 and 4 at a hundred labels: accuracy of the net that asked, and of another."""
     folder = "dfal_scaled"
-    asked, taught = (rows_of(root, f"{folder}/dfal_table_{n}.csv") for n in (1, 4))
-    taught = [{**row, "row": row["column"], "column": row["row"]} for row in taught]
+    asked, taught = rows_of(root, f"{folder}/dfal_table_1.csv"), _taught(root, folder)
     columns = {
         "MNIST, LeNet-5": (asked, "dfal_mnist_scaled (mnist, lenet5), 100"),
         "Quick, Draw!, LeNet-5": (asked, "quickdraw_scaled (quickdraw, lenet5), 100"),
@@ -95,21 +94,15 @@ def dfal(root: Path) -> str:
     }
     first = columns["MNIST, LeNet-5"][1]
     names = [row["row"] for row in asked if row["column"] == first and row["ours"]]
-    body = [
-        [name, *(_beside(rows, name, column) for rows, column in columns.values())]
-        for name in names
-    ]
+    body = [[name, *_each(name, columns)] for name in names]
     return markdown_table(["function", *columns], body)
 
 
 def dfal_mnist(root: Path) -> str:
     """DFAL's tables 1 and 4 on MNIST at the paper's budget, and the area under the curve."""
     folder, study = "dfal_mnist", "dfal_mnist_lenet5"
-    asked, taught, areas = (
-        rows_of(root, f"{folder}/{name}.csv")
-        for name in ("dfal_table_1", "dfal_table_4", "budget_curves")
-    )
-    taught = [{**row, "row": row["column"], "column": row["row"]} for row in taught]
+    asked, taught = rows_of(root, f"{folder}/dfal_table_1.csv"), _taught(root, folder)
+    areas = rows_of(root, f"{folder}/budget_curves.csv")
     columns = {
         f"{labels:,} labels": (asked, f"{study} (mnist, lenet5), {labels}")
         for labels in (100, 500, 800, 1000)
@@ -118,11 +111,19 @@ def dfal_mnist(root: Path) -> str:
     columns["its labels taught to VGG8"] = (taught, f"{study}: lenet5 → vgg8")
     order = {row["row"]: number for number, row in enumerate(asked)}
     seeds = {r["row"]: r["n_seeds"] for r in areas if r["column"] == columns["area"][1]}
-    body = [
-        [name, *(_beside(rows, name, column) for rows, column in columns.values()), seeds[name]]
-        for name in sorted(seeds, key=lambda name: order[name])
-    ]
+    names = sorted(seeds, key=lambda name: order[name])
+    body = [[name, *_each(name, columns), seeds[name]] for name in names]
     return markdown_table(["function", *columns, "seeds"], body)
+
+
+def _taught(root: Path, folder: str) -> list[Row]:
+    """DFAL's table 4 turned, so that functions are its rows as in the others."""
+    rows = rows_of(root, f"{folder}/dfal_table_4.csv")
+    return [{**row, "row": row["column"], "column": row["row"]} for row in rows]
+
+
+def _each(name: str, columns: Mapping[str, tuple[Sequence[Row], str]]) -> list[str]:
+    return [_beside(rows, name, column) for rows, column in columns.values()]
 
 
 def _beside(rows: Sequence[Row], name: str, column: str) -> str:

@@ -187,7 +187,8 @@ class ActiveLearningCurveDisplay(Tabular):
         start = n_series(ax)
         for number, (name, (n_labels, scores)) in enumerate(self.curves.items(), start):
             mean, half = _means(scores), _half_intervals(scores, confidence)
-            style = {**series(number, name), "label": name, **line_kwargs}
+            look = series(number, name, n_points=len(n_labels))
+            style = {**look, "label": name, **line_kwargs}
             (line,) = ax.plot(n_labels, mean, **style)
             known = np.isfinite(half).any()
             edges = (mean - half, mean + half)

@@ -65,7 +65,7 @@ def _curves(ax: Any, rows: pd.DataFrame, column: str) -> None:
     for number, (strategy, part) in enumerate(rows.groupby("strategy")):
         table = part.pivot(index="oracle", columns="seed", values=column).dropna(axis=1)
         mean, sd = table.mean(axis=1), table.std(axis=1).fillna(0)
-        style = {**series(number, str(strategy)), "label": strategy}
+        style = series(number, str(strategy), n_points=len(table)) | {"label": strategy}
         if strategy in _STAND_OUT:
             style["linewidth"] = 2.5
         (line,) = ax.plot(table.index, mean, **style)

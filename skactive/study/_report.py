@@ -102,7 +102,7 @@ class StudyReport(Report):
     def table(self) -> str:
         """All tables and tests in Markdown."""
         parts = [_sections.section(f"## {t.title}", t) for t in self.tables if t or t.notes]
-        ran = {str(name) for study in self.studies for name in study.rows.strategy.unique()}
+        ran = {str(name) for study in self.studies for name in study.queried().strategy.unique()}
         return "\n".join([*parts, _sections.statistics(self.comparisons, ran)])
 
     def _repr_html_(self) -> str:

@@ -14,6 +14,7 @@ BASELINES = frozenset({"random", "baseline"})
 _MARKERS = "os^DvPX"  # with 6 colours and 4 lines: 84 pairs before one returns
 _LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _SERIES = "series"
+_MOST_MARKS = 15  # on one line: beyond, they hide it
 
 
 def axes_for(ax: Any, *, what: str, **subplots: Any) -> Any:
@@ -53,13 +54,15 @@ def colour(number: int) -> str:
     return PALETTE[number % len(PALETTE)]
 
 
-def series(number: int, name: str | None = None) -> dict[str, Any]:
+def series(number: int, name: str | None = None, *, n_points: int = 0) -> dict[str, Any]:
     """Colour, line and marker of the series of this number; a baseline's are grey and dotted.
 
     Parameters
     ----------
     number : int
     name : str or None, default=None
+    n_points : int, default=0
+        Of a line of more than 15, only some bear the marker, and not the same as its neighbours.
 
     Returns
     -------
@@ -70,8 +73,13 @@ def series(number: int, name: str | None = None) -> dict[str, Any]:
     --------
     >>> series(0)["color"], series(1)["marker"]
     ('#0072B2', 's')
+    >>> series(1, n_points=99)["markevery"]
+    (1, 7)
     """
-    shape = {"linewidth": 1.7, "markersize": 4.5, "gid": f"{_SERIES}-{number}"}
+    shape: dict[str, Any] = {"linewidth": 1.7, "markersize": 4.5, "gid": f"{_SERIES}-{number}"}
+    if n_points > _MOST_MARKS:
+        step = -(-n_points // _MOST_MARKS)
+        shape["markevery"] = (number % step, step)
     if name in BASELINES:
         return {"color": NEUTRAL, "linestyle": ":", "marker": ".", **shape}
     line, marker = _LINES[number % len(_LINES)], _MARKERS[number % len(_MARKERS)]
