@@ -100,7 +100,11 @@ def small(tmp_path):
 
 
 def _python(folder, *words):
-    subprocess.run([sys.executable, *words], cwd=folder, check=True, env={"PYTHONPATH": "."})
+    command, env = [sys.executable, *words], {"PYTHONPATH": "."}
+    done = subprocess.run(
+        command, cwd=folder, check=True, env=env, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
 
 
 def _edit(path, old, new):
@@ -323,6 +327,28 @@ def test_a_run_that_ends_with_an_error_says_that_nothing_is_recorded(small, code
     assert done.returncode == 1
     assert f"The command ended {said}: nothing is recorded" in done.stderr
     assert _records.load("fails", small) is None
+
+
+def test_a_result_that_comes_out_byte_for_byte_is_made_by_todays_code(small):
+    _edit(small / "examples/run.py", "random.random()]", "0]")
+    words = ["record", "walk", "--", "examples/run.py", "--out", "docs/results/walk.csv"]
+    _python(small, "-m", "benchmarks.claims", *words)
+    _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 2 * 50")
+    assert _records.load("walk", small).changed(small) == ["skactive/walk.py"]
+    assert "nothing" not in _python(small, "-m", "benchmarks.claims", *words)
+    assert not _records.load("walk", small).changed(small)
+
+
+def test_a_run_that_finds_all_done_leaves_the_record_and_says_so(small):
+    _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 2 * 50")
+    script = (
+        "import sys\n\n\ndef main(path):\n    open(path, 'a').close()\n\n\nmain(sys.argv[-1])\n"
+    )
+    (small / "examples/run.py").write_text(script)
+    words = ["record", "walk", "--", "examples/run.py", "--out", "docs/results/walk.csv"]
+    said = _python(small, "-m", "benchmarks.claims", *words)
+    assert "walk: nothing was made anew" in said
+    assert "skactive/walk.py" in _records.load("walk", small).changed(small)
 
 
 def test_a_result_that_others_had_changed_is_recorded_as_made_anew(small):

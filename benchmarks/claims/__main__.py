@@ -59,8 +59,13 @@ def _ready(args: argparse.Namespace, words: list[str]) -> None:
 def _record(args: argparse.Namespace, words: list[str]) -> int:
     _ready(args, words)
     from ._recording import record
+    from ._records import load
 
+    old = load(args.name)
     kept = record(args.name, words, files=args.files, tolerance=args.tolerance, timed=args.timed)
+    if kept == old:
+        print(f"{kept.name}: nothing was made anew, and the record is as it was")
+        return 0
     print(f"{kept.name}: {kept.rerun}, {len(kept.runs[-1].code)} files of code")
     return 0
 
