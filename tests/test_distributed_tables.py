@@ -7,7 +7,12 @@ import pytest
 from sklearn.datasets import load_digits, make_classification
 from sklearn.tree import DecisionTreeClassifier
 
-from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner
+from skactive import (
+    ActiveLearner,
+    AdversarialNetClassifier,
+    BudgetedLearner,
+    active_learning_curve,
+)
 from skactive.distributed import partitioned
 from skactive.exceptions import PartitionError
 from skactive.strategies import CEAL, DFAL
@@ -175,8 +180,28 @@ def test_wide_rows_are_read_few_at_a_time():
     assert max(partitioned(pool).lengths) == 512
 
 
-@pytest.mark.parametrize("kind", [*KINDS, lambda X: da.from_array(X.to_numpy(), chunks=(70, -1)),
-                                  lambda X: xarray.DataArray(X.to_numpy())])  # fmt: skip
+every_pool = pytest.mark.parametrize(
+    "kind",
+    [
+        *KINDS,
+        lambda X: da.from_array(X.to_numpy(), chunks=(70, -1)),
+        lambda X: xarray.DataArray(X.to_numpy()),
+    ],
+)
+
+
+@every_pool
+def test_a_learning_curve_is_that_of_memory(data, kind):
+    X, y = data
+    params = {"query_strategy": "margin", "budget": 20, "cv": 2, "random_state": 0}
+    tree = DecisionTreeClassifier(random_state=0)
+    expected = active_learning_curve(tree, X, y, **params)
+    found = active_learning_curve(tree, kind(X), y, **params)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@every_pool
 def test_a_budget_is_spent_as_in_memory(data, kind):
     X, y = data
     model = BudgetedLearner(DecisionTreeClassifier(random_state=0), "margin", 10, 5, 25,

@@ -11,6 +11,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 
+from ..distributed import is_partitioned, partitioned
 from ..utils.indexing import n_rows, take_rows
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
@@ -42,7 +43,8 @@ def active_learning_curve(
     estimator, query_strategy, n_initial, n_per_query, budget, **params
         As in `BudgetedLearner`.
     X, y : array-like
-        Data; each training fold is a pool with hidden labels.
+        Data; each training fold is a pool with hidden labels. Of data in partitions (see
+        `skactive.distributed`) each run holds its folds in memory.
     cv : int, splitter or None, default=None
         As in scikit-learn; ``None`` is 5 stratified folds.
     scoring : str, callable, list, tuple, set, dict or None, default=None
@@ -89,8 +91,11 @@ def active_learning_curve(
     >>> {name: scores.shape for name, scores in test.items()}
     {'accuracy': (2, 2), 'neg_log_loss': (2, 2)}
     """
-    y = np.asarray(y)
-    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    y, places = np.asarray(y), X
+    if is_partitioned(X):
+        X = partitioned(X).by_columns()
+        places = np.arange(len(X))
+    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(places, y))
     seed = derive_seed(random_state)
     model = BudgetedLearner(estimator, query_strategy, n_initial, n_per_query, budget, **params)
     scorer = check_scoring(model, scoring=scoring)
