@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_wine
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
@@ -20,7 +21,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cross_validate
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, minmax_scale
 from sklearn.svm import SVC
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
@@ -293,15 +294,31 @@ def test_black_box_attacks_serve_any_classifier(affine, tmp_path):
     assert accuracy[0] > accuracy[1] > accuracy[2]
 
 
-def test_what_predict_says_decides_also_with_a_threshold_of_its_own(affine):
+@pytest.mark.parametrize("threshold", [0.2, 0.8])
+def test_what_predict_says_decides_also_with_a_threshold_of_its_own(affine, threshold):
+    """Whatever rows come first, and however few: also where scores and labels agree on them."""
     _, X, y = affine
-    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.8).fit(X, y)
-    inner = model.estimator_
-    cut = np.log(0.8 / 0.2)
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=threshold).fit(X, y)
+    inner, attack = model.estimator_, TabularSquare(0.05, n_queries=500)
+    cut = np.log(threshold / (1 - threshold))
     margin = (inner.decision_function(X) - cut) * np.where(y == 1, 1, -1)
-    expected = (margin > 0.05 * np.abs(inner.coef_).sum()).mean()
-    found = robust_accuracy_score(model, X, y, TabularSquare(0.05, n_queries=500))
-    assert found == pytest.approx(expected, abs=0.02)
+    worst = np.abs(inner.coef_).sum()
+    radii, accuracy = robustness_curve(model, X, y, [0, 0.03, 0.05, 0.08], attack)
+    expected = [(margin > eps * worst).mean() for eps in radii]
+    assert accuracy == pytest.approx(expected, abs=1 / 400)
+    for order in (np.argsort(margin), np.argsort(y), np.argsort(inner.decision_function(X))[-40:]):
+        found = robust_accuracy_score(model, X[order], y[order], attack)
+        assert found == pytest.approx((margin[order] > 0.05 * worst).mean(), abs=1 / 400)
+
+
+def test_pairwise_scores_of_three_classes_are_votes():
+    X, y = load_wine(return_X_y=True)
+    X, attack = minmax_scale(X), TabularSquare(0.15, n_queries=200)
+    params = {"kernel": "linear", "decision_function_shape": "ovo"}
+    by_class, by_pair = SVC(kernel="linear").fit(X, y), SVC(**params).fit(X, y)
+    searched = GridSearchCV(SVC(**params), {"C": [1.0]}, cv=2).fit(X, y)
+    found = [robust_accuracy_score(m, X, y, attack) for m in (by_class, by_pair, searched)]
+    assert found == pytest.approx([found[0]] * 3, abs=0.02)
 
 
 def test_what_a_black_box_cannot_do_is_said(affine, digits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import combinations
 from typing import Any
 
 import joblib
@@ -69,13 +70,10 @@ class BlackBoxTarget:
     """
 
     def __init__(self, view: ModelView, rows: Rows) -> None:
-        first = rows.take(slice(0, 256))
+        first = rows.take(slice(0, 1))
         self._view = view
         self._frame = first if hasattr(first, "columns") else None
         self.module = _Answers(self)
-        inputs = self.inputs(first)
-        agree = self.module(inputs).argmax(dim=1) == self.predicted(inputs)
-        self.module.follow = not bool(agree.all())
 
     def inputs(self, batch: Any) -> Tensor:
         """Rows as what is attacked: numbers, in the precision they have."""
@@ -104,9 +102,11 @@ class BlackBoxTarget:
         estimator, rows = self._view.estimator, self._rows(inputs)
         n_classes = len(self._view.classes_)
         if hasattr(estimator, "decision_function"):
-            scores = np.asarray(estimator.decision_function(rows), dtype=float)
+            scores = np.array(estimator.decision_function(rows), dtype=float)
             if scores.ndim == 1 and n_classes == 2:
                 scores = np.column_stack([-scores, scores])
+            elif _is_pairwise(estimator):
+                scores = _of_classes(scores, n_classes)
             if scores.shape == (len(inputs), n_classes):
                 return torch.from_numpy(scores)
         if not hasattr(estimator, "predict_proba"):
@@ -131,22 +131,40 @@ class BlackBoxTarget:
 
 
 class _Answers(nn.Module):
-    """A classifier's scores as a module, for attacks that never ask for a gradient."""
+    """A classifier's scores as a module, for attacks that never ask for a gradient.
 
-    follow = False
+    Where ``predict`` decides otherwise, by a threshold of its own, the class it gives is on top, by
+    the less the lower its score is: an attack sees where the decision turns, and is led there.
+    """
 
     def __init__(self, target: BlackBoxTarget) -> None:
         super().__init__()
         self._target = target
 
     def forward(self, inputs: Tensor) -> Tensor:
-        scores = self._target.scores(inputs)
-        if self.follow:  # ``predict`` has a threshold of its own, and it decides
-            rows, column = torch.arange(len(scores)), self._target.predicted(inputs)
-            other = scores.argmax(dim=1) != column
-            top = scores.amax(dim=1) + 1e-6
-            scores[rows[other], column[other]] = top[other]
+        scores, column = self._target.scores(inputs), self._target.predicted(inputs)
+        other = (scores.argmax(dim=1) != column).nonzero()[:, 0]
+        own, top = scores[other, column[other]], scores[other].amax(dim=1)
+        scores[other, column[other]] = top + 1e-6 * (own - top).exp()
         return scores
+
+
+def _is_pairwise(estimator: Any) -> bool:
+    """Whether a support vector machine, perhaps in a search, has a score per pair of classes."""
+    params = estimator.get_params().items() if hasattr(estimator, "get_params") else ()
+    return any(k.endswith("decision_function_shape") and v == "ovo" for k, v in params)
+
+
+def _of_classes(scores: np.ndarray, n_classes: int) -> np.ndarray:
+    """Scores of pairs, (0, 1), (0, 2), …, as votes for classes, ties broken by their margins."""
+    votes, margins = np.zeros((2, len(scores), n_classes))
+    for pair, (i, j) in enumerate(combinations(range(n_classes), 2)):
+        won = scores[:, pair] > 0
+        votes[:, i] += won
+        votes[:, j] += ~won
+        margins[:, i] += scores[:, pair]
+        margins[:, j] -= scores[:, pair]
+    return votes + margins / (3 * (np.abs(margins) + 1))
 
 
 def _name(view: ModelView) -> str:
