@@ -63,6 +63,31 @@ def test_labels_are_counted_as_a_share_of_all_samples():
     assert watch(learner, np.zeros((100, 1)), candidates=np.arange(75))
 
 
+@pytest.mark.parametrize(
+    ("criterion", "expected"),
+    [
+        (MaxLabels(0.2), 30),
+        (MaxLabels(1.0), 150),
+        (UncertaintyThreshold(threshold=0.5, quantile=0.9), 60),
+        (MaxLabels(0.2) & MaxRounds(1), 30),
+        (PredictionStability(patience=2) | MaxRounds(3), 40),
+    ],
+)
+@pytest.mark.parametrize("restricted", [True, False], ids=["candidates", "by content"])
+def test_what_is_labelled_is_no_more_of_the_pool(criterion, expected, restricted):
+    X, y = load_iris(return_X_y=True)
+    X = X + np.arange(150)[:, None] * 1e-9  # no row twice
+    left = np.arange(150) % 15 != 0
+    learner = ActiveLearner(LogisticRegression(max_iter=500), "margin", random_state=0)
+    learner.fit(X[~left], y[~left])
+    watch, which = criterion.start(), {"candidates": left} if restricted else {}
+    while not watch(learner, X, **which):
+        idx, rows = learner.query(X, n=10, **which)
+        left[idx] = False
+        learner.teach(rows, y[idx])
+    assert learner.history_[-1]["n_labels"] == expected
+
+
 def test_a_plateau_is_waited_for():
     scores = [0.1, 0.5, 0.5, 0.6, 0.6, 0.6, 0.9]
     assert rounds_until(Plateau([], [], patience=2), Scripted(scores=scores)) == 5

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring, cohen_kappa_score
 
+from ..distributed import is_partitioned
 from ..kernels.uncertainty import entropy
 from ..model_view import ModelView
 from ..utils.budget import COUNT_OR_SHARE, as_count
@@ -59,7 +60,8 @@ class StoppingCriterion(BaseEstimator):
         watch : callable
             ``watch(learner, X_pool=None, *, candidates=None) -> bool``: whether to stop, asked
             once after each round, round 0 included. `X_pool` and `candidates` are those of
-            `ActiveLearner.query`; criteria without reference data of their own need them.
+            `ActiveLearner.query`, which leaves out what is labelled already where there are no
+            `candidates`; criteria without reference data of their own need them.
 
         Raises
         ------
@@ -70,7 +72,7 @@ class StoppingCriterion(BaseEstimator):
         wants_to_stop = self._start()
 
         def watch(learner: Any, X_pool: Any = None, *, candidates: Any = None) -> bool:
-            return bool(wants_to_stop(learner, _unlabelled(X_pool, candidates)))
+            return bool(wants_to_stop(learner, _unlabelled(learner, X_pool, candidates)))
 
         return watch
 
@@ -477,11 +479,15 @@ class UncertaintyThreshold(StoppingCriterion):
         return wants_to_stop
 
 
-def _unlabelled(X_pool: Any, candidates: Any) -> Rows | None:
+def _unlabelled(learner: Any, X_pool: Any, candidates: Any) -> Rows | None:
+    """What a query of the pool may return: the candidates, or all but what is labelled."""
     if X_pool is None:
         return None
     if candidates is None:
-        return Rows(X_pool)
+        labeled = getattr(learner, "labeled_", None)
+        if labeled is None or is_partitioned(X_pool):
+            return Rows(X_pool)
+        candidates = ~labeled.found_in(X_pool)
     candidates = np.asarray(candidates)
     return Rows(X_pool, np.flatnonzero(candidates) if candidates.dtype == bool else candidates)
 
