@@ -213,6 +213,34 @@ def test_rounding_errors_break_no_tie():
     assert row.pvalue == 2 / 2**6
 
 
+def test_a_tolerance_makes_ties_and_changes_no_difference():
+    base, stairs = np.full(10, 70.0), np.arange(1.0, 11)
+    (row,) = compare_strategies({"random": base, "dre": base + stairs}, tolerance=1)
+    t_test = stats.ttest_1samp(stairs, 0)
+    assert row.mean_difference == stairs.mean()
+    assert (row.low, row.high) == pytest.approx(tuple(t_test.confidence_interval()))
+    assert row.cohen_dz == pytest.approx(t_test.statistic / np.sqrt(10))
+    groups = [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]  # 1 is no difference; 2 and 3 are one, 4 and 5, …
+    assert row.pvalue == pytest.approx(_all_signs(groups, "two-sided"), rel=1e-12)
+    for tolerance in (0, 0.5):
+        (row,) = compare_strategies({"random": base, "dre": base + stairs}, tolerance=tolerance)
+        assert row.pvalue == pytest.approx(_all_signs(stairs, "two-sided"), rel=1e-12)
+
+
+def test_equal_pairs_differ_by_nothing_whatever_their_rounding_errors():
+    (row,) = compare_strategies({"random": [0.3] * 6, "dre": [0.1 + 0.2] * 6}, tolerance=0.01)
+    assert row.mean_difference == row.low == row.high == 0
+    large = {"random": 1e6 + np.arange(6) / 10, "dre": 1e6 + np.arange(1, 7) / 10}
+    assert np.isnan(compare_strategies(large)[0].cohen_dz)
+
+
+def test_a_lopsided_interval_is_drawn_as_the_table_has_it():
+    scores = {"random": [0.0] * 8, "dre": [1.0] * 7 + [30.0], "same": [0.1] * 8}
+    report = compare_strategies(scores, interval="bootstrap")
+    drawn = [segment[:, 0] for segment in report.plot().collections[0].get_segments()]
+    np.testing.assert_allclose(drawn, [(row.low, row.high) for row in report])
+
+
 def test_ties_and_zeros_in_many_pairs_are_no_normal_approximation():
     d = np.array([1, 2, -1, 0, 1, -1, 1, 0, 1, 2, 1, 1, 0, 0])
     scores = {"random": np.full(len(d), 0.5), "dre": 0.5 + d / 100}

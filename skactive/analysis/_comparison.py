@@ -112,9 +112,11 @@ class ComparisonReport(Report):
     def _draw(self, ax: Any) -> None:
         scale = 100 if self.percent else 1
         means = [scale * row.mean_difference for row in self.rows]
-        halves = [scale * (row.high - row.low) / 2 for row in self.rows]
+        sides = [(row.mean_difference - row.low, row.high - row.mean_difference)
+                 for row in self.rows]  # fmt: skip
         names = [row.strategy for row in self.rows]
-        ax.errorbar(means, names, xerr=halves, fmt="o", color=PALETTE[0], capsize=3)
+        xerr = scale * np.maximum(sides, 0).T  # a bootstrap's low is above by a rounding error
+        ax.errorbar(means, names, xerr=xerr, fmt="o", color=PALETTE[0], capsize=3)
         ax.axvline(0, color=NEUTRAL, linewidth=1, linestyle="--")
         ax.margins(y=0.15)
         ax.invert_yaxis()  # the first strategy on top, as in the table
@@ -165,10 +167,13 @@ def compare_strategies(
         With so few pairs that not even a unanimous result could be significant at this level,
         no p-value is given; where none could survive the correction, `note` says so.
     tolerance : float or None, default=None
-        Differences no further apart than this are ties, and those no further from 0 are zeros:
-        ``.55 - .53`` and ``.57 - .55`` are the same difference, but not the same float. ``None``
-        is 1e-12 of the largest score (2e-6 for float32). Pass the last digit's unit for scores
-        that were rounded, such as 1e-4 for percentages with two digits, as shares.
+        Differences no further from 0 than this are zeros, and those no further from the smallest
+        of a group (in magnitude) are its ties: ``.55 - .53`` and ``.57 - .55`` are the same
+        difference, but not the same float. Only the test knows of ties, with its effect size;
+        means and intervals are those of the differences. ``None`` is 1e-12 of the largest score
+        (2e-6 for float32). Of scores that were rounded pass half of the last digit's unit at
+        most, such as 5e-5 for percentages with two digits, as shares: a whole one joins
+        differences that are a unit apart.
     interval : {"t", "bootstrap"}, default="t"
         Of the mean difference: Student's, or percentiles of the means of 10,000 resamples of the
         pairs, drawn with a fixed seed, which needs no normal law but more pairs: with few it is
@@ -216,15 +221,14 @@ def compare_strategies(
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1 or arrays[baseline].ndim != 1:
         raise ValueError(f"scores must be 1-d and equally long, got shapes {shapes}.")
-    base, differences = arrays.pop(baseline), {}
-    for name, array in arrays.items():
-        apart = noise(array, base) if tolerance is None else tolerance
-        differences[name] = _settled(array.astype(float) - base.astype(float), apart)
+    base = arrays.pop(baseline)
+    pairs = {name: _paired(array, base, tolerance) for name, array in arrays.items()}
     found = [
-        _compare(name, baseline, d, alternative, alpha, interval) for name, d in differences.items()
+        _compare(name, baseline, *pair, alternative, alpha, interval)
+        for name, pair in pairs.items()
     ]
     corrected = holm([row.pvalue for row in found])
-    reach = [_reach(d, corrected, alternative, alpha) for d in differences.values()]
+    reach = [_reach(tied, corrected, alternative, alpha) for _, tied in pairs.values()]
     rows = [
         replace(row, pvalue_holm=float(p), note=row.note or note)
         for row, p, note in zip(found, corrected, reach, strict=True)
@@ -232,17 +236,29 @@ def compare_strategies(
     return ComparisonReport(rows, baseline)
 
 
-def _settled(differences: NDArray, tolerance: float) -> NDArray:
-    """The finite ones; magnitudes that the tolerance joins made equal, those near 0 made 0.
+def _paired(scores: NDArray, base: NDArray, tolerance: float | None) -> tuple[NDArray, NDArray]:
+    """Differences without rounding errors, for means; the same with ties, for ranks."""
+    differences = scores.astype(float) - base.astype(float)
+    d, rounding = differences[np.isfinite(differences)], noise(scores, base)
+    apart = rounding if tolerance is None else tolerance
+    return _settled(d, min(rounding, apart)), _settled(d, apart)
 
-    Neighbours are joined, not rounded: on no grid do equal numbers fall on two sides of an edge.
+
+def _settled(d: NDArray, tolerance: float) -> NDArray:
+    """Magnitudes no further than the tolerance from the first of a group made equal to it.
+
+    The first group begins at 0. Groups, not a grid: on none do equal numbers fall on two sides of
+    an edge; and none is wider than the tolerance, however close its members stand.
     """
-    d = differences[np.isfinite(differences)]
     order = np.argsort(np.abs(d), kind="stable")
     magnitudes = np.append(0.0, np.abs(d)[order])
-    starts = np.diff(magnitudes, prepend=-np.inf) > tolerance
+    start = 0
+    while start < len(magnitudes):
+        end = np.searchsorted(magnitudes, magnitudes[start] + tolerance, side="right")
+        magnitudes[start:end] = magnitudes[start]
+        start = int(end)
     joined = np.empty_like(d)
-    joined[order] = magnitudes[starts][np.cumsum(starts) - 1][1:]
+    joined[order] = magnitudes[1:]
     return np.copysign(joined, d)
 
 
@@ -261,13 +277,14 @@ def _reach(d: NDArray, corrected: NDArray, alternative: str, alpha: float) -> st
 
 
 def _compare(
-    name: str, baseline: str, d: NDArray, alternative: str, alpha: float, interval: str
-) -> Comparison:
+    name: str, baseline: str, d: NDArray, tied: NDArray, alternative: str, alpha: float,
+    interval: str,
+) -> Comparison:  # fmt: skip
     n, nan = len(d), float("nan")
     mean = float(d.mean()) if n else nan
     spread = nan if n < 2 else 0.0 if is_constant(d) else float(d.std(ddof=1))
     low, high = bootstrap_mean(d) if interval == "bootstrap" else student_mean(mean, spread, n)
-    statistic, p, note = _wilcoxon(d, alternative, alpha)
+    statistic, p, note = _wilcoxon(tied, alternative, alpha)
     return Comparison(
         name,
         baseline,
@@ -278,7 +295,7 @@ def _compare(
         statistic=statistic,
         pvalue=p,
         pvalue_holm=nan,
-        effect_size=rank_biserial(d),
+        effect_size=rank_biserial(tied),
         cohen_dz=mean / spread if n > 1 and spread > 0 else nan,
         note=note,
     )
