@@ -58,6 +58,7 @@ def test_a_curve_of_the_law_is_found_and_inverted(law):
 def test_a_flat_curve_is_a_constant(height):
     fit = fit_learning_curve(N, np.full(len(N), height))
     np.testing.assert_allclose(fit.predict(N), height)
+    assert fit.labels_for(height) == 0
     assert fit.labels_for(height + 0.1) == np.inf
 
 
@@ -109,7 +110,7 @@ def test_what_is_never_reached_is_said():
     report = label_costs(N, curves, 0.8)
     random, good = report
     assert random.n_labels == random.low == random.high == np.inf
-    assert "tends to less than the target" in random.note
+    assert random.note == "the law fitted to its mean curve does not reach the target"
     assert good.ratio == 0
     assert "never" in report.table
     (_, bad) = label_costs(N, curves, 0.8, baseline="good")
@@ -117,6 +118,27 @@ def test_what_is_never_reached_is_said():
     neither = label_costs(N, {"random": curves["random"]}, 0.8)[0]
     assert np.isnan(neither.ratio)
     assert neither.share_reached == 0
+
+
+@pytest.mark.parametrize("height", [0.9, 0.0, 0.1 + 0.2])
+def test_a_flat_curve_reached_its_height_with_the_first_labels(height):
+    flat = np.full((len(N), 3), height)
+    random, _ = report = label_costs(N, {"random": flat, "a": flat}, height)
+    assert random.n_labels == random.low == random.high == N[0]
+    assert random.ratio == random.share_reached == 1
+    assert report.notes == [
+        f"{name}: a bound: reached at the first stage." for name in ("random", "a")
+    ]
+    assert label_costs(N, {"random": flat}, height + 0.01)[0].n_labels == np.inf
+
+
+def test_what_seeds_reached_and_the_law_never_does_is_said():
+    rising = np.minimum(_palm(N, achievable=1.3), 1)[:, None] * [1, 1, 0.99]
+    (row,) = label_costs(N, {"random": rising}, 1.0)
+    assert row.n_labels == np.inf
+    assert row.note == (
+        "the law fitted to its mean curve does not reach the target, 2 of 3 seeds did"
+    )
 
 
 def test_what_lies_outside_the_budget_is_said():

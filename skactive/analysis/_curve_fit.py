@@ -14,6 +14,7 @@ _CONSTRAINTS = {"ceiling": [Number("a number > 0", 0, closed="neither"), None]}
 _PARAMETERS = 4
 _STARTS = [(k, beta) for k in (0.1, 0.5, 2.0) for beta in (0.3, 0.7, 1.0)]
 _FLAT = 1e-9  # of the largest score: what a curve must rise by to have a shape
+_AT_ONCE = 1 - 1e-12  # delta of a curve without one, above all that are fitted
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class LearningCurveFit:
         return _law(units, self.achievable, rate, self.alpha, self.beta)
 
     def labels_for(self, score: float) -> float:
-        """Labels at which the law has this score: infinite above `achievable`, at least 0.
+        """Labels at which the law has this score: infinite from `achievable` on, at least 0.
+
+        A constant, as which a curve that does not rise is fitted, has its score without labels.
 
         Parameters
         ----------
@@ -85,6 +88,8 @@ class LearningCurveFit:
         -------
         n_labels : float
         """
+        if self.delta >= _AT_ONCE and score <= self.achievable * (1 + _FLAT):
+            return 0.0
         if score >= self.achievable:
             return float("inf")
         left = 1 - max(score, 0.0) / self.achievable
@@ -177,7 +182,7 @@ def _fitted(
     x: NDArray, y: NDArray, unit: float, ceiling: float, start: tuple | None
 ) -> LearningCurveFit:
     if np.ptp(y) <= _FLAT * max(y.max(), _FLAT):
-        return LearningCurveFit(float(y.mean()), 1 - 1e-12, 1.0, 1.0, unit, 0.0)
+        return LearningCurveFit(float(y.mean()), _AT_ONCE, 1.0, 1.0, unit, 0.0)
     # A curve may go on far above its last score: what is found there is data's to say.
     highest = min(ceiling, 10 * y.max())
     bounds = ([y.max() * 0.5, 1e-6, 0.0, 0.05], [highest, 25.0, 50.0, 5.0])

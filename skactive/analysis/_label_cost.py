@@ -31,7 +31,8 @@ class LabelCost:
     strategy : str
     target : float
     n_labels : float
-        Labels at which the fitted mean curve reaches the target; infinite where it never does.
+        Labels at which the law fitted to the mean curve reaches the target; infinite where it
+        never does, though a seed may: see `share_reached`.
     low, high : float
         95 % interval, by resampling seeds; NaN for a single seed. Infinite where more than that
         share of the resampled curves never reach the target.
@@ -226,6 +227,7 @@ class _Inverted:
         self.ceiling = 1.0 if curves.max() <= 1 else np.inf
         self.fit = fit_learning_curve(n, curves.mean(axis=1), ceiling=None)
         self.n_labels = self._inverse(self.fit)
+        self.reached = (curves >= target).any(axis=0)
 
     def again(self, seeds: NDArray) -> float:
         mean = self.curves[:, seeds].mean(axis=1)
@@ -237,7 +239,9 @@ class _Inverted:
     @property
     def note(self) -> str:
         if np.isinf(self.n_labels):
-            return "its curve tends to less than the target"
+            reached, n_seeds = int(self.reached.sum()), self.reached.size
+            seeds = f", {reached} of {n_seeds} seeds did" if reached else ""
+            return f"the law fitted to its mean curve does not reach the target{seeds}"
         if self.n_labels > self.n[-1]:
             return f"extrapolated: {self.n[-1]:g} labels were bought"
         return "a bound: reached at the first stage" if self.n_labels <= self.n[0] else ""
@@ -258,7 +262,7 @@ def _row(
         float(_ratio(np.array(one.n_labels), np.array(base.n_labels))),
         ratio_low,
         ratio_high,
-        float((one.curves >= target).any(axis=0).mean()),
+        float(one.reached.mean()),
         one.fit,
         one.note,
     )
