@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier, Committee
-from skactive.attacks import FGSM, PGD, AutoAttack, TorchAttack
+from skactive.attacks import FGSM, PGD, AutoAttack, TabularSquare, TorchAttack
 from skactive.bounds import METHODS, Box, Certifier, certified_margins, margin_bounds
 from skactive.bounds._box import RULES
 from skactive.exceptions import BrokenCertificateError, CapabilityError, UnsupportedOperationError
@@ -811,3 +811,37 @@ def test_the_display_draws_the_band(digits_net):
     again = RobustnessCurveDisplay([0, 0.1], [0.9, 0.5]).plot(ax=display.ax_)
     assert not hasattr(again, "band_")
     plt.close("all")
+
+
+class _Halved(nn.Module):
+    """Halves its inputs, in place or not, and is linear in what comes out."""
+
+    def __init__(self, in_place=True):
+        super().__init__()
+        self.in_place, self.linear = in_place, nn.Linear(5, 2)
+
+    def forward(self, X):
+        if self.in_place:
+            X *= 0.5
+        return self.linear(X if self.in_place else X * 0.5)
+
+
+def test_a_module_may_overwrite_what_it_gets():
+    torch.manual_seed(1)
+    module, twin = _Halved(), _Halved(in_place=False)
+    twin.load_state_dict(module.state_dict())
+    X = np.random.default_rng(0).random((300, 5)).astype("float32")
+    attack = TabularSquare(0.05, n_queries=50, random_state=0)
+    found = []
+    for one in (module, twin):
+        net = AdversarialNetClassifier.from_module(one, classes=[0, 1], attack=None)
+        y = net.predict(X)
+        report = robustness_report(net, X, y, attack, certify=True)
+        found.append((report.survivors, report.certified.mean(), y.mean()))
+        found[-1] += (certified_correct(net, X, y, eps=0.05).mean(),)
+    assert found[0] == found[1]
+    assert found[0][0]["clean"] == 1
+    given = torch.tensor(X[:6])
+    moved = attack(module, given, torch.zeros(6, dtype=torch.long))
+    assert torch.equal(given, torch.tensor(X[:6]))
+    assert (moved - given).abs().max() <= 0.05 + 1e-6

@@ -119,8 +119,8 @@ class AutoAttack(Attack):
     ) -> Tensor:
         def predicted(inputs: Tensor) -> Tensor:
             with torch.no_grad():
-                return module(inputs).argmax(dim=1)
+                return module(inputs.clone()).argmax(dim=1)
 
         with torch.no_grad():
-            parts = self.parts(module(X[:1]).shape[1])
+            parts = self.parts(module(X[:1].clone()).shape[1])
         return attack_in_turn(parts, module, X, y, predicted, generator)[0]

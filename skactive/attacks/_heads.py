@@ -23,7 +23,7 @@ def logits_head(module: nn.Module, X: Tensor, y: Tensor | None = None) -> nn.Mod
         that it does not have.
     """
     with torch.no_grad():
-        output = module(X[:_ROWS])
+        output = module(X[:_ROWS].clone())  # it may overwrite what it gets
     n_rows = min(_ROWS, len(X))
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) != 2 or shape[0] != n_rows or shape[1] < 2:

@@ -49,7 +49,7 @@ class NetTarget:
 
     def _logits(self, inputs: Tensor) -> Tensor:
         with torch.no_grad(), untouched(self.module, freeze=False) as module:
-            return module(inputs)
+            return module(inputs.clone())  # it may overwrite what it gets
 
     def fingerprint(self) -> str:
         """Digest of the model."""
