@@ -361,6 +361,65 @@ def test_what_is_unusual_is_bounded_soundly(function, method):
     assert (certified_margins(module, X, y, 1e-6, method=method) > 0).any()
 
 
+class Ensemble(nn.Module):
+    """Two members, of one hidden layer but for a gain per feature, by a constant of higher rank."""
+
+    def __init__(self, operation, n_classes=3):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 6), nn.Linear(6, n_classes)
+        self.gain = nn.Parameter(torch.randn(2, 1, 6))
+        self.operation = operation
+
+    def forward(self, X):
+        return self.last(torch.relu(self.operation(self.first(X), self.gain))).mean(0)
+
+
+WIDENING = {
+    "product": lambda hidden, gain: hidden * gain,
+    "quotient": lambda hidden, gain: hidden / (2 + gain**2),
+    "sum": lambda hidden, gain: hidden + gain,
+    "difference": lambda hidden, gain: gain - 2 * hidden,
+    "two boxes": lambda hidden, gain: hidden + torch.relu(hidden * gain),
+}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4])  # of which three has as many rivals as members
+@pytest.mark.parametrize("name", WIDENING)
+def test_broadcasting_to_a_higher_rank_is_bounded_soundly(name, n_classes):
+    torch.manual_seed(0)
+    proved = 0
+    for eps in (0.02, 0.1, 0.3):
+        module, X = Ensemble(WIDENING[name], n_classes).eval(), torch.rand(4, 6)
+        y = module(X).argmax(1)
+        tried = points_of(X, eps, N_POINTS)
+        with torch.no_grad():
+            logits = module(tried.flatten(0, 1)).reshape(N_POINTS, 4, n_classes)
+        for rows in (slice(None), slice(1)):  # of one sample, too
+            margins = certified_margins(module, X[rows], y[rows], eps, method="crown")
+            assert (margins <= worst_margins(logits.double(), y)[rows]).all()
+            assert (margins >= certified_margins(module, X[rows], y[rows], eps) - 1e-4).all()
+        proved += (margins > 0).sum()
+    assert proved
+
+
+@pytest.mark.parametrize("name", WIDENING)
+def test_crown_of_a_higher_rank_is_that_of_members_written_out(name):
+    """In training, too: the margins and their gradients."""
+    torch.manual_seed(0)
+    module = Ensemble(WIDENING[name])
+    X, y = torch.rand(4, 6), torch.tensor([0, 1, 2, 0])
+    found = []
+    for copies in (1, 2):
+        box = Box.around(X, 0.1, (0, 1))
+        output = module(box) if copies == 1 else module(box.expand(2, -1, -1))
+        margins = margin_bounds(output, y, "crown")
+        gradients = torch.autograd.grad(
+            (margins * torch.arange(12).reshape(4, 3)).sum(), list(module.parameters())
+        )
+        found.append((margins, *gradients))
+    torch.testing.assert_close(*found)
+
+
 def test_crown_is_the_same_wherever_code_puts_the_samples():
     """In training, too: the margins and their gradients."""
     torch.manual_seed(0)

@@ -256,7 +256,7 @@ def _through_sum(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:
     offset: Tensor | float = 0.0
     for value, factor in ((first, 1.0), (second, sign)):
         if isinstance(value, Box):
-            parts.append((value, (factor * weights).sum_to_size(len(weights), *value.shape)))
+            parts.append((value, _of_shape(factor * weights, box, value)))
         else:
             offset = offset + factor * _dot(weights, value)
     return parts, offset
@@ -267,7 +267,14 @@ def _through_product(box: Box, weights: Tensor) -> tuple[list, float]:
     source, factor = (first, second) if isinstance(first, Box) else (second, first)
     dividing = box.function in _PRODUCTS[2:]
     passed = weights / factor if dividing else weights * factor
-    return [(source, passed.sum_to_size(len(weights), *source.shape))], 0.0
+    return [(source, _of_shape(passed, box, source))], 0.0
+
+
+def _of_shape(weights: Tensor, box: Box, source: Box) -> Tensor:
+    """Coefficients of what was broadcast: the sum of those of its copies."""
+    added = [1] * (box.ndim - source.ndim)  # dimensions that `source` does not have
+    functions = len(weights)
+    return weights.sum_to_size(functions, *added, *source.shape).reshape(functions, *source.shape)
 
 
 def _through_cat(box: Box, weights: Tensor) -> tuple[list, Tensor | float]:
