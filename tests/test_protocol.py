@@ -229,6 +229,32 @@ def test_a_report_of_curves_is_a_report(tmp_path):
         report.compare(measure="best")
 
 
+def test_a_file_read_by_pandas_holds_the_same_curves(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    failed = CurvePoint("margin", 6, 20, np.nan, 2.0, "ValueError: no")
+    for rows in (_points(), [*_points(), failed]):
+        report = CurveReport(rows)
+        report.to_csv(tmp_path / "curves.csv")
+        again = CurveReport.from_records(
+            pandas.read_csv(tmp_path / "curves.csv").to_dict("records")
+        )
+        assert again.notes == report.notes
+        assert again.table == report.table
+        np.testing.assert_equal(again.areas(), report.areas())
+
+
+def test_scores_that_are_no_shares_are_not_shown_as_percent(iris, tmp_path):
+    settings = {"budget": 20, "n_seeds": 2, "random_state": 0}
+    report = compare_curves(
+        LogisticRegression(max_iter=500), *iris, ["random"], scoring="neg_log_loss", **settings
+    )
+    assert not report.percent
+    assert "%" not in report.table
+    assert CurveReport.from_records(report.to_frame().to_dict("records")).table == report.table
+    report = compare_curves(LogisticRegression(max_iter=500), *iris, ["random"], **settings)
+    assert report.percent
+
+
 def test_runs_that_are_not_complete_are_no_pairs():
     points = [p for p in _points() if (p.strategy, p.seed, p.n_labels) != ("margin", 2, 40)]
     report = CurveReport([*points, CurvePoint("margin", 2, 20, np.nan, error="ValueError: no")])

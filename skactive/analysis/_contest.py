@@ -20,7 +20,7 @@ from ..utils.indexing import take_rows
 from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import COUNT, Number, check_constraints
-from ._curve_report import CurvePoint, CurveReport
+from ._curve_report import CurvePoint, CurveReport, are_shares
 from ._learning_curves import named
 
 _CONSTRAINTS: dict = {
@@ -111,7 +111,8 @@ def compare_curves(
     -------
     curves : CurveReport
         ``curves.compare()`` tests the areas under the budget curve against ``"random"``,
-        ``curves.label_costs(target)`` asks for labels, ``curves.plot()`` draws.
+        ``curves.label_costs(target)`` asks for labels, ``curves.plot()`` draws. Tables are in
+        percent where all scores lie in [0, 1].
 
     Raises
     ------
@@ -151,7 +152,8 @@ def compare_curves(
         for number in range(n_seeds)
         for name, model in models.items()
     )  # fmt: skip
-    return CurveReport([point for run in runs for point in run])
+    rows = [point for run in runs for point in run]
+    return CurveReport(rows, percent=are_shares(rows))
 
 
 def _named(entries: list | Mapping[str, Any]) -> dict[str, Entry]:

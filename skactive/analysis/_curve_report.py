@@ -88,17 +88,19 @@ class CurveReport(Report):
         Parameters
         ----------
         records : iterable of mapping
-            Other columns are left out.
+            Other columns are left out. An `error` that is no string is none: pandas reads an
+            empty one as NaN.
         **settings : Any
-            `percent`.
+            `percent`; without it scores are shares where all of them lie in [0, 1].
 
         Returns
         -------
         report : CurveReport
         """
         names = CurvePoint.__dataclass_fields__
-        rows = [CurvePoint(**{k: v for k, v in r.items() if k in names}) for r in records]
-        return cls(rows, **settings)
+        points = [CurvePoint(**{k: v for k, v in r.items() if k in names}) for r in records]
+        rows = [p if isinstance(p.error, str) else replace(p, error="") for p in points]
+        return cls(rows, **{"percent": are_shares(rows), **settings})
 
     @property
     def strategies(self) -> list[str]:
@@ -259,6 +261,12 @@ class CurveReport(Report):
                 stage = np.abs(stages - row.n_labels).argmin()
                 found[row.strategy][stage, seeds[row.seed]] = getattr(row, field)
         return found
+
+
+def are_shares(rows: Iterable[CurvePoint]) -> bool:
+    """Whether all scores lie in [0, 1], those that are missing left out."""
+    scores = np.array([row.score for row in rows], dtype=float)
+    return not ((scores < 0) | (scores > 1)).any()
 
 
 def _mean_of(values: NDArray, form: str) -> str:
