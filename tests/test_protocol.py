@@ -266,16 +266,91 @@ def test_runs_that_are_not_complete_are_no_pairs():
         none.label_costs(0.5)
 
 
-def test_a_first_sample_that_was_enlarged_is_the_same_stage():
-    moved = [
-        CurvePoint(
-            p.strategy, p.seed, 12 if (p.seed, p.n_labels) == (3, 10) else p.n_labels, p.score
-        )
-        for p in _points()
+def _straight(name, seed, stages, slope=0.005, start=0.2):
+    """A curve that is a line: interpolation changes nothing."""
+    return [CurvePoint(name, seed, n, start + slope * n, cpu_s=float(n)) for n in stages]
+
+
+def test_a_run_whose_first_sample_was_enlarged_is_complete():
+    grids = {seed: range(10, 60, 10) for seed in range(5)}
+    grids |= {5: [13, 23, 33, 43, 50], 6: [30, 40, 50]}  # the last query is cut to the budget
+    report = CurveReport(
+        [p for seed, n in grids.items() for name, slope in (("random", 0.005), ("margin", 0.01))
+         for p in _straight(name, seed, n, slope)]
+    )  # fmt: skip
+    assert report.n_labels.tolist() == [10, 20, 30, 40, 50]
+    middles = np.array([30] * 5 + [31.5, 40])
+    np.testing.assert_allclose(report.areas()["random"], 0.2 + 0.005 * middles)
+    np.testing.assert_allclose(report.last()["margin"], 0.7)
+    assert report.compare()[0].n_pairs == 7
+    assert report.table.splitlines()[2].endswith("| 50.0 |")
+    assert not report.notes
+    line = 0.2 + 0.005 * report.n_labels  # what the law of 23 labels has at 20 is on the line
+    curves = report.curves()["random"]
+    np.testing.assert_allclose(curves[:, 5], [np.nan, *line[1:]])
+    np.testing.assert_allclose(curves[:, 6], [np.nan, np.nan, *line[2:]])
+
+
+def test_labels_are_counted_from_where_all_seeds_have_a_score():
+    enlarged = np.array([33, *N[1:]])
+    curves = CurveReport(
+        [
+            CurvePoint(name, seed, int(n), float(_palm(n)))
+            for name in ("random", "margin")
+            for seed in range(7)
+            for n in (enlarged if seed == 6 else N)
+        ]
+    )
+    assert curves.label_costs(_palm(100), n_bootstrap=20)[0].n_labels == pytest.approx(
+        100, rel=0.01
+    )
+    bound = curves.label_costs(0.1, n_bootstrap=20)[0]
+    assert bound.n_labels == 33
+    assert "a bound" in bound.note
+
+
+def test_a_run_is_never_put_under_numbers_of_labels_that_it_did_not_buy():
+    random = [p for seed in range(6) for p in _straight("random", seed, (10, 20, 30))]
+    other = [p for seed in range(6) for p in _straight("a", seed, (30, 60, 90))]
+    report = CurveReport(random + other)
+    assert report.n_labels.tolist() == [30, 60, 90]
+    curves = report.curves()
+    np.testing.assert_allclose(curves["random"][:, 0], [0.35, np.nan, np.nan])
+    np.testing.assert_allclose(curves["a"][:, 0], [0.35, 0.5, 0.65])
+    assert np.isnan(np.concatenate(list(report.areas().values()))).all()
+    assert report.notes[0] == "random, seed 0: 30 of 90 labels; it has no area."
+    assert report.notes[6] == (
+        "a, seed 0: starts with 30 labels, others of its seed with 10; it has no area."
+    )
+    halved = [p for seed in range(6) for p in _straight("half", seed, range(10, 95, 5))]
+    whole = [p for seed in range(6) for p in _straight("random", seed, (10, 50, 90))]
+    areas = CurveReport(whole + halved).areas()
+    np.testing.assert_allclose(areas["half"], areas["random"])
+
+
+def test_what_has_no_area_is_said():
+    points = [*_straight("random", 0, (10, 20, 30)), *_straight("random", 1, (10, 20)),
+              CurvePoint("random", 2, 0, np.nan, error="ValueError: no"),
+              *_straight("margin", 0, (10, 30)), *_straight("margin", 0, (20, 20)),
+              *_straight("margin", 1, (10, 30)), CurvePoint("margin", 1, 20, np.nan)]  # fmt: skip
+    report = CurveReport(points)
+    np.testing.assert_allclose(report.areas()["random"], [0.3, np.nan, np.nan])
+    np.testing.assert_allclose(report.areas()["margin"], [0.3, np.nan, np.nan])
+    assert report.notes == [
+        "random, seed 2, 0 labels: ValueError: no.",
+        "random, seed 1: 20 of 30 labels; it has no area.",
+        "margin, seed 0: several scores with 20 labels; the last is taken.",
+        "margin, seed 1: no score with 20 labels; it has no area.",
     ]
-    report = CurveReport(moved)
-    assert report.n_labels.tolist() == [10, 20, 40]
-    assert all(np.isfinite(areas).all() for areas in report.areas().values())
+
+
+def test_a_report_of_failures_alone_says_so():
+    failed = [CurvePoint("random", seed, 0, np.nan, error="ValueError: no") for seed in (0, 1)]
+    report = CurveReport(failed)
+    assert len(report.n_labels) == 0
+    assert "ValueError: no" in repr(report)
+    assert np.isnan(report.areas()["random"]).all()
+    assert np.isnan(report.last()["random"]).all()
 
 
 @pytest.fixture(scope="module")

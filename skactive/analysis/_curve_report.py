@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
 from ._comparison import ComparisonReport, compare_strategies
-from ._curves import area_under_budget_curve
 from ._label_cost import LabelCostReport, label_costs
 from ._learning_curves import ActiveLearningCurveDisplay
+from ._runs import Runs
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,12 @@ class CurveReport(Report):
 
     @property
     def n_labels(self) -> NDArray:
-        """Labels bought at each stage, shape (n_stages,): the median of the complete runs.
+        """Labels bought at each stage, shape (n_stages,), by most runs that spent the budget.
 
-        A first sample that held a single class was enlarged, in all runs of its seed.
+        The budget is the most that a run bought. Other runs may have bought in other stages: a
+        first sample that held a single class was enlarged, in all runs of its seed.
         """
-        runs: dict[tuple[str, int], list[int]] = {}
-        for row in self.rows:
-            if not row.error:
-                runs.setdefault((row.strategy, row.seed), []).append(row.n_labels)
-        longest = max(map(len, runs.values()), default=0)
-        whole = [sorted(run) for run in runs.values() if len(run) == longest]
-        return np.median(whole, axis=0).round().astype(int) if longest else np.empty(0, int)
+        return Runs(self.rows).stages
 
     def curves(self) -> dict[str, NDArray]:
         """Scores by strategy.
@@ -132,9 +127,10 @@ class CurveReport(Report):
         Returns
         -------
         curves : dict of str to ndarray of shape (n_stages, n_seeds)
-            NaN where a run has no score at that stage.
+            At `n_labels`. A run that bought in other stages has what lies between its own scores,
+            on straight lines; NaN before its first score, after its last, and without a run.
         """
-        return self._arrays("score")
+        return self._curves_at(self.n_labels)
 
     def areas(self) -> dict[str, NDArray]:
         """Area under the budget curve by strategy.
@@ -142,13 +138,11 @@ class CurveReport(Report):
         Returns
         -------
         areas : dict of str to ndarray of shape (n_seeds,)
-            See `area_under_budget_curve`; NaN where a run is not complete.
+            Of each run's own stages, see `area_under_budget_curve`; NaN where a run is not
+            complete. It is if it did not fail, starts with as few labels as any run of its seed,
+            and ends with as many as any run of the report; `notes` says which do not.
         """
-        n = self.n_labels
-        return {
-            name: np.array([area_under_budget_curve(n, scores) for scores in curves.T])
-            for name, curves in self.curves().items()
-        }
+        return self._by_seed(Runs(self.rows).area)
 
     def last(self) -> dict[str, NDArray]:
         """Scores of the last stage by strategy.
@@ -156,8 +150,9 @@ class CurveReport(Report):
         Returns
         -------
         scores : dict of str to ndarray of shape (n_seeds,)
+            NaN where a run ended with fewer labels than the others.
         """
-        return {name: curves[-1] for name, curves in self.curves().items()}
+        return self._last("scores")
 
     def compare(
         self, baseline: str = "random", *, measure: str = "area", **settings: Any
@@ -191,7 +186,8 @@ class CurveReport(Report):
     ) -> LabelCostReport:
         """Labels that strategies need to reach a score, and their ratio to the baseline's.
 
-        Seeds that are not complete for every strategy are left out.
+        Seeds that are not complete for every strategy are left out; see `areas`. Stages are
+        `n_labels`, from where all of the others have a score.
 
         Parameters
         ----------
@@ -209,28 +205,29 @@ class CurveReport(Report):
         ValueError
             If no seed is complete, or as in `skactive.analysis.label_costs`.
         """
-        curves = self.curves()
-        whole = np.all([np.isfinite(curve).all(axis=0) for curve in curves.values()], axis=0)
+        whole = np.all([np.isfinite(area) for area in self.areas().values()], axis=0)
         if not whole.any():
             raise ValueError("no seed has a complete curve of every strategy: leave some out.")
-        complete = {name: curve[:, whole] for name, curve in curves.items()}
-        return label_costs(self.n_labels, complete, target, baseline=baseline, **settings)
+        start = Runs(self.rows).start(np.array(self.seeds)[whole].tolist())
+        n = np.append(start, self.n_labels[self.n_labels > start])
+        complete = {name: curve[:, whole] for name, curve in self._curves_at(n).items()}
+        return label_costs(n, complete, target, baseline=baseline, **settings)
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
-        """Runs that failed, and where."""
-        return [
+        """Runs that failed, and where; others that have no area, and why."""
+        failed = [
             f"{row.strategy}, seed {row.seed}, {row.n_labels} labels: {row.error}."
             for row in self.rows
             if row.error
         ]
+        return [*failed, *Runs(self.rows).notes()]
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         unit = " (%)" if self.percent else ""
-        n = self.n_labels[-1]
+        n = Runs(self.rows).budget
         head = ["strategy", "seeds", f"area{unit}", f"at {n} labels{unit}", "CPU s"]
-        areas, last = self.areas(), self.last()
-        seconds = {name: array[-1] for name, array in self._arrays("cpu_s").items()}
+        areas, last, seconds = self.areas(), self.last(), self._last("cpu_s")
         return head, [
             [name, str(int(np.isfinite(areas[name]).sum())), self._mean(areas[name]),
              self._mean(last[name]), _mean_of(seconds[name], ".1f")]
@@ -253,14 +250,21 @@ class CurveReport(Report):
         curves = {name: (self.n_labels, scores) for name, scores in self.curves().items()}
         ActiveLearningCurveDisplay(curves).plot(ax=ax)
 
-    def _arrays(self, field: str) -> dict[str, NDArray]:
-        stages, seeds = self.n_labels, {seed: i for i, seed in enumerate(self.seeds)}
-        found = {name: np.full((len(stages), len(seeds)), np.nan) for name in self.strategies}
-        for row in self.rows:
-            if not row.error:
-                stage = np.abs(stages - row.n_labels).argmin()
-                found[row.strategy][stage, seeds[row.seed]] = getattr(row, field)
-        return found
+    def _curves_at(self, n_labels: NDArray) -> dict[str, NDArray]:
+        """Scores at these numbers of labels, shape (n_points, n_seeds), by strategy."""
+        runs = Runs(self.rows)
+        return self._by_seed(lambda name, seed: runs.curve(name, seed, n_labels))
+
+    def _last(self, field: str) -> dict[str, NDArray]:
+        runs = Runs(self.rows)
+        return self._by_seed(lambda name, seed: runs.last(name, seed, field))
+
+    def _by_seed(self, value: Callable[[str, int], Any]) -> dict[str, NDArray]:
+        """What all runs have, seeds on the last axis, by strategy."""
+        return {
+            name: np.stack([value(name, seed) for seed in self.seeds], axis=-1)
+            for name in self.strategies
+        }
 
 
 def are_shares(rows: Iterable[CurvePoint]) -> bool:
