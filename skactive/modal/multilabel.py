@@ -15,10 +15,11 @@ from .utils.selection import multi_argmin, pick, shuffled_argmin
 def _SVM_loss(
     multiclass_classifier: Any, X: Any, most_certain_classes: ArrayLike | None = None
 ) -> NDArray:
-    """Hinge loss of the predicted labels (±1) against one label, or its mean over all labels.
+    """Hinge loss of the predicted labels (±1) against one label, or a mean over all labels.
 
     With h the predicted labels as ±1 and e the vector that is 1 for one label and −1 for the
-    others, the loss is max(0, 1 − Σ e h).
+    others, the loss against that label is Σ max(0, 1 − e h), label by label; that of which the mean
+    is taken is max(0, 1 − Σ e h). Both are modAL's.
 
     Parameters
     ----------
@@ -37,11 +38,13 @@ def _SVM_loss(
             "The multilabel strategies need a prediction of one column per label, got shape "
             f"{signs.shape}. Fit a OneVsRestClassifier on a label indicator matrix."
         )
-    totals = signs.sum(axis=1, keepdims=True)
-    losses = np.maximum(1 - (2 * signs - totals), 0)  # Σ e h = h_c − Σ of the others
     if most_certain_classes is None:
-        return losses.mean(axis=1)
-    return np.take_along_axis(losses, np.asarray(most_certain_classes)[:, None], axis=1)[:, 0]
+        totals = signs.sum(axis=1, keepdims=True)
+        # Σ e h = h_c − Σ of the others
+        return np.maximum(1 - (2 * signs - totals), 0).mean(axis=1)
+    wanted = np.full_like(signs, -1.0)
+    np.put_along_axis(wanted, np.asarray(most_certain_classes)[:, None], 1.0, axis=1)
+    return np.maximum(1 - wanted * signs, 0).sum(axis=1)
 
 
 def SVM_binary_minimum(
@@ -122,7 +125,8 @@ def max_loss(
     """Pick the samples with the largest loss against their most certain label.
 
     With the predicted labels h and the most certain label e, both as ±1 for each label, the loss is
-    max(0, 1 − Σ e h): large where several labels are predicted.
+    Σ max(0, 1 − e h), label by label: 2 for each label that is predicted beside the most certain
+    one, and 2 where that is not.
 
     Parameters
     ----------
@@ -162,7 +166,7 @@ def max_loss(
     [[0, 0, 0], [1, 0, 0], [1, 1, 1]]
     >>> query_idx, _, losses = learner.query(pool, n_instances=2, return_metrics=True)
     >>> query_idx.tolist(), losses.round(3).tolist()
-    ([2, 0], [2.0, 0.0])
+    ([2, 0], [4.0, 2.0])
     """
     certain = label_proba(classifier, X_pool).argmax(axis=1)
     loss = _SVM_loss(classifier, X_pool, most_certain_classes=certain)
@@ -177,7 +181,10 @@ def mean_max_loss(
     *,
     random_state: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Pick the samples with the largest loss of `max_loss`, averaged over all labels.
+    """Pick the samples whose predicted labels are on average farthest from any label alone.
+
+    With the predicted labels h and one label e, both as ±1 for each label, the loss is
+    max(0, 1 − Σ e h), of which the mean over all labels e counts.
 
     Parameters
     ----------
@@ -188,7 +195,6 @@ def mean_max_loss(
     -------
     indices : ndarray of shape (n_instances,)
     losses : ndarray of shape (n_instances,)
-        In place of the most certain label each label once.
 
     References
     ----------

@@ -385,7 +385,10 @@ def test_multilabel():
     losses = np.array([[max(0, 1 - e @ s) for e in corners] for s in signs])
     certain = proba.argmax(axis=1)
     wanted = {
-        "max_loss": losses[np.arange(60), certain],
+        "max_loss": [
+            sum(max(0, 1 - e * h) for e, h in zip(corners[c], s, strict=True))
+            for c, s in zip(certain, signs, strict=True)
+        ],
         "mean_max_loss": losses.mean(axis=1),
         "min_confidence": -proba.min(axis=1),
         "avg_confidence": proba.mean(axis=1),
@@ -393,12 +396,29 @@ def test_multilabel():
         "avg_score": (proba * (h - 0.5)).mean(axis=1),
     }
     for name, utility in wanted.items():
+        utility = np.array(utility)
         model.query_strategy = getattr(multilabel, name)
         indices, _, values = model.query(POOL, n_instances=5, return_metrics=True)
         assert_array_equal(indices, np.argsort(-utility, kind="stable")[:5])
         assert_allclose(np.abs(values), np.abs(utility[indices]))
         shuffled, _ = getattr(multilabel, name)(model, POOL, 5, True, random_state=0)
         assert_allclose(np.sort(utility[shuffled]), np.sort(utility)[-5:])
+
+
+class Told:
+    """Predicts what it was told."""
+
+    classes_ = np.arange(4)
+
+    def predict(self, X):
+        return np.asarray(X)
+
+
+def test_losses_of_several_labels_are_modals():
+    predicted = [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1], [0, 1, 1, 1]]
+    losses = multilabel._SVM_loss(Told(), predicted, most_certain_classes=[0, 0, 0, 0, 0, 0])
+    assert losses.tolist() == [2, 0, 4, 2, 6, 8]  # those of modAL 0.4.2
+    assert multilabel._SVM_loss(Told(), predicted).tolist() == [0, 0.75, 0.75, 1.5, 3, 2]
 
 
 def test_svm_binary_minimum():
