@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 import skactive
@@ -298,6 +298,43 @@ def test_samples_of_every_kind_come_back(table, tmp_path, wrap):
     loaded = again(learner, tmp_path, modules={"Untaught": Untaught})
     same(loaded.X_labeled_, learner.X_labeled_)
     assert_array_equal(loaded.sample_weight_, learner.sample_weight_)
+
+
+def objects(values):
+    return np.array(values, dtype=object)
+
+
+def test_columns_of_objects_are_not_guessed_anew(tmp_path):
+    stamp = pd.Timestamp("2020-01-01")
+    names = objects(["text", "times"])
+    frame = pd.DataFrame(
+        objects([["u", stamp], [None, None], ["vv", stamp]]),
+        index=pd.Index(objects(["x", None, "z"]), dtype=object),
+        columns=pd.Index(names, dtype=object),
+        dtype=object,
+    )
+    frame["kind"] = pd.Categorical.from_codes([0, 1, 0], pd.Index(names, dtype=object))
+    frame.columns = frame.columns.astype(object)
+    loaded = again({"frame": frame, "column": frame["text"], "index": frame.index}, tmp_path)
+    pd.testing.assert_frame_equal(loaded["frame"], frame, check_column_type=True)
+    pd.testing.assert_index_equal(loaded["frame"].columns, frame.columns, exact=True)
+    pd.testing.assert_series_equal(loaded["column"], frame["text"])
+    pd.testing.assert_index_equal(loaded["index"], frame.index, exact=True)
+    for found in (loaded["frame"]["text"], loaded["frame"]["times"], loaded["index"]):
+        assert found.dtype == object
+        assert found.tolist()[1] is None  # not NaN
+
+
+def test_what_is_missing_in_text_is_learned_as_before(tmp_path):
+    columns = {"a": np.tile(objects(["u", None, "vv"]), 20), "b": np.tile(objects(["k", "l"]), 30)}
+    X, y = pd.DataFrame(columns, dtype=object), np.arange(60) % 2
+    pipe = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    learner = ActiveLearner(pipe, "margin", random_state=0).fit(X[:20], y[:20])
+    loaded = again(learner, tmp_path)
+    for each in (learner, loaded):
+        each.teach(X[20:30], y[20:30])
+    assert loaded.estimator_[0].categories_[0].tolist() == ["u", "vv", None]
+    assert_array_equal(loaded.predict_proba(X), learner.predict_proba(X))
 
 
 class Untaught(LogisticRegression):

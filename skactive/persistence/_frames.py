@@ -117,7 +117,8 @@ def _decode_index(node: dict, decoder: Decoder) -> Any:
     name = decoder.decode(node["name"])
     if "range" in node:
         return pd.RangeIndex(*node["range"], name=name)
-    index = pd.Index(_decode_values(node, decoder), name=name)
+    values = _decode_values(node, decoder)
+    index = pd.Index(values, dtype=values.dtype, name=name)  # without it, text is no object
     if "freq" in node:
         index.freq = node["freq"]
     return index
@@ -141,11 +142,18 @@ def _decode_frame(node: dict, decoder: Decoder) -> Any:
     index, columns = (_decode_index(node[name], decoder) for name in ("index", "columns"))
     if "block" in node:
         return pd.DataFrame(decoder.decode(node["block"]), index=index, columns=columns)
-    parts = {i: pd.Series(_decode_values(of, decoder), index=index, copy=False)
-             for i, of in enumerate(node["of"])}  # fmt: skip
+    parts = {i: _column(of, decoder, index) for i, of in enumerate(node["of"])}
     frame = pd.DataFrame(parts, index=index, copy=False)
     frame.columns = columns
     return frame
+
+
+def _column(node: dict, decoder: Decoder, index: Any, name: Any = None) -> Any:
+    """A column of the type it had: pandas would make text and dates of objects."""
+    import pandas as pd
+
+    values = _decode_values(node, decoder)
+    return pd.Series(values, index=index, dtype=values.dtype, name=name, copy=False)
 
 
 def _encode_series(series: Any, encoder: Encoder) -> dict:
@@ -154,10 +162,8 @@ def _encode_series(series: Any, encoder: Encoder) -> dict:
 
 
 def _decode_series(node: dict, decoder: Decoder) -> Any:
-    import pandas as pd
-
     index, name = _decode_index(node["index"], decoder), decoder.decode(node["name"])
-    return pd.Series(_decode_values(node, decoder), index=index, name=name, copy=False)
+    return _column(node, decoder, index, name)
 
 
 def _encode_pandas_scalar(value: Any, encoder: Encoder) -> dict:
@@ -180,7 +186,7 @@ KINDS.add(
     "pandas index",
     lambda value: (
         any(kind.__name__ == "Index" for kind in type(value).__mro__)
-        and type(value).__module__.startswith("pandas.")
+        and type(value).__module__.split(".")[0] == "pandas"
     ),
     _encode_index,
     _decode_index,
