@@ -613,6 +613,30 @@ def test_labels_go_out_and_come_in(tmp_path):
     other.verify()
 
 
+@pytest.mark.parametrize("newline", list("\n\r\v\f\x1c\x85\u2028"))
+def test_texts_of_several_lines_go_out_and_come_in(tmp_path, newline):
+    texts = [f"first{newline}second", 'a "word", two', "three"]
+    ids = [f"a{newline}b", "c", "d"]
+    labeling = session(pool=texts, ids=ids, learner=learner("random"), batch=3)
+    for item in labeling.claim("ada", 3):
+        labeling.label(item.id, item.position, "ada")
+    labeling.to_csv(tmp_path / "labels.csv")
+    other = session(pool=texts, ids=ids)
+    report = other.read_csv(tmp_path / "labels.csv")
+    assert (report.n_new, report.n_blank) == (3, 0)
+    assert other.consensus() == labeling.consensus()
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_lines_of_files_end_as_their_system_ends_them(tmp_path, newline):
+    lines = ["id;label;text", '3;1;"two', 'lines"', "4;2;one\u2028line", "999;1;"]
+    (tmp_path / "labels.csv").write_bytes(newline.join(lines).encode())
+    with pytest.raises(LabelingError, match="lines 5: There is no item '999'"):
+        session(ids=np.arange(400)).read_csv(tmp_path / "labels.csv", "ada")
+    (tmp_path / "labels.csv").write_bytes(newline.join(lines[:-1]).encode())
+    assert session(ids=np.arange(400)).read_csv(tmp_path / "labels.csv", "ada").n_new == 2
+
+
 def test_a_conflict_is_told_and_nothing_overwritten(tmp_path):
     labeling = session(ids=np.arange(400))
     first, second = labeling.claim("ada", 2)

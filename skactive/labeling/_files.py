@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -105,13 +106,13 @@ def rows_of_csv(path: Path, annotator: str | None) -> list[Row]:
         If the columns ``id`` and ``label`` are not there, or an annotator is missing.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LabelingError(f"{path} cannot be read as UTF-8 text: {error}.") from error
-    header = text.partition("\n")[0]
-    reader = csv.DictReader(
-        text.splitlines(keepends=True), delimiter=max(",;\t", key=header.count), strict=True
-    )
+    lines = io.StringIO(text, newline="")  # ends of lines as in files, not all that Unicode has
+    header = lines.readline()
+    lines.seek(0)
+    reader = csv.DictReader(lines, delimiter=max(",;\t", key=header.count), strict=True)
     if not {"id", "label"} <= set(reader.fieldnames or ()):
         raise LabelingError(
             f"{path} must have columns id and label, separated by comma, semicolon or tab; it has "
