@@ -32,6 +32,7 @@ from skactive.labeling import (
     WeightedVote,
     _schema,
 )
+from skactive.labeling._events import append
 from tests.labeling_helpers import CLASSES, Clock, X, Y, answer, learner, picks, session, weights
 from tests.models import SmallCNN
 
@@ -173,6 +174,37 @@ def test_undo_takes_back_one_answer_after_the_other():
     assert labeling.undo("ada") is None
     assert labeling.progress()["n_labels"] == labeling.progress()["n_skips"] == 0
     assert labeling.claim("ada")[0].id == first.id
+    labeling.verify()
+
+
+@pytest.mark.parametrize("undone", ["ada", "bob"])
+@pytest.mark.parametrize("second", [3, 2])
+def test_undo_leaves_what_another_referee_decided(tmp_path, undone, second):
+    with session(tmp_path / "labels.db") as labeling:
+        (item,) = answer(labeling, "cyd", 1, labels=np.full(400, 1))
+        labeling.relabel(item.id, 2, "ada", final=True)
+        labeling.relabel(item.id, second, "bob", final=True)
+        labeling.relabel(item.id, second, "bob", final=True)  # again: nothing new
+        labeling.undo(undone)
+        assert labeling.consensus() == {item.id: second if undone == "ada" else 2}
+        labeling.verify()
+    with session(tmp_path / "labels.db") as labeling:
+        labeling.undo("bob" if undone == "ada" else "ada")
+        assert labeling.consensus() == {item.id: 1}  # what was withdrawn stays so
+        assert labeling.undo("ada") is None
+        assert labeling.undo("bob") is None
+        labeling.verify()
+
+
+def test_an_undo_in_an_older_store_does_what_it_did_then():
+    labeling = session()
+    (item,) = answer(labeling, "cyd", 1, labels=np.full(400, 1))
+    for label in (2, 3):
+        labeling.relabel(item.id, label, "ada", final=True)
+    last = labeling.events()[-1]
+    with labeling._store.write() as connection:
+        append(connection, "undo", 0.0, annotator="ada", place=last.place, target=last.seq)
+    assert labeling.consensus() == {item.id: 2}
     labeling.verify()
 
 

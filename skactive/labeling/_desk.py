@@ -34,6 +34,11 @@ _UNDOABLE = (
     "AND e.kind IN ('label', 'skip', 'relabel') AND NOT EXISTS "
     "(SELECT 1 FROM skactive_events u WHERE u.target = e.seq) ORDER BY e.seq DESC LIMIT 1"
 )
+_DECIDED = (
+    "SELECT e.seq FROM skactive_events e WHERE e.place = :place AND e.kind = 'relabel' "
+    "AND e.seq <> :but AND NOT EXISTS (SELECT 1 FROM skactive_events u WHERE u.target = e.seq) "
+    "ORDER BY e.seq DESC"
+)
 _LAST = (
     "SELECT coalesce(max(seq), 0) FROM skactive_events WHERE place = :place "
     "AND annotator = :annotator AND kind IN ('label', 'import', 'skip', 'relabel')"
@@ -158,7 +163,9 @@ class Desk:
                 )
             before = row.final if final else row.label
             before = None if before is None else json.loads(before)
-            if before == label:
+            # A referee who agrees with another decides, too: the other may take theirs back.
+            another = final and self._decided(connection, row.place).annotator != annotator
+            if before == label and not another:
                 return self._last(connection, row.place, annotator)
             return append(
                 connection, "relabel", self.clock(), annotator=annotator, place=row.place,
@@ -173,9 +180,12 @@ class Desk:
             if last is None:
                 return None
             target, now = event(connection, last), self.clock()
+            left = {}
+            if target.data.get("final"):
+                left["left"] = self._decided(connection, target.place, but=last).data.get("label")
             append(
                 connection, "undo", now, annotator=annotator, place=target.place,
-                target=target.seq, until=now + self.lease,
+                target=target.seq, until=now + self.lease, **left,
             )  # fmt: skip
             return self._shown(self._at(connection, target.place, annotator))
 
@@ -253,6 +263,12 @@ class Desk:
     def _last(self, connection: Any, place: int, annotator: str) -> int:
         values = {"place": place, "annotator": annotator}
         return int(connection.execute(sql(_LAST), values).scalar())
+
+    def _decided(self, connection: Any, place: int | None, but: int = 0) -> Event:
+        """The latest decision for everybody that stands, without event `but`; or an empty event."""
+        found = connection.execute(sql(_DECIDED), {"place": place, "but": but}).scalars().all()
+        relabels = (event(connection, seq) for seq in found)
+        return next((e for e in relabels if e.data["final"]), Event(0, 0.0, "relabel"))
 
     def _check_answerable(self, connection: Any, row: Any, annotator: str) -> None:
         """Raise unless the annotator holds the item, or held it and nobody else took it since."""

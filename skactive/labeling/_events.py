@@ -247,7 +247,8 @@ def _undo(connection: Any, e: Event) -> None:
     undone = event(connection, e.target or 0)
     _item(connection, e.place, "dirty = 1")
     if undone.kind == "relabel" and undone.data["final"]:
-        _final(connection, e, undone.data["before"])
+        # Events of older stores do not tell what is left, and took back what came between.
+        _final(connection, e, e.data.get("left", undone.data["before"]))
     elif undone.kind == "relabel" and undone.data["before"] is not None:
         _work(connection, e, label=json.dumps(undone.data["before"]))
     elif undone.kind == "relabel":
