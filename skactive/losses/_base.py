@@ -90,6 +90,11 @@ class Loss(BaseEstimator):
         logits are then those inside of the box, and there are none of attacked inputs.
     needs_attack : bool, default=True
         Whether it is nothing without an attack.
+    reads_criterion : bool, default=True
+        Whether it reads the batch's `criterion`; one that does not has a cross-entropy of its own,
+        and class weights or another criterion are refused beside it.
+    reads_smoothing : bool, default=True
+        Whether it reads the batch's `criterion` or `label_smoothing`; likewise.
 
     Examples
     --------
@@ -109,6 +114,8 @@ class Loss(BaseEstimator):
     reads_attacked: ClassVar[bool] = True
     reads_bounds: ClassVar[bool] = False
     needs_attack: ClassVar[bool] = True
+    reads_criterion: ClassVar[bool] = True
+    reads_smoothing: ClassVar[bool] = True
     _parameter_constraints: ClassVar[dict[str, list]] = {}
 
     def __call__(self, batch: Batch) -> Tensor:

@@ -33,6 +33,7 @@ class MART(Loss):
     """
 
     reads_clean = True
+    reads_criterion = reads_smoothing = False
     _parameter_constraints = BETA
 
     def __init__(self, beta: float = 6.0) -> None:

@@ -33,6 +33,7 @@ class TRADES(Loss):
 
     follows = "divergence"
     reads_clean = True
+    reads_criterion = False
     _parameter_constraints = BETA
 
     def __init__(self, beta: float = 6.0) -> None:

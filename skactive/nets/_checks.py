@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from skorch.hf import AccelerateMixin
 
 from ..attacks import Attack, check_bounds
-from ..losses import resolve_loss, resolve_pool_loss
+from ..losses import Loss, resolve_loss, resolve_pool_loss
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
 from ..utils.compat import given_names
@@ -26,6 +26,7 @@ from ..utils.weights import check_weights
 from ._batches import BatchIterator
 from ._certified import check_bounded, enforced_bounds
 from ._fresh_rows import FreshRows, labels_of_items
+from ._objective import is_plain
 from ._processes import OneProcess
 from ._views import check_views
 
@@ -62,11 +63,41 @@ def _check_losses(net: Any) -> None:
         check_params(loss)
         if loss.needs_attack and net.attack is None:
             raise ValueError(f"{name}={getattr(net, name)!r} needs an attack, but attack is None.")
-    weighted = getattr(net, "criterion__weight", None) is not None
-    if net.unlabeled is not None and (weighted or net.criterion is not torch.nn.CrossEntropyLoss):
+    _check_criterion(net, resolve_loss(net.loss))
+
+
+def _check_criterion(net: Any, loss: Loss) -> None:
+    """Raise unless the criterion trains logits, and the losses read all that it says."""
+    kind = net.criterion if inspect.isclass(net.criterion) else type(net.criterion)
+    if issubclass(kind, torch.nn.NLLLoss):
+        raise ValueError(
+            f"criterion={kind.__name__} takes log-probabilities, but in skorch the logarithm of "
+            "them once more. Leave the default, CrossEntropyLoss: it takes logits and, of a "
+            "module that ends in LogSoftmax, log-probabilities alike, and class weights."
+        )
+    given = None
+    if kind is torch.nn.CrossEntropyLoss:  # nobody else's code runs before the training
+        given = net.initialized_instance(net.criterion, net.get_params_for("criterion"))
+    _check_read(net, loss, given)
+
+
+def _check_read(net: Any, loss: Loss, given: torch.nn.CrossEntropyLoss | None) -> None:
+    """Raise unless the losses read all that cross-entropy, or another criterion, says."""
+    if not loss.reads_criterion and not is_plain(given):
+        raise ValueError(
+            f"loss={net.loss!r} has a cross-entropy of its own and reads no other criterion, class "
+            "weights, reduction or ignored label, but the criterion has one. Leave the default, "
+            "CrossEntropyLoss, or use loss='adversarial'."
+        )
+    if not loss.reads_smoothing and given is not None and given.label_smoothing:
+        raise ValueError(
+            f"loss={net.loss!r} takes no label smoothing, but criterion__label_smoothing is "
+            f"{given.label_smoothing:g}. Leave it out, or use 'trades' or 'adversarial'."
+        )
+    if net.unlabeled is not None and not is_plain(given):
         raise ValueError(
             "Learning from unlabelled samples needs the loss of each sample: use the default "
-            "criterion, CrossEntropyLoss without class weights."
+            "criterion, CrossEntropyLoss without class weights, reduction or ignored label."
         )
 
 
@@ -265,6 +296,18 @@ def _output(module: Any, inputs: torch.Tensor) -> Any:
         raise ValueError(
             f"The module cannot read samples of shape {shape}: {error}{hint}"
         ) from error
+
+
+def check_trained(net: Any) -> None:
+    """Raise if a training ended in weights that are no numbers."""
+    weights = dict(net.module_.named_parameters())
+    broken = [name for name, value in weights.items() if value.isnan().any()]
+    if broken:
+        raise ValueError(
+            f"The training diverged: {broken[0]} of {type(net.module_).__name__} is NaN. Lower the "
+            f"learning rate, now lr={net.lr!r}, or clip gradients "
+            "(skorch.callbacks.GradientClipping). A net that was fitted is as it was before."
+        )
 
 
 def check_nested_arguments(net: Any) -> None:

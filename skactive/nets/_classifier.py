@@ -82,7 +82,8 @@ default="adversarial"
     max_epochs : int, default=10
     batch_size : int, default=100
     criterion : torch criterion class, default=torch.nn.CrossEntropyLoss
-        On logits.
+        On logits. Parameters, such as class weights, are ``criterion__weight``; what `loss` would
+        not read is refused.
     **kwargs
         All other parameters of skorch's ``NeuralNetClassifier``: ``device``, ``compile``,
         ``warm_start``, ``verbose``, ``optimizer__…``, ``module__…``, ….

@@ -127,7 +127,8 @@ class NetClassifier(TrainedNet):
         Raises
         ------
         ValueError
-            Before any training, if the data, the module's output or a parameter is wrong.
+            Before any training, if the data, the module's output or a parameter is wrong; after
+            it, if its weights are NaN.
         """
         fresh = not (self.warm_start and self.initialized_)
         return self._learn(

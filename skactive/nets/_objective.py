@@ -14,6 +14,7 @@ from ..losses import Batch, Loss, resolve_loss, resolve_pool_loss
 from ..passes.divergence import divergence
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
+from ..utils.compat import uncompiled
 from ._certified import bounds_of
 
 _TRADES_NOISE = 1e-3  # standard deviation of the start of TRADES' attack, from its paper
@@ -126,7 +127,9 @@ class Objective:
     def _with_as_is(self, losses: Tensor, adv: Tensor, y: Tensor) -> Tensor:
         if self.as_is is None or not self.labelled.reads_clean:
             return losses
-        own = F.cross_entropy(adv, y, reduction="none", label_smoothing=self._smoothing)
+        own = self._criterion(adv, y)
+        check_each(own)
+        check_each(losses)
         return torch.where(self.as_is, own, losses)
 
     def _of(
@@ -156,10 +159,28 @@ class Objective:
         return float(getattr(self.net.criterion_, "label_smoothing", 0.0))
 
     def _criterion(self, logits: Tensor, y: Tensor) -> Tensor:
-        criterion = self.net.criterion_
-        if type(criterion) is torch.nn.CrossEntropyLoss and criterion.weight is None:
+        if is_plain(uncompiled(self.net.criterion_)):
             return F.cross_entropy(logits, y, reduction="none", label_smoothing=self._smoothing)
         return self.net.get_loss(logits, y, training=True)
+
+
+def is_plain(criterion: Any) -> bool:
+    """Whether a criterion is the cross-entropy of each sample, its labels smoothed or not."""
+    return (
+        type(criterion) is torch.nn.CrossEntropyLoss
+        and criterion.weight is None
+        and criterion.reduction != "sum"
+        and criterion.ignore_index < 0  # no label is
+    )
+
+
+def check_each(losses: Tensor) -> None:
+    """Raise unless there is a loss of each sample."""
+    if losses.dim() == 0:
+        raise ValueError(
+            "sample_weight and as_is need the loss of each sample: use the default criterion, "
+            "CrossEntropyLoss without class weights."
+        )
 
 
 def moved_but(

@@ -21,9 +21,9 @@ from ..utils.random_state import derive_seed
 from ..utils.validation import check_params
 from ._batches import ArrayDataset, holds_arrays
 from ._certified import enforced_bounds, reads_bounds
-from ._checks import check_training_data
+from ._checks import check_trained, check_training_data
 from ._ctrl_c import CtrlC
-from ._objective import Objective, moved_but
+from ._objective import Objective, check_each, moved_but
 from ._pool import (
     DeviceBatch,
     PoolBatches,
@@ -173,6 +173,7 @@ class TrainingRun:
             net.notify("on_train_begin", X=X, y=y)
             self._loop(method, fit_params)
             self._finish(interrupted=False)
+            check_trained(net)
             net.notify("on_train_end", X=X, y=y)
         except KeyboardInterrupt:
             if self.updates:
@@ -293,9 +294,5 @@ def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
     """Mean over the samples of a batch."""
     if weights is None:
         return losses.mean()
-    if losses.dim() == 0:
-        raise ValueError(
-            "sample_weight needs the loss of each sample: use the default criterion, "
-            "CrossEntropyLoss without class weights."
-        )
+    check_each(losses)
     return (losses * weights).sum() / weights.sum()
