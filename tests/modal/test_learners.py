@@ -449,6 +449,22 @@ def test_data_of_members_that_differ_is_joined():
     assert_array_equal(members.X_training, X[:50])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_data_that_members_share_in_copies_counts_once(kind):
+    members = Committee(
+        [
+            ActiveLearner(
+                LogisticRegression(), X_training=take(KINDS[kind](), rows), y_training=Y[rows]
+            )
+            for rows in (np.arange(30), np.arange(30), np.arange(30, 60))
+        ],
+        query_strategy=uncertainty_batch_sampling,
+    )
+    known = members.X_training
+    assert (known.shape[0] if hasattr(known, "shape") else len(known)) == 60
+    assert len(members.query(KINDS[kind](), n_instances=3)[0]) == 3
+
+
 # -- Bayesian optimisation ------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import (
     StackingClassifier,
@@ -393,4 +394,6 @@ def _same(X: Any, other: Any) -> bool:
         return True
     if type(X) is not type(other) or np.shape(X) != np.shape(other) or not np.ndim(X):
         return False
+    if sp.issparse(X):
+        return not (other != X).nnz
     return bool(np.array_equal(np.asarray(X), np.asarray(other)))
