@@ -2,11 +2,13 @@
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 import pickle
 import re
 import tracemalloc
 import zipfile
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -393,6 +395,7 @@ def test_values_of_many_kinds_come_back(tmp_path):
         "bytes": b"\x00\xff",
         "types": [np.dtype("f4"), torch.float16, torch.device("cpu"), torch.optim.SGD, np.log1p],
         "size": torch.Size([1, 2]),
+        "nothing": [np.str_(""), np.bytes_(b""), np.void(b"")],
     }
     loaded = again(values, tmp_path)
     assert repr(loaded) == repr(values)
@@ -424,6 +427,25 @@ def test_what_is_one_object_stays_one(tmp_path):
     rng = np.random.default_rng(0)
     loaded = again({"a": rng, "b": [rng, rng.bit_generator.state]}, tmp_path)
     assert loaded["a"] is loaded["b"][0]
+
+
+def test_what_is_met_twice_is_read_where_it_was_met_first(tmp_path):
+    values, kinds = np.arange(3.0), defaultdict(list, {"x": list})
+    called = functools.partial(np.add, values, where=values)
+    loaded = again(
+        [kinds, functools.partial(functools.partial(np.add, values), values), called], tmp_path
+    )
+    assert (loaded[0], loaded[0].default_factory) == (kinds, list)
+    assert_array_equal(loaded[1](), values * 2)
+    assert loaded[2].keywords["where"] is loaded[2].args[0]
+
+
+@pytest.mark.parametrize("kind", [sp.coo_array, sp.dok_array, sp.csr_array])
+def test_sparse_rows_come_back(tmp_path, kind):
+    row = kind(np.array([0.0, 1.0, 0.0, 2.0]))
+    loaded = again([row], tmp_path)[0]
+    same(loaded, row)
+    assert loaded.shape == (4,)
 
 
 # -- which samples are kept ----------------------------------------------------------------------

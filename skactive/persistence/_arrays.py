@@ -161,7 +161,8 @@ def _encode_sparse(value: Any, encoder: Encoder) -> dict:
     names = _PARTS.get(value.format)
     if names is None:
         coo = value.tocoo()
-        parts = {"data": coo.data, "row": coo.row, "col": coo.col}
+        axes = ("row", "col") if coo.ndim == 2 else map(str, range(coo.ndim))
+        parts = {"data": coo.data, **dict(zip(axes, coo.coords, strict=True))}
     else:
         parts = {name: getattr(value, name) for name in names}
     return {**node, "parts": {name: encoder.encode(part, name) for name, part in parts.items()}}
@@ -171,10 +172,10 @@ def _decode_sparse(node: dict, decoder: Decoder) -> Any:
     kind: Any = _SPARSE[node["class"]]
     shape = tuple(int(n) for n in node["shape"])
     parts = {name: decoder.decode(part) for name, part in node["parts"].items()}
-    if "row" in parts:
-        coordinates = (parts["row"], parts["col"])
+    if node["class"].partition("_")[0] not in _PARTS:
+        data, *coordinates = parts.values()
         coo = sp.coo_matrix if node["class"].endswith("matrix") else sp.coo_array
-        made = coo((parts["data"], coordinates), shape=shape)
+        made = coo((data, tuple(coordinates)), shape=shape)
         return made if type(made) is kind else kind(made)
     made = kind(tuple(parts.values()), shape=shape)
     if hasattr(made, "check_format"):

@@ -1,7 +1,8 @@
 """Objects as JSON and arrays: a tree of nodes, each of which says what it is.
 
 ``{"is": "tuple", …}``: what is not JSON already is a node, written by one function and read by
-another. Objects that occur more than once are written once and referred to.
+another. Objects that occur more than once are written once and referred to, so that the parts of a
+node are read in the order in which they were written.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def _decode_values(node: dict, decoder: Decoder) -> Any:
     import pandas as pd
 
     if "codes" in node:
-        categories = _decode_index(node["categories"], decoder)
         codes = decoder.decode(node["codes"])
+        categories = _decode_index(node["categories"], decoder)
         return pd.Categorical.from_codes(codes, categories, ordered=bool(node["ordered"]))
     values = decoder.decode(node["values"])
     if "zone" in node:

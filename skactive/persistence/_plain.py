@@ -44,7 +44,8 @@ def _encode_default(value: defaultdict, encoder: Encoder) -> dict:
 
 
 def _decode_default(node: dict, decoder: Decoder) -> defaultdict:
-    return defaultdict(decoder.decode(node["default"]), _decode_dict(node, decoder))
+    items = _decode_dict(node, decoder)
+    return defaultdict(decoder.decode(node["default"]), items)
 
 
 def _items(values: Any, encoder: Encoder) -> dict:
@@ -143,7 +144,10 @@ def _encode_scalar(value: np.generic, encoder: Encoder) -> dict:
 
 
 def _decode_scalar(node: dict, decoder: Decoder) -> Any:
-    return np.frombuffer(bytes.fromhex(node["hex"]), data_dtype(node["dtype"]))[0]
+    dtype = data_dtype(node["dtype"])
+    if not dtype.itemsize:  # an empty text has no bytes to be read from
+        return np.zeros((), dtype)[()]
+    return np.frombuffer(bytes.fromhex(node["hex"]), dtype)[0]
 
 
 KINDS.add(
@@ -200,10 +204,8 @@ def _encode_partial(value: functools.partial, encoder: Encoder) -> dict:
 
 
 def _decode_partial(node: dict, decoder: Decoder) -> functools.partial:
-    params = decoder.decode(node["params"])
-    return functools.partial(
-        decoder.decode(node["function"]), *decoder.decode(node["args"]), **params
-    )
+    function, args, params = (decoder.decode(node[name]) for name in ("function", "args", "params"))
+    return functools.partial(function, *args, **params)
 
 
 KINDS.add("code", _is_code, _encode_code, lambda n, d: d.resolver.find(n["name"]))

@@ -118,13 +118,14 @@ def _encode_pending(value: PendingExtras, encoder: Encoder) -> dict:
 
 
 def _decode_pending(node: dict, decoder: Decoder) -> PendingExtras:
-    pending = decode_object(node, decoder)
+    own: dict[str, Any] = {}
     if "pool" in node:
-        rows = Rows(decoder.pool.X, decoder.decode(node["pool"]))
-        object.__setattr__(pending, "pool", rows)
+        own["pool"] = Rows(decoder.pool.X, decoder.decode(node["pool"]))
     if "pseudo" in node:
-        pseudo = (decoder.pool.X, *decoder.decode(node["pseudo"]))
-        object.__setattr__(pending, "pseudo", pseudo)
+        own["pseudo"] = (decoder.pool.X, *decoder.decode(node["pseudo"]))
+    pending = decode_object(node, decoder)
+    for name, part in own.items():
+        object.__setattr__(pending, name, part)
     return pending
 
 
