@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from skactive import AdversarialNetClassifier
-from skactive.attacks import FGSM, PGD, AutoAttack, DeepFool, TorchAttack
+from skactive.attacks import FGSM, PGD, AutoAttack, DeepFool, TorchAttack, resolve_attack
 from skactive.metrics import robustness_report
 
 # Settings that make slow attacks quick; everything else is left at its default.
@@ -116,6 +116,67 @@ def test_every_attack_of_torchattacks_runs_or_says_why_not(name, channels):
     assert attacked.dtype == X.dtype
     assert 0 <= attacked.min() <= attacked.max() <= 1
     assert torch.equal(attacked, quick(name, random_state=0)(module, X, y))
+
+
+class Halved(nn.Module):
+    """A module of inputs in [0, 2] that is another one of inputs in [0, 1]: no digit is lost."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, X):
+        return self.module(X / 2)
+
+
+LENGTHS = {
+    "GN": ["std"],
+    "JSMA": ["theta"],
+    "PGDRS": ["eps", "alpha", "noise_sd"],
+    "PGDRSL2": ["eps", "alpha", "noise_sd"],
+    "PIFGSM": ["max_epsilon"],
+    "PIFGSMPP": ["max_epsilon"],
+    "SPSA": ["eps", "delta", "lr"],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in LENGTHS if name in EVERY])
+def test_lengths_are_in_input_units_whatever_their_name(name):
+    X, y = batch(3)
+    lengths = {key: 0.04 + 0.03 * at for at, key in enumerate(LENGTHS[name])}
+    attack = quick(name, random_state=0, **lengths)
+    attacked = attack(Net(3), X, y)
+    assert not torch.equal(attacked, X)
+    wide = {key: 2 * value for key, value in lengths.items()}
+    twice = quick(name, random_state=0, bounds=(0, 2), **wide)
+    assert torch.equal(twice(Halved(Net(3)), 2 * X, y), 2 * attacked)
+    defaults = quick(name, random_state=0)(Net(3), X, y)  # which are shares of the range
+    of_range = quick(name, random_state=0, bounds=(0, 2))(Halved(Net(3)), 2 * X, y)
+    assert torch.equal(of_range, 2 * defaults)
+
+
+def test_jitter_has_a_deviation_of_outputs():
+    X, y = batch(3)
+    attacked = quick("Jitter", eps=0.1, alpha=0.05, std=0.3, random_state=0)(Net(3), X, y)
+    twice = quick("Jitter", eps=0.2, alpha=0.1, std=0.3, random_state=0, bounds=(0, 2))
+    moved = twice(Halved(Net(3)), 2 * X, y)
+    assert ((moved == 2 * attacked).double().mean() > 0.9).all()
+
+
+@pytest.mark.parametrize("name", [name for name in ("PIFGSM", "PIFGSMPP") if name in EVERY])
+def test_a_radius_that_is_called_otherwise_is_one(name):
+    X, y = batch(3)
+    attack = TorchAttack(name, max_epsilon=0.1, random_state=0)
+    assert attack.eps == 0.1
+    assert "ε = 0.1" in attack.in_words
+    assert TorchAttack(name, bounds=(-1, 1)).eps == 2 * 16 / 255
+    assert (attack(Net(3), X, y) - X).abs().max() <= 0.1 + 1e-6
+    smaller = resolve_attack(attack, eps=0.05)
+    assert smaller.get_params()["max_epsilon"] == smaller.eps == 0.05
+    with pytest.raises(ValueError, match="no parameter eps"):  # which of the two?
+        smaller.set_params(eps=0.1, max_epsilon=0.2)
+    with pytest.raises(ValueError, match="eps=8"):
+        TorchAttack(name, max_epsilon=8)(Net(3), X, y)
 
 
 @pytest.mark.parametrize("name", sorted(NOT_ALONE))

@@ -23,6 +23,11 @@ from ._heads import are_log_probabilities
 
 _OWN = ("attack", "bounds", "random_state")
 _IN_INPUT_UNITS = ("eps", "alpha")
+_ALSO_IN_INPUT_UNITS = {
+    "GN": ("std",), "JSMA": ("theta",), "PGDRS": ("noise_sd",), "PGDRSL2": ("noise_sd",),
+    "PIFGSM": ("max_epsilon",), "PIFGSMPP": ("max_epsilon",), "SPSA": ("delta", "lr"),
+}  # fmt: skip
+_RADIUS = {"PIFGSM": "max_epsilon", "PIFGSMPP": "max_epsilon"}
 _MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4, "JSMA": 10}
 _COLOR_ONLY = ("TIFGSM", "PIFGSM", "PIFGSMPP")
 _COLOR_ONLY_IN_3_3 = ("Pixle",)
@@ -49,7 +54,9 @@ class TorchAttack(Attack):
     random_state : None, int, RandomState or Generator, default=None
         Seeds each call that is not given a generator.
     **settings
-        Parameters of the torchattacks class, in input units: ``eps``, ``alpha``, ``steps``, ….
+        Parameters of the torchattacks class: ``eps``, ``alpha``, ``steps``, …. Radii, steps and
+        noise of the inputs are in input units, whatever their name: ``std`` of GN, ``theta`` of
+        JSMA, ``noise_sd`` of PGDRS, ``max_epsilon`` of PIFGSM, ``delta`` and ``lr`` of SPSA.
         They take part in ``get_params``, ``set_params`` and ``clone``.
 
     Notes
@@ -97,10 +104,15 @@ class TorchAttack(Attack):
         return {**super().get_params(deep=deep), **self.settings}
 
     def set_params(self, **params: Any) -> TorchAttack:
-        """Set parameters; an unknown one is refused with the names there are."""
+        """Set parameters; an unknown one is refused with the names there are.
+
+        ``eps`` is the radius whatever the class calls it (``max_epsilon``).
+        """
         for name in _OWN:
             if name in params:
                 setattr(self, name, params.pop(name))
+        if "eps" in params and self._radius not in params:
+            params[self._radius] = params.pop("eps")
         self._refuse_unknown(params)
         self.settings = {**self.settings, **params}
         return self
@@ -109,10 +121,10 @@ class TorchAttack(Attack):
     def eps(self) -> float:  # type: ignore[override]
         """Radius in input units; infinite for attacks that search the smallest one."""
         low, high = self.bounds
-        default = self._signature().get("eps")
-        if default is None and "eps" not in self.settings:
+        default = self._signature().get(self._radius)
+        if default is None and self._radius not in self.settings:
             return float("inf")
-        return self.settings.get("eps", (default or 0.0) * (high - low))
+        return self.settings.get(self._radius, (default or 0.0) * (high - low))
 
     @property
     def name(self) -> str:
@@ -134,6 +146,10 @@ class TorchAttack(Attack):
         """Norm of the radius."""
         name = self._class().__name__
         return self.settings.get("norm", "L2" if name.endswith("L2") else "Linf")
+
+    @property
+    def _radius(self) -> str:
+        return _RADIUS.get(self.name, "eps")
 
     def _class(self) -> Any:
         if not isinstance(self.attack, str):
@@ -217,8 +233,9 @@ class TorchAttack(Attack):
     def _build(self, wrapped: nn.Module, n_classes: int, seed: int, device: torch.device) -> Any:
         cls, known = self._class(), self._signature()
         low, high = self.bounds
+        lengths = (*_IN_INPUT_UNITS, *_ALSO_IN_INPUT_UNITS.get(cls.__name__, ()))
         settings = {
-            name: value / (high - low) if name in _IN_INPUT_UNITS else value
+            name: value / (high - low) if name in lengths else value
             for name, value in self.settings.items()
         }
         if "n_classes" in known:
