@@ -204,6 +204,32 @@ def test_what_does_not_fit_is_told_and_the_rest_is_entered():
         assert session.item("r10", "user 77").label == "high"
 
 
+def test_what_was_corrected_here_stays_until_it_changes_there():
+    said = {"r7": "low", "r8": None}
+
+    def answer(method, path, body, headers):
+        if path.startswith("/api/users"):
+            return 200, [{"id": 1, "email": "ada"}]
+        tasks = [
+            annotated(id, label or "", **({} if label else {"result": [], "was_cancelled": True}))
+            for id, label in said.items()
+        ]
+        return 200, {"tasks": tasks, "total": len(tasks)}
+
+    with serving(answer) as url, make_session() as session:
+        studio = LabelStudio(session, url, TOKEN, project=1)
+        studio.pull()
+        for id in said:
+            session.relabel(id, "high", "ada")
+        report = studio.pull()
+        assert (report.n_known, report.n_changed, report.refused) == (2, 0, [])
+        assert session.consensus() == {"r7": "high", "r8": "high"}
+        said["r8"] = "low"  # said there since
+        assert studio.pull().n_changed == 1
+        assert session.consensus() == {"r7": "high", "r8": "low"}
+        session.verify()
+
+
 def test_the_last_answer_of_an_annotator_counts():
     first = annotated("r1", "low", updated_at="2026-01-01T00:00:00Z")
     second = annotated("r1", "high", updated_at="2026-01-02T00:00:00Z")["annotations"]

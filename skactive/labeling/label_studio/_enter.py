@@ -9,7 +9,7 @@ from typing import Any
 
 from .._desk import Desk
 from .._errors import AnnotatorError, UnknownClassError, UnknownItemError
-from .._events import append
+from .._events import append, events
 from .._files import item_at
 from .._store import sql
 from ._tasks import Answer
@@ -22,7 +22,8 @@ class PullReport:
     Attributes
     ----------
     n_labels, n_skips, n_changed, n_known : int
-        New labels and skips, answers that were changed there, answers that were here already.
+        New labels and skips, answers that were changed there, answers that came before: what was
+        corrected in the session since then stays.
     refused : list of (Answer, str)
         Answers that the session cannot take, and why: all others were entered.
 
@@ -95,7 +96,7 @@ def enter_answers(answers: Iterable[Answer], desk: Desk, overlap: int) -> PullRe
                     report.n_labels += 1
                 continue
             before = None if state.label is None else json.loads(state.label)
-            if before == label:
+            if before == label or _came_before(connection, answer, label, place):
                 report.n_known += 1
             elif label is None:
                 report.refused.append((answer, f"skipped after it was labelled {before!r}"))
@@ -103,6 +104,16 @@ def enter_answers(answers: Iterable[Answer], desk: Desk, overlap: int) -> PullRe
                 append(connection, "relabel", now, label=label, before=before, final=False, **told)
                 report.n_changed += 1
     return report
+
+
+def _came_before(connection: Any, answer: Answer, label: Any, place: int) -> bool:
+    """Whether the source said the same the last time: what was corrected here since then stays."""
+    told = [
+        each.data.get("label")
+        for each in events(connection, place=place, annotator=answer.annotator)
+        if each.data.get("source") == answer.source
+    ]
+    return bool(told) and told[-1] == label
 
 
 def _checked(answer: Answer, desk: Desk, report: PullReport) -> tuple[Any, int | None]:
