@@ -11,6 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
+from sklearn.calibration import calibration_curve
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -34,6 +35,7 @@ from skactive.attacks import PGD, TabularSquare
 from skactive.labeling import LabelingSession
 from skactive.losses import IBP, TRADES
 from skactive.metrics import ReliabilityDisplay, RobustnessCurveDisplay, robustness_report
+from skactive.metrics._reliability import binned
 from skactive.networks import LeNet5
 from skactive.strategies import Margin, RandomSampling
 from skactive.utils.drawing import BASELINES, PALETTE, axes_for, series
@@ -243,6 +245,49 @@ def test_reliability_equals_a_loop_over_bins():
         ReliabilityDisplay([0.5], [0.5], [1, 2])
     with pytest.raises(ValueError, match=r"labels the estimator does not know: \['0', '1', '2'\]"):
         ReliabilityDisplay.from_estimator(model, X[1::2, :2], truth.astype(str))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("n_votes", [5, 7, 10, 20, 100])
+@pytest.mark.parametrize("n_bins", [1, 5, 10, 15])
+def test_a_confidence_at_an_edge_belongs_to_the_bin_below(n_votes, n_bins, dtype):
+    votes = np.arange(n_votes + 1)
+    wanted = np.maximum(-(-votes * n_bins // n_votes), 1)  # (a, b] in integers, 0 in the first
+    summed = np.append(0, np.cumsum(np.full(n_votes, 1 / n_votes)))
+    for confidence in (votes / n_votes, 1 - (1 - votes / n_votes), summed):
+        sizes = binned(confidence.astype(dtype), votes > 0, n_bins, "uniform")[2]
+        assert_array_equal(sizes, np.unique(wanted, return_counts=True)[1])
+
+
+def test_votes_that_are_right_as_often_as_they_say_have_no_error():
+    votes, place = np.divmod(np.arange(60, 100), 10)  # ten samples each of 6, 7, 8 and 9 votes
+    proba = np.column_stack([10 - votes, votes]) / 10
+    display = ReliabilityDisplay.from_predictions(place < votes, proba, [False, True])
+    assert display.n_samples.tolist() == [10, 10, 10, 10]
+    assert_allclose(display.accuracy, [0.6, 0.7, 0.8, 0.9])
+    assert display.error == 0
+
+
+@pytest.mark.parametrize("binning", ["uniform", "quantile"])
+def test_bins_are_those_of_scikit_learns_calibration_curve(binning):
+    rng = np.random.default_rng(0)
+    tied = np.repeat(rng.random(40), rng.integers(1, 9, 40))
+    for confidence in (rng.random(1001), tied, np.array([0.0, 0.25, 1.0]), np.ones(5)):
+        correct = rng.random(len(confidence)) < confidence
+        for n_bins in (1, 2, 8, 16):
+            accuracy, mean = calibration_curve(
+                correct, confidence, pos_label=True, n_bins=n_bins, strategy=binning
+            )
+            found = binned(confidence, correct, n_bins, binning)
+            assert_allclose(found[:2], (mean, accuracy))
+            assert found[2].sum() == len(confidence)
+
+
+def test_rounding_of_the_quantiles_moves_no_sample():
+    for n_bins in range(2, 30):
+        confidence = np.arange(10 * n_bins + 1) / (10 * n_bins)  # all edges are samples
+        sizes = binned(confidence, confidence > 0.5, n_bins, "quantile")[2]
+        assert sizes.tolist() == [11, *[10] * (n_bins - 1)]
 
 
 # -- the ledger ---------------------------------------------------------------------------------

@@ -93,7 +93,9 @@ class ReliabilityDisplay(Tabular):
         y : array-like of shape (n_samples,)
         n_bins : int, default=10
         binning : {"uniform", "quantile"}, default="uniform"
-            Bins of equal width, or of equally many samples. Empty ones are left out.
+            Bins of equal width, or of equally many samples. A bin holds its upper edge, and not its
+            lower one, whichever way it was rounded; the first one holds 0. Samples of one
+            confidence stay together. Empty bins are left out.
         name : str or None, default=None
             Label of the curve; ``None`` is the name of the estimator's class.
         ax : matplotlib Axes or None, default=None
@@ -159,7 +161,7 @@ class ReliabilityDisplay(Tabular):
             is none), or a parameter is out of range.
         """
         check_constraints(_CONSTRAINTS, {"n_bins": n_bins, "binning": binning}, cls.__name__)
-        p, truth = np.asarray(proba, dtype=float), np.asarray(y)
+        p, truth = _as_floats(proba), np.asarray(y)
         names = np.arange(p.shape[-1]) if classes is None else np.asarray(classes)
         if p.ndim != 2 or p.shape != (len(truth), len(names)) or len(truth) == 0:
             raise ValueError(
@@ -246,11 +248,25 @@ def binned(
     >>> binned(np.array([0.1, 0.6, 0.8]), np.array([False, True, False]), 2, "uniform")
     (array([0.1, 0.7]), array([0. , 0.5]), array([1, 2]))
     """
-    inner = np.linspace(0, 1, n_bins + 1)[1:-1]
-    edges = np.quantile(confidence, inner) if binning == "quantile" else inner
-    numbers = np.searchsorted(edges, confidence, side="right")
+    edges = _edges(confidence, n_bins, binning)
+    numbers = np.searchsorted(edges, confidence, side="left")
     sizes = np.bincount(numbers, minlength=n_bins)
     kept = sizes > 0
     sums = (np.bincount(numbers, weights=w, minlength=n_bins)[kept] for w in (confidence, correct))
     means = [total / sizes[kept] for total in sums]
     return means[0], means[1], sizes[kept]
+
+
+def _edges(confidence: NDArray, n_bins: int, binning: str) -> NDArray:
+    """Where each bin but the last ends; it holds what lies at its end, the next one does not."""
+    steps = np.arange(1, n_bins)
+    if binning == "quantile":  # the samples from which np.quantile goes on to the next ones
+        return np.sort(confidence)[steps * (len(confidence) - 1) // n_bins]
+    rounding = max(1e-12, 2 * float(np.finfo(confidence.dtype).eps))
+    return steps / n_bins + rounding  # six of ten votes lie at 0.6, however they were added
+
+
+def _as_floats(values: ArrayLike) -> NDArray:
+    """Floats in the precision they have, up to double."""
+    array = np.asarray(values)
+    return array if array.dtype in (np.float16, np.float32) else array.astype(float)
