@@ -25,6 +25,7 @@ from skactive.retraining import (
     adversarial_examples,
     retraining_report,
 )
+from skactive.strategies import DRE, CoreSet
 from tests.models import SmallCNN
 
 ATTACK = PGD(eps=0.1, steps=3)
@@ -477,11 +478,24 @@ def test_the_learner_is_left_alone_and_jobs_change_nothing(learner, digits):
         ({"strategies": ["marginn"]}, ValueError, "Did you mean 'margin'"),
         ({"mix": "all"}, ValueError, "'mix' parameter of .* must be"),
         ({"attacks": ["pdg"]}, ValueError, "pdg"),
+        ({"strategies": [DRE(), DRE(allocation="ceil_tail")]}, ValueError,
+         "strategies must have a name each, got DRE, DRE. Pass a dict"),
+        ({"strategies": {"baseline": "random"}}, ValueError, "'baseline' is the model before"),
     ],
-)
+)  # fmt: skip
 def test_a_report_that_cannot_be_is_refused_before_training(learner, digits, params, error, match):
     with pytest.raises(error, match=match):
         retraining_report(learner, digits.X_test, digits.y_test, **params)
+
+
+def test_variants_of_a_strategy_have_a_name_each():
+    X, y = load_iris(return_X_y=True)
+    learner = ActiveLearner(LogisticRegression(max_iter=500), random_state=0).fit(X[::5], y[::5])
+    variants = {"of features": CoreSet(embedding="input"), "of outputs": CoreSet(embedding="proba")}
+    report = retraining_report(
+        learner, X, y, strategies=variants, budgets=[10], attacks=(), mix="clean"
+    )
+    assert [row["strategy"] for row in report] == ["baseline", "of features", "of outputs"]
 
 
 @pytest.mark.parametrize("more", [[], ["--full-scale", "--start", "standard", "--attack", "pgd"]])

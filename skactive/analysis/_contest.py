@@ -16,12 +16,12 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 
 from ..learners import BudgetedLearner
 from ..strategies import resolve_strategy
+from ..strategies._named import named
 from ..utils.indexing import take_rows
 from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
 from ..utils.validation import COUNT, Number, check_constraints
 from ._curve_report import CurvePoint, CurveReport, are_shares
-from ._learning_curves import named
 
 _CONSTRAINTS: dict = {
     "n_seeds": [COUNT],
@@ -159,7 +159,8 @@ def compare_curves(
 def _named(entries: list | Mapping[str, Any]) -> dict[str, Entry]:
     if not entries:
         raise ValueError("entries is empty: name at least one strategy, such as 'random'.")
-    entered = {n: e if isinstance(e, Entry) else Entry(e) for n, e in named(entries).items()}
+    called = named(entries, "entries")
+    entered = {n: e if isinstance(e, Entry) else Entry(e) for n, e in called.items()}
     for entry in entered.values():
         resolve_strategy(entry.query_strategy)  # a typing error is told before anything runs
     return entered

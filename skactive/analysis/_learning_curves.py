@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..learners import active_learning_curve
+from ..strategies._named import named
 from ..utils.drawing import axes_for, band, legend, n_series, series
 from ..utils.names import did_you_mean
 from ..utils.reports import Tabular
@@ -207,33 +208,6 @@ class ActiveLearningCurveDisplay(Tabular):
             for n, row in zip(n_labels, scores, strict=True)
             for run, score in enumerate(row)
         ]
-
-
-def named(strategies: Iterable[StrategyLike] | Mapping[str, StrategyLike]) -> dict[str, Any]:
-    """Strategies by name: their own, their class's, or what they were given.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or two have one name.
-    """
-    if isinstance(strategies, Mapping):
-        return dict(strategies)
-    listed = [strategies] if isinstance(strategies, str) else list(strategies)
-    names = [_name(strategy) for strategy in listed]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not names:
-        raise ValueError(
-            f"query_strategies must have a name each, got {', '.join(names) or 'none'}. Pass a "
-            'dict: {"eps 0.1": RobustMargin(), …}.'
-        )
-    return dict(zip(names, listed, strict=True))
-
-
-def _name(strategy: Any) -> str:
-    if isinstance(strategy, str):
-        return strategy
-    return getattr(strategy, "__name__", type(strategy).__name__)
 
 
 def _one(scores: Any, name: str | None) -> Any:

@@ -13,12 +13,12 @@ from sklearn.decomposition import PCA
 from ..learners import ActiveLearner
 from ..model_view import InputView, ModelView
 from ..strategies import resolve_strategy
+from ..strategies._named import named
 from ..utils.drawing import HIGHLIGHT, NEUTRAL, axes_for, colour, ink
 from ..utils.indexing import Rows, n_rows
 from ..utils.labels import as_labels
 from ..utils.reports import Tabular
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
-from ._learning_curves import named
 
 _MAX_COLUMNS = 3
 

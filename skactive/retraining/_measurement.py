@@ -16,7 +16,8 @@ from ..attacks import resolve_attack
 from ..learners import ActiveLearner
 from ..learners._training import final_step
 from ..metrics import robust_accuracy_score
-from ..strategies import resolve_strategy
+from ..strategies import QueryStrategy, resolve_strategy
+from ..strategies._named import named
 from ..utils.budget import budget_to_count
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
@@ -30,7 +31,7 @@ def retraining_report(
     X_test: Pool,
     y_test: ArrayLike,
     *,
-    strategies: Sequence[StrategyLike] = ("random", "dre"),
+    strategies: Sequence[StrategyLike] | Mapping[str, StrategyLike] = ("random", "dre"),
     budgets: Sequence[float] = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1),
     attacks: Mapping[str, AttackLike] | Sequence[str] = ("pgd",),
     attack: AttackLike | None = None,
@@ -57,7 +58,8 @@ def retraining_report(
         are.
     X_test : array-like of shape (n_test, ...)
     y_test : array-like of shape (n_test,)
-    strategies : sequence of str or QueryStrategy, default=("random", "dre")
+    strategies : sequence of str or QueryStrategy, or mapping by name, default=("random", "dre")
+        Two of one class need names of their own: a mapping.
     budgets : sequence of int or float, default=(0.01, 0.02, 0.04, 0.06, 0.08, 0.1)
         Counts, or shares of the candidates.
     attacks : dict of str to Attack, or sequence of names, default=("pgd",)
@@ -84,8 +86,8 @@ def retraining_report(
     Raises
     ------
     ValueError
-        If a budget does not fit the candidates, or a strategy or attack is not known; before
-        anything is trained.
+        If a budget does not fit the candidates, a strategy or attack is not known, or two
+        strategies have one name; before anything is trained.
 
     References
     ----------
@@ -106,10 +108,10 @@ def retraining_report(
     | strategy | accuracy, 10 % | pgd, 10 % |
     """
     learners = list(learners) if isinstance(learners, Sequence) else [learners]
-    named = attacks if isinstance(attacks, Mapping) else {name: name for name in attacks}
-    chosen = {_name(strategy): resolve_strategy(strategy) for strategy in strategies}
+    measured = attacks if isinstance(attacks, Mapping) else {name: name for name in attacks}
+    chosen = _chosen(strategies)
     how = {"mix": mix, "epochs": epochs, "warm_start": warm_start}
-    scores = functools.partial(_scores, attacks=dict(named), eps=eps)
+    scores = functools.partial(_scores, attacks=dict(measured), eps=eps)
     rows, tasks = [], []
     for seed, learner in enumerate(learners, random_state):
         split = EvaluationSplit(
@@ -176,5 +178,10 @@ def _scores(
     }
 
 
-def _name(strategy: Any) -> str:
-    return strategy if isinstance(strategy, str) else type(strategy).__name__
+def _chosen(strategies: Any) -> dict[str, QueryStrategy]:
+    found = {n: resolve_strategy(s) for n, s in named(strategies, "strategies").items()}
+    if BASELINE in found:
+        raise ValueError(
+            f"strategies must not be named {BASELINE!r}: {BASELINE!r} is the model before."
+        )
+    return found
