@@ -15,7 +15,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from skactive import (
@@ -154,6 +154,28 @@ def test_a_display_runs_strategies_on_the_same_splits():
     assert display.score_name == "accuracy"
     _, _, test = active_learning_curve(logistic(), X, Y, query_strategy="random", **params)
     assert_array_equal(display.curves["random"][1], test)
+
+
+@pytest.mark.parametrize("cv", [3, ShuffleSplit(3), "generator"])
+@pytest.mark.parametrize("make_state", [lambda: 0, lambda: None, np.random.RandomState])
+def test_strategies_share_splits_and_seeds_whatever_draws_them(make_state, cv):
+    if cv == "generator":
+        cv = StratifiedKFold(3).split(X, Y)
+    params = {"budget": 20, "cv": cv, "random_state": make_state()}
+    twice = {"one": "random", "the same": "random"}
+    curves = ActiveLearningCurveDisplay.from_estimator(logistic(), X, Y, twice, **params).curves
+    assert_array_equal(*(scores for _, scores in curves.values()))
+
+
+def test_a_display_of_a_table_in_partitions_runs_on_the_splits_of_its_rows():
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    params = {"budget": 20, "cv": 2, "random_state": 0}
+    table = pyarrow.table({f"feature {i}": column for i, column in enumerate(X.T)})
+    of_table, of_rows = (
+        ActiveLearningCurveDisplay.from_estimator(logistic(), data, Y, ["random"], **params)
+        for data in (table, X)
+    )
+    assert_array_equal(of_table.curves["random"][1], of_rows.curves["random"][1])
 
 
 def test_a_curve_of_several_scorers_asks_for_one():

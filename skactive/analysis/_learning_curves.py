@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..learners import active_learning_curve
+from ..learners._curve import drawn_splits
 from ..strategies._named import named
 from ..utils.drawing import axes_for, band, legend, n_series, series
 from ..utils.names import did_you_mean
+from ..utils.random_state import derive_seed
 from ..utils.reports import Tabular
 from ..utils.statistics import half_interval
 from ..utils.typing import Estimator, Pool, StrategyLike
@@ -127,6 +130,8 @@ class ActiveLearningCurveDisplay(Tabular):
     ) -> ActiveLearningCurveDisplay:
         """Run each strategy on the same splits and seeds, and draw.
 
+        Splits and seeds are drawn once, also where nothing makes them repeatable.
+
         Parameters
         ----------
         estimator, X, y, **params
@@ -149,6 +154,7 @@ class ActiveLearningCurveDisplay(Tabular):
             If two strategies have one name, or as in `active_learning_curve`.
         """
         compared = named(query_strategies)
+        params.update(_drawn(estimator, X, y, params))
         results = {
             name: active_learning_curve(estimator, X, y, query_strategy=strategy, **params)
             for name, strategy in compared.items()
@@ -208,6 +214,15 @@ class ActiveLearningCurveDisplay(Tabular):
             for n, row in zip(n_labels, scores, strict=True)
             for run, score in enumerate(row)
         ]
+
+
+def _drawn(estimator: Estimator, X: Pool, y: ArrayLike, params: dict[str, Any]) -> dict[str, Any]:
+    """Splits and an integer seed, drawn once for all strategies."""
+    seed = params.get("random_state")
+    return {
+        "cv": drawn_splits(estimator, X, np.asarray(y), params.get("cv")),
+        "random_state": seed if isinstance(seed, Integral) else derive_seed(seed),
+    }
 
 
 def _one(scores: Any, name: str | None) -> Any:

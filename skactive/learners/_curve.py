@@ -91,11 +91,10 @@ def active_learning_curve(
     >>> {name: scores.shape for name, scores in test.items()}
     {'accuracy': (2, 2), 'neg_log_loss': (2, 2)}
     """
-    y, places = np.asarray(y), X
+    y = np.asarray(y)
     if is_partitioned(X):
         X = partitioned(X).by_columns()
-        places = np.arange(len(X))
-    splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(places, y))
+    splits = drawn_splits(estimator, X, y, cv)
     seed = derive_seed(random_state)
     model = BudgetedLearner(estimator, query_strategy, n_initial, n_per_query, budget, **params)
     scorer = check_scoring(model, scoring=scoring)
@@ -115,6 +114,12 @@ def active_learning_curve(
         runs = [run[:shortest] for run in runs]
     n_labels = np.mean([[row[0] for row in run] for run in runs], axis=0).round().astype(int)
     return n_labels, _table(runs, 1), _table(runs, 2)
+
+
+def drawn_splits(estimator: Estimator, X: Pool, y: ArrayLike, cv: Any) -> list:
+    """Rows of each training and test fold: a `cv` that is the same however often it is asked."""
+    places = np.arange(len(partitioned(X))) if is_partitioned(X) else X
+    return list(check_cv(cv, y, classifier=is_classifier(estimator)).split(places, y))
 
 
 def _table(runs: list, column: int) -> Any:
