@@ -84,6 +84,15 @@ def test_uncertainty_finds_faults_sooner_than_chance(model):
         prioritization_report(estimator, X, y + 5)
 
 
+def test_a_report_tells_all_tests_from_one(model):
+    estimator, X, y = model
+    for budget, head in ((1.0, "found at 100 %"), (1, "found at 1")):
+        report = prioritization_report(estimator, X, y, strategies=["gini"], budgets=[budget])
+        assert report.cells()[0][2] == head
+    with pytest.raises(ValueError, match=r"both 1, a single test, and 1\.0, all of them"):
+        prioritization_report(estimator, X, y, strategies=["gini"], budgets=[1.0, 1])
+
+
 @pytest.mark.filterwarnings("ignore:The version of scipy you are using")
 @pytest.mark.parametrize("method", ["dsa", "lsa", "mdsa", "mlsa", "pc-lsa", "pc-mdsa"])
 def test_surprise_adequacy(model, method):

@@ -409,6 +409,7 @@ def test_a_row_for_each_seed_strategy_and_budget(report, digits):
     assert report.metrics == ["accuracy", "PGD", "FGSM"]
     n_candidates = len(EvaluationSplit(digits.X_test, digits.y_test, random_state=0).candidates)
     for row in report.rows:
+        assert isinstance(row["budget"], int) == (row["budget"] == 20)
         wanted = {0.0: 0, 0.05: round(0.05 * n_candidates), 20.0: 20}[row["budget"]]
         assert row["n_selected"] == wanted
         assert 0 <= row["PGD"] <= row["accuracy"] <= 1
@@ -451,6 +452,21 @@ def test_table_file_and_figure(report, tmp_path):
     one = RetrainingReport([r for r in report.rows if r["seed"] == 0])
     assert "±" not in one.table
     assert np.isnan(one.summary()[0]["low"])
+
+
+def test_one_sample_is_not_all_of_them(tmp_path):
+    spent = {"seed": 0, "n_selected": 4, "select_time": 0.1, "retrain_time": 1.0}
+    given = [("baseline", 0.0, 0.5), ("gini", 1, 0.6), ("gini", 1.0, 0.7), ("gini", 20, 0.8)]
+    report = RetrainingReport(
+        [{"strategy": s, "budget": b, **spent, "accuracy": score} for s, b, score in given]
+    )
+    report.to_csv(tmp_path / "report.csv")
+    for found in (report, RetrainingReport.from_csv(tmp_path / "report.csv")):
+        head, body = found.cells()
+        assert head == ["strategy", "accuracy, 1", "accuracy, 100 %", "accuracy, 20"]
+        assert body[1] == ["gini", "60.00", "70.00", "80.00"]
+    shares = RetrainingReport([row for row in report if row["budget"] in (0.0, 1.0)][::2])
+    assert shares.plot()[0].get_xlabel() == "Share of the candidates (%)"
 
 
 def test_the_learner_is_left_alone_and_jobs_change_nothing(learner, digits):

@@ -213,6 +213,29 @@ def test_table_3_has_the_initial_and_the_full_model(mnist):
     assert "| full |" not in text.split("Table 5")[1].split("##")[0]
 
 
+def test_the_papers_maximum_is_that_of_all_its_functions(tmp_path):
+    protocol = preset("mnist", stages=3)
+    robust = {"autoattack": [0.0, 0.0, 0.0, 0.01]}
+    for name in ("random", "margin"):
+        put(tmp_path, protocol, name, "standard", 0, [0.2, 0.8, 0.9, 0.98], robust)
+    table = dre_tables(load_studies(tmp_path), tmp_path, None)[0]
+    best = [(cell.ours, cell.paper) for cell in table.rows if cell.row == "Maximum"]
+    assert best == [(98, 99.69), (1, 0)]  # entropy's, which did not run
+
+
+def test_table_6_tells_counts_from_shares(mnist):
+    spent = {"n_selected": 4, "select_time": 0.1, "retrain_time": 1.0}
+    budgets = {0.0: "baseline", 0.01: "dre", 20: "dre"}
+    rows = [{"strategy": s, "budget": b, "seed": 0, **spent, "accuracy": 0.5}
+            for b, s in budgets.items()]  # fmt: skip
+    rows += [{**rows[1], "budget": 1, "accuracy": 0.6}, {**rows[1], "budget": 1.0}]
+    RetrainingReport(rows).to_csv(mnist / "retraining_mnist_lenet5.csv")
+    head, body = dre_tables(load_studies(mnist), mnist, None)[-1].cells()
+    asked = [name.removeprefix("mnist, lenet5, ") for name in head[1:]]
+    assert asked == ["1 %: accuracy", "1: accuracy", "100 %: accuracy", "20: accuracy"]
+    assert body[1] == ["dre", "50.00 (98.32)", "60.00", "50.00", "50.00"]
+
+
 def test_table_6_is_read_from_a_retraining_report(mnist):
     rows = [
         {"strategy": strategy, "budget": budget, "seed": seed, "n_selected": 4,

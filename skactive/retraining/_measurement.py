@@ -22,6 +22,7 @@ from ..utils.budget import budget_to_count
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
 from ..utils.typing import AttackLike, Pool, StrategyLike
+from ._budgets import as_given
 from ._evaluation_split import EvaluationSplit
 from ._report import BASELINE, RetrainingReport
 
@@ -61,7 +62,7 @@ def retraining_report(
     strategies : sequence of str or QueryStrategy, or mapping by name, default=("random", "dre")
         Two of one class need names of their own: a mapping.
     budgets : sequence of int or float, default=(0.01, 0.02, 0.04, 0.06, 0.08, 0.1)
-        Counts, or shares of the candidates.
+        Counts, or shares of the candidates: 1 is a sample, 1.0 all of them.
     attacks : dict of str to Attack, or sequence of names, default=("pgd",)
         What robustness is measured with; an empty one measures accuracy alone.
     attack : Attack, str or None, default=None
@@ -162,7 +163,7 @@ def _retrained(
     labelled = time.perf_counter()
     trained.retrain(X, y, attack, **how)
     return {
-        "strategy": name, "budget": float(budget), "seed": seed, "n_selected": len(picked),
+        "strategy": name, "budget": as_given(budget), "seed": seed, "n_selected": len(picked),
         "select_time": selected - started, "retrain_time": time.perf_counter() - labelled,
         **scores(trained, split),
     }  # fmt: skip

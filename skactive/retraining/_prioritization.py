@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..strategies import resolve_strategy
-from ..utils.budget import as_text, budget_to_count
+from ..utils.budget import budget_to_count
 from ..utils.drawing import legend, series
 from ..utils.indexing import n_rows
 from ..utils.labels import encode_labels
 from ..utils.reports import Report
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
+from ._budgets import key, told
 
 
 def apfd_score(is_fault: ArrayLike, order: ArrayLike) -> float:
@@ -159,9 +160,7 @@ class PrioritizationReport(Report):
     def _draw(self, ax: Any) -> None:
         for number, row in enumerate(self.rows):
             rates, style = row["fault_detection_rate"], series(number, row["strategy"])
-            ax.plot(
-                [as_text(b) for b in rates], list(rates.values()), label=row["strategy"], **style
-            )
+            ax.plot([told(b) for b in rates], list(rates.values()), label=row["strategy"], **style)
         ax.set(xlabel="Budget", ylabel="Faults found, of those that could be", ylim=(0, 1.02))
         legend(ax)
 
@@ -170,7 +169,7 @@ class PrioritizationReport(Report):
             {
                 "strategy": row["strategy"],
                 "apfd": row["apfd"],
-                **{f"found at {as_text(b)}": v for b, v in row["fault_detection_rate"].items()},
+                **{f"found at {told(b)}": v for b, v in row["fault_detection_rate"].items()},
                 "seconds": row["time"],
             }
             for row in self.rows
@@ -202,6 +201,7 @@ def prioritization_report(
         True labels.
     strategies : sequence of str or QueryStrategy, default=("random", "gini", "dre")
     budgets : sequence of int or float, default=(0.01, 0.04, 0.1)
+        Counts, or shares of the tests: 1 is a test, 1.0 all of them.
     X_labeled : array-like or None, default=None
         What the estimator was trained on.
     random_state : None, int, RandomState or Generator, default=0
@@ -213,7 +213,7 @@ def prioritization_report(
     Raises
     ------
     ValueError
-        If the estimator makes no mistakes, or labels are unknown.
+        If the estimator makes no mistakes, labels are unknown, or `budgets` holds both 1 and 1.0.
 
     Notes
     -----
@@ -234,6 +234,11 @@ def prioritization_report(
     >>> print(report.table.splitlines()[0])
     | strategy | apfd | found at 1 % | found at 4 % | found at 10 % | seconds |
     """
+    if len({key(budget) for budget in budgets}) > len(set(budgets)):
+        raise ValueError(
+            "budgets must not hold both 1, a single test, and 1.0, all of them: rates are found by "
+            "budget, and these are one key. Leave 1.0 out; all tests find all faults."
+        )
     classes: Any = estimator.classes_  # type: ignore[attr-defined]  # regressors have none
     truth = encode_labels(y, classes)
     if len(truth) != n_rows(X):

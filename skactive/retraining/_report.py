@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..utils.budget import as_text
 from ..utils.checksums import check, write_checksum
 from ..utils.drawing import axes_for, ink, legend, series
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
+from ._budgets import is_share, key, read, told
 
 BASELINE = "baseline"
 _KEYS = ("strategy", "budget", "seed", "n_selected", "select_time", "retrain_time")
@@ -27,9 +27,9 @@ class RetrainingReport(Report):
     ----------
     rows : list of dict
         One for each seed, strategy and budget, and one a seed for the model before
-        (``"baseline"``, budget 0): ``strategy``, ``budget``, ``seed``, ``n_selected``,
-        ``select_time`` and ``retrain_time`` in seconds, ``accuracy``, and the accuracy under
-        each attack by its name.
+        (``"baseline"``, budget 0.0): ``strategy``, ``budget`` (a count as int, a share as float;
+        1 is a sample, 1.0 all of them), ``seed``, ``n_selected``, ``select_time`` and
+        ``retrain_time`` in seconds, ``accuracy``, and the accuracy under each attack by its name.
 
     Notes
     -----
@@ -78,11 +78,11 @@ class RetrainingReport(Report):
             tells nothing about the spread.
         """
         before = {row["seed"]: row for row in self.rows if row["strategy"] == BASELINE}
-        groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
+        groups: dict[tuple, list[dict[str, Any]]] = {}
         for row in self.rows:
-            groups.setdefault((row["strategy"], row["budget"]), []).append(row)
+            groups.setdefault((row["strategy"], key(row["budget"])), []).append(row)
         found = []
-        for (strategy, budget), rows in groups.items():
+        for (strategy, (_, budget)), rows in groups.items():
             for metric in self.metrics:
                 values = np.array([row[metric] for row in rows])
                 gains = values - np.array([before[row["seed"]][metric] for row in rows])
@@ -116,7 +116,7 @@ class RetrainingReport(Report):
             If the file is not that, or the checksum beside it does not fit.
         """
         check(Path(path))
-        types = {"strategy": str, "seed": int, "n_selected": int}
+        types: dict[str, Any] = {"strategy": str, "budget": read, "seed": int, "n_selected": int}
         try:
             with Path(path).open(newline="", encoding="utf-8") as file:
                 lines = list(csv.DictReader(file))
@@ -160,13 +160,15 @@ class RetrainingReport(Report):
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """Like the DRE paper's Table 6: a line per strategy, a column per metric and budget."""
         cells = {
-            (row["strategy"], row["metric"], row["budget"]): _cell(row) for row in self.summary()
+            (row["strategy"], row["metric"], key(row["budget"] or 0.0)): _cell(row)
+            for row in self.summary()
         }
-        budgets = dict.fromkeys(row["budget"] for row in self.rows if row["budget"])
+        budgets = dict.fromkeys(key(row["budget"]) for row in self.rows if row["budget"])
         columns = [(metric, budget) for metric in self.metrics for budget in budgets]
-        head = ["strategy", *(f"{metric}, {as_text(budget)}" for metric, budget in columns)]
+        head = ["strategy", *(f"{metric}, {told(budget)}" for metric, (_, budget) in columns)]
+        none = key(0.0)
         return head, [
-            [name, *(cells[name, metric, 0.0 if name == BASELINE else b] for metric, b in columns)]
+            [name, *(cells[name, metric, none if name == BASELINE else b] for metric, b in columns)]
             for name in dict.fromkeys(row["strategy"] for row in self.rows)
         ]
 
@@ -185,7 +187,7 @@ def _cell(row: dict[str, Any]) -> str:
 
 def _draw(ax: Any, metric: str, rows: list[dict[str, Any]]) -> None:
     names = [name for name in dict.fromkeys(row["strategy"] for row in rows) if name != BASELINE]
-    percent = all(row["budget"] < 1 for row in rows)
+    percent = all(is_share(row["budget"]) for row in rows if row["budget"])
     span = max(row["budget"] for row in rows) * (100 if percent else 1)
     for row in rows:
         if row["strategy"] == BASELINE:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..retraining import RetrainingReport
+from ..retraining._budgets import told
 from ..retraining._report import BASELINE
 from ..utils.checksums import DamagedFileError, checksum_path
 from ._components import FULL
@@ -208,7 +209,7 @@ def _table_6(out: Path, attack: str | None) -> Table:
 
 
 def _frame_of(report: RetrainingReport) -> pd.DataFrame:
-    """Rows of a retraining report, its attacks as ``robust_…``.
+    """Rows of a retraining report, its attacks as ``robust_…``, budgets in words as ``spent``.
 
     Raises
     ------
@@ -219,6 +220,7 @@ def _frame_of(report: RetrainingReport) -> pd.DataFrame:
 
     frame = pd.DataFrame(report.rows)
     frame[["strategy", "budget", "seed", "accuracy"]]  # raises where one is missing
+    frame["spent"] = [told(row["budget"]) for row in report]
     attacks = {name: f"robust_{name}" for name in report.metrics if name != "accuracy"}
     return frame.rename(columns=attacks)
 
@@ -228,16 +230,15 @@ def _retrained(table: Table, rows: pd.DataFrame, column: Any, attack: str | None
     under = strongest(rows, attack)
     metrics = ["accuracy", *([] if under is None else [f"robust_{under}"])]
     names = {"accuracy": "accuracy", f"robust_{under}": ATTACK_TITLES.get(str(under), under)}
-    before = rows[rows.strategy == BASELINE]
+    before, asked = rows[rows.strategy == BASELINE], rows[rows.strategy != BASELINE]
     table.notes += unsaid_variants(", ".join(column), set(rows.strategy) & set(paper))
-    for budget in sorted(set(rows.budget) - {0.0}):
-        at = {0.01: 0, 0.04: 1}.get(round(budget, 4), -1)
+    for budget, part in asked.sort_values("budget", kind="stable").groupby("spent", sort=False):
+        at = {"1 %": 0, "4 %": 1}.get(budget, -1)
         for number, metric in enumerate(metrics):
-            title = f"{', '.join(column)}, {100 * budget:g} %: {names[metric]}"
+            title = f"{', '.join(column)}, {budget}: {names[metric]}"
             # Of the model taught everything: clean accuracy, and robustness under AutoAttack.
             said = None if full is None else full[8 if number == 0 else 11]
             table.rows.append(Cell.of(BASELINE, title, percent(before[metric]), said))
-            part = rows[rows.budget == budget]
             for strategy in _ordered(part.strategy.unique()):
                 theirs = None if at < 0 or strategy not in paper else paper[strategy]
                 said = None if theirs is None else theirs[2 * number + at]

@@ -44,5 +44,5 @@ def budget_to_count(budget: Any, n_available: int) -> int:
 
 
 def as_text(budget: float) -> str:
-    """``4 %`` for a share, ``20`` for a count."""
+    """``4 %`` for a share below 1, ``20`` for a count."""
     return f"{100 * budget:g} %" if budget < 1 else f"{budget:g}"
