@@ -22,6 +22,10 @@ class MART(Loss):
     --------
     mart_loss : the formula.
 
+    Notes
+    -----
+    It reads nothing of the net's criterion; class weights and label smoothing are refused.
+
     Examples
     --------
     >>> from skactive import AdversarialNetClassifier

@@ -21,6 +21,10 @@ class TRADES(Loss):
     --------
     trades_loss : the formula.
 
+    Notes
+    -----
+    Of the net's criterion it reads the label smoothing; class weights are refused.
+
     Examples
     --------
     >>> from skactive import AdversarialNetClassifier
