@@ -17,6 +17,7 @@ import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest, f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -566,6 +567,16 @@ def test_classes_of_ones_own_are_passed_or_trusted(table, tmp_path):
 
 
 # -- inspected, written, formats -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("score", [f_classif, mutual_info_classif])
+@pytest.mark.parametrize("fitted", [False, True])
+def test_scikit_learns_own_scores_of_features_need_no_trust(table, tmp_path, score, fitted):
+    X, y = table
+    pipe = make_pipeline(SelectKBest(score, k=2), LogisticRegression())
+    learner = ActiveLearner(pipe, "margin", random_state=0)
+    loaded = again(learner.fit(X, y) if fitted else learner, tmp_path)
+    assert loaded.estimator[0].score_func is score
 
 
 def test_a_file_tells_what_is_in_it(table, tmp_path):

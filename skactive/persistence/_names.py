@@ -36,6 +36,11 @@ _SKORCH = {
     "PassthroughScoring PrintLog ProgressBar Unfreezer WarmRestartLR",
     "dataset": "Dataset ValidSplit",
 }
+# Of scikit-learn: functions of arrays alone by which features are selected.
+FEATURE_SCORES = (
+    "chi2", "f_classif", "f_oneway", "f_regression", "mutual_info_classif",
+    "mutual_info_regression", "r_regression",
+)  # fmt: skip
 _BUILTINS = (
     bool, bytes, complex, dict, float, frozenset, int, list, object, print, set, str, tuple,
 )  # fmt: skip
@@ -99,11 +104,13 @@ def _skorch() -> dict[str, Any]:
 
 
 def _sklearn() -> dict[str, Any]:
-    from sklearn import metrics, model_selection
+    from sklearn import feature_selection, metrics, model_selection
     from sklearn.dummy import DummyClassifier
     from sklearn.utils import all_estimators
 
     found = {f"sklearn.metrics.{name}": getattr(metrics, name) for name in metrics.__all__}
+    for name in FEATURE_SCORES:
+        found[f"sklearn.feature_selection.{name}"] = getattr(feature_selection, name)
     found |= _classes("sklearn.model_selection", model_selection, object)
     # What a search scores by: its classes are private.
     found["sklearn:Scorer"] = type(metrics.get_scorer("accuracy"))

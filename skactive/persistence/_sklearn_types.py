@@ -9,10 +9,13 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+import sklearn.feature_selection
 import sklearn.metrics
 import sklearn.model_selection
 from sklearn.gaussian_process import kernels
 from sklearn.neighbors import BallTree, KDTree
+
+from ._names import FEATURE_SCORES
 
 # Data structures, and pure functions that estimators refer to.
 _NAMES = [
@@ -50,7 +53,6 @@ _NAMES = [
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 ]
 _DISTANCES = "Chebyshev Euclidean Manhattan Minkowski SEuclidean Haversine Hamming Canberra"
-_SELECTION = "chi2 f_classif f_oneway f_regression r_regression"
 
 
 @functools.cache
@@ -59,9 +61,8 @@ def trusted_types() -> frozenset[str]:
     found = {*_NAMES}
     found |= {f"sklearn.metrics._dist_metrics.{name}Distance{bits}"
               for name in _DISTANCES.split() for bits in (32, 64)}  # fmt: skip
-    found |= {f"sklearn.feature_selection._univariate_selection.{n}" for n in _SELECTION.split()}
-    found |= {f"sklearn.feature_selection._mutual_info.mutual_info_{n}"
-              for n in ("classif", "regression")}  # fmt: skip
+    for name in FEATURE_SCORES:
+        found.add(f"{getattr(sklearn.feature_selection, name).__module__}.{name}")
     for name, value in vars(kernels).items():
         if inspect.isclass(value) and value.__module__ == kernels.__name__:
             found.add(f"{kernels.__name__}.{name}")
