@@ -83,6 +83,25 @@ def _stage(row: Row) -> int:
     return int(row["stage"])
 
 
+def dre_mnist(root: Path) -> str:
+    """DRE's Table 5 on MNIST at the paper's budget, and the area under the curve."""
+    folder = "dre_mnist"
+    rows, areas = (
+        rows_of(root, f"{folder}/{name}.csv") for name in ("dre_table_5", "budget_curves")
+    )
+    third, last = (f"mnist (mnist, lenet5), {when} stage: " for when in ("1/3", "last"))
+    columns = {
+        "1,800 labels: accuracy": (rows, third + "accuracy"),
+        "PGD": (rows, third + "robustness (PGD)"),
+        "5,000 labels: accuracy": (rows, last + "accuracy"),
+        "AutoAttack": (rows, last + "robustness (AutoAttack)"),
+        "PGD, area": (areas, "mnist, robust: robustness (PGD)"),
+    }
+    seeds = {r["row"]: r["n_seeds"] for r in areas if r["column"] == columns["PGD, area"][1]}
+    body = [[name, *_each(name, columns), n] for name, n in seeds.items()]
+    return markdown_table(["function", *columns, "seeds"], body)
+
+
 def dfal(root: Path) -> str:
     """DFAL's tables 1 and 4 at a hundred labels: accuracy of the net that asked, and of another."""
     folder = "dfal_scaled"
