@@ -441,7 +441,15 @@ def test_what_is_met_twice_is_read_where_it_was_met_first(tmp_path):
     assert loaded[2].keywords["where"] is loaded[2].args[0]
 
 
-@pytest.mark.parametrize("kind", [sp.coo_array, sp.dok_array, sp.csr_array])
+def has_rows(kind):
+    """Whether this SciPy has arrays of one dimension of that kind: CSR since 1.15."""
+    try:
+        return kind(np.zeros(2)).ndim == 1
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("kind", [*filter(has_rows, [sp.coo_array, sp.dok_array, sp.csr_array])])
 def test_sparse_rows_come_back(tmp_path, kind):
     row = kind(np.array([0.0, 1.0, 0.0, 2.0]))
     loaded = again([row], tmp_path)[0]
