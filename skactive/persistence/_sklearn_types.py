@@ -9,7 +9,6 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-import sklearn.feature_selection
 import sklearn.metrics
 import sklearn.model_selection
 from sklearn.gaussian_process import kernels
@@ -58,11 +57,13 @@ _DISTANCES = "Chebyshev Euclidean Manhattan Minkowski SEuclidean Haversine Hammi
 @functools.cache
 def trusted_types() -> frozenset[str]:
     """Import paths, in the form in which skops names them."""
+    from sklearn import feature_selection
+
     found = {*_NAMES}
     found |= {f"sklearn.metrics._dist_metrics.{name}Distance{bits}"
               for name in _DISTANCES.split() for bits in (32, 64)}  # fmt: skip
     for name in FEATURE_SCORES:
-        found.add(f"{getattr(sklearn.feature_selection, name).__module__}.{name}")
+        found.add(f"{getattr(feature_selection, name).__module__}.{name}")
     for name, value in vars(kernels).items():
         if inspect.isclass(value) and value.__module__ == kernels.__name__:
             found.add(f"{kernels.__name__}.{name}")
