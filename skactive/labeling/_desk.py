@@ -164,8 +164,9 @@ class Desk:
             before = row.final if final else row.label
             before = None if before is None else json.loads(before)
             # A referee who agrees with another decides, too: the other may take theirs back.
-            another = final and self._decided(connection, row.place).annotator != annotator
-            if before == label and not another:
+            if before == label and (
+                not final or self._decided(connection, row.place).annotator == annotator
+            ):
                 return self._last(connection, row.place, annotator)
             return append(
                 connection, "relabel", self.clock(), annotator=annotator, place=row.place,
