@@ -15,19 +15,29 @@
   alone would take longer than the training. An hour a task.
 
 A task is one strategy and one seed, on one thread; ``--minutes`` starts no task after that many CPU
-minutes. The report of what is done goes to docs/results.
+minutes. The report of what is done goes to docs/results; tasks that are in the report there are not
+run again, so that another machine, or another day, goes on with the next seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from skactive.study import DRE_STRATEGIES, Execution, preset, run_study, write_report
+from skactive.study import (
+    DRE_STRATEGIES,
+    Execution,
+    Protocol,
+    preset,
+    run_study,
+    study_report,
+    write_report,
+)
 
 _RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
@@ -84,19 +94,42 @@ PARTS = {
 def main() -> None:
     args = _parse()
     part, started = PARTS[args.part], time.process_time()
+    runs, out = args.runs / part.out, args.out / part.out
+    protocols = [preset(name, **part.changes) for name in args.presets or part.presets]
+    finished = _finished(out, protocols)
     for seed in args.seeds or range(part.seeds):
-        for name in args.presets or part.presets:
-            protocol = preset(name, **part.changes)
+        for protocol in protocols:
             for strategy in args.strategies or part.strategies or protocol.strategies:
-                if time.process_time() - started < 60 * args.minutes:
-                    run_study(
-                        [protocol], args.runs / part.out, strategies=[strategy], seeds=[seed],
-                        modes=part.modes, say=lambda text: None,
-                        execution=Execution(threads=1, device="cpu", progress=False),
-                    )  # fmt: skip
-                    print(f"{name} {strategy} {seed}: {time.process_time():.0f} CPU s", flush=True)
-    report = write_report(args.runs / part.out, args.out / part.out)
+                tasks = {(protocol.name, strategy, mode, seed) for mode in part.modes}
+                if tasks <= finished or time.process_time() - started >= 60 * args.minutes:
+                    continue
+                run_study(
+                    [protocol], runs, strategies=[strategy], seeds=[seed], modes=part.modes,
+                    say=lambda text: None,
+                    execution=Execution(threads=1, device="cpu", progress=False),
+                )  # fmt: skip
+                what = f"{protocol.name} {strategy} {seed}"
+                print(f"{what}: {time.process_time():.0f} CPU s", flush=True)
+    report = write_report([*([out] if finished else []), *([runs] if runs.exists() else [])], out)
     print(f"written to {report.parent}")
+
+
+def _finished(out: Path, protocols: list[Protocol]) -> set[tuple[str, str, str, int]]:
+    """Tasks of an earlier report: study, strategy, mode, seed."""
+    if not (out / "protocols.json").exists():
+        return set()
+    report = study_report(out)
+    now = {protocol.name: _plain(protocol.settings()) for protocol in protocols}
+    for study in report.studies:
+        if _plain(study.settings) != now.get(study.name, _plain(study.settings)):
+            raise SystemExit(f"{out} is of another protocol {study.name}: choose another --out.")
+    keys = ("study", "strategy", "mode", "seed")
+    return set(report.to_frame()[list(keys)].itertuples(index=False, name=None))
+
+
+def _plain(settings: Mapping[str, Any]) -> str:
+    """What results depend on, as text."""
+    return json.dumps({**settings, "description": "", "paper": ""}, sort_keys=True)
 
 
 def _parse() -> argparse.Namespace:

@@ -314,6 +314,28 @@ def test_a_run_that_is_stopped_is_recorded_and_goes_on(small):
         assert not record.edited(small)
 
 
+def test_further_seeds_go_on_though_means_over_them_are_others(small):
+    """Rows of runs may be sorted in; where one of them is lost, or is another, nothing went on."""
+    script = """
+        import sys
+        folder, seeds, factor = sys.argv[1:]
+        rows = [(seed, float(factor) * int(seed)) for seed in sorted(seeds.split(","))]
+        with open(f"{folder}/runs.csv", "w") as file:
+            file.write("seed,share\\n" + "".join(f"{s},{share}\\n" for s, share in rows))
+        with open(f"{folder}/mean.csv", "w") as file:
+            file.write(f"mean\\n{sum(share for _, share in rows) / len(rows)}\\n")
+    """
+    (small / "examples/seeds.py").write_text(textwrap.dedent(script))
+    (small / "docs/results/seeds").mkdir()
+    words = ["record", "seeds", "--", "examples/seeds.py", "docs/results/seeds"]
+    for seeds, factor, runs in (("2", 1, 1), ("1,2", 1, 2), ("1", 1, 1), ("1,2", 1, 2),
+                                ("1,2,3", 2, 1)):  # fmt: skip
+        _python(small, "-m", "benchmarks.claims", *words, seeds, str(factor))
+        record = _records.load("seeds", small)
+        assert len(record.runs) == runs, seeds
+        assert record.seeds == [int(seed) for seed in seeds.split(",")]
+
+
 @pytest.mark.parametrize(("code", "said"), [("1", "with status 1"), ("'no data'", "(no data)")])
 def test_a_run_that_ends_with_an_error_says_that_nothing_is_recorded(small, code, said):
     (small / "examples/fails.py").write_text(

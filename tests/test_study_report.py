@@ -1,6 +1,7 @@
 """Reports: of results written by hand, number by number, and of a study that was run."""
 
 import io
+import json
 
 import matplotlib
 import numpy as np
@@ -12,7 +13,14 @@ import skactive
 from skactive.__main__ import main
 from skactive.analysis import area_under_budget_curve, selection_bias
 from skactive.retraining import RetrainingReport
-from skactive.study import DRE_STRATEGIES, PRESETS, StudyError, preset, write_report
+from skactive.study import (
+    DRE_STRATEGIES,
+    PRESETS,
+    StudyError,
+    preset,
+    study_report,
+    write_report,
+)
 from skactive.study._components import make_strategy
 from skactive.study._frames import load_studies
 from skactive.study._provenance import made_of, open_folder
@@ -23,18 +31,18 @@ from skactive.study._tables_dre import dre_tables
 matplotlib.use("Agg")
 
 
-def put(out, protocol, strategy, mode, seed, accuracies, robust=None, **columns):
+def put(out, protocol, strategy, mode, seed, accuracies, robust=None, data="data", **columns):
     """Write a task's rows; `robust` has one list a stage for each attack."""
     folder = out / protocol.name
-    open_folder(folder, protocol, "data", "token")
-    store = TaskStore(folder, About(strategy, mode, seed, made_of(protocol, "data")), "token")
+    open_folder(folder, protocol, data, "token")
+    store = TaskStore(folder, About(strategy, mode, seed, made_of(protocol, data)), "token")
     for stage, accuracy in enumerate(accuracies):
         row = {
             "stage": stage, "oracle": protocol.initial + stage * protocol.per_stage,
             "pseudo": 0, "adversarial": 0, "validation": 0, "accuracy": accuracy,
             "robust": {name: values[stage] for name, values in (robust or {}).items()},
             "bias": {}, "transfer": {}, "picked": [], "query_time": 0.5, "fit_time": 1.0,
-            "attack_time": {}, "weights": "",
+            "attack_time": {}, "weights": "a digest",
             **{name: values[stage] for name, values in columns.items()},
         }  # fmt: skip
         store.commit(row, None)
@@ -383,3 +391,92 @@ def test_the_command_says_its_version(capsys):
         main(["--version"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out == f"skactive {skactive.__version__}\n"
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """Two seeds on one machine; a third, and one strategy's fourth, on another."""
+    protocol = preset("mnist", stages=3)
+
+    def run(where, strategy, seeds, last=0.9, **columns):
+        for seed in seeds:
+            accuracies = [0.2, 0.5 + seed / 100, 0.8, last + seed / 1000]
+            put(tmp_path / where, protocol, strategy, "standard", seed, accuracies, **columns)
+
+    for where, seeds in (("here", (0, 1)), ("there", (2,)), ("at once", (0, 1, 2))):
+        run(where, "random", seeds)
+        run(where, "dre", seeds)
+    return tmp_path, run
+
+
+def test_studies_run_apart_are_reported_on_as_one(apart, capsys):
+    folder, _ = apart
+    one = write_report(folder / "at once", folder / "one")
+    two = write_report([folder / "here", folder / "there"], folder / "two")
+    for path in sorted(one.parent.iterdir()):
+        if path.suffix in (".csv", ".md"):
+            text = path.read_text().replace("at once", "here")
+            assert (two.parent / path.name).read_text() == text, path.name
+    assert main(["report", str(folder / "here"), str(folder / "there")]) == 0
+    assert "6 runs, 2 strategies" in capsys.readouterr().out
+    assert (folder / "here/report/report.md").exists()
+
+
+def test_what_was_run_later_joins_an_earlier_report(apart):
+    """As where the folder of the first runs is gone: only its report was kept."""
+    folder, run = apart
+    kept = write_report(folder / "here", folder / "kept").parent
+    run("there", "random", (1,))  # of which the report has the same
+    assert write_report([kept, folder / "there"]).parent == kept
+    expected = pd.read_csv(write_report(folder / "at once", folder / "one").parent / "stages.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(kept / "stages.csv"), expected, rtol=1e-14)
+    content = json.loads((kept / "protocols.json").read_text())
+    assert content["protocols"][0]["data"] == "data"
+
+
+def test_seconds_of_a_task_may_differ_where_it_was_run_twice(apart):
+    folder, run = apart
+    run("there", "random", (1,), query_time=[9.0] * 4)
+    joined = study_report([folder / "here", folder / "there"]).to_frame()
+    assert len(joined) == 6 * 4
+    assert joined[(joined.strategy == "random") & (joined.seed == 1)].query_time.eq(0.5).all()
+
+
+def test_a_task_that_was_finished_elsewhere_is_not_told_as_unfinished(apart):
+    folder, _ = apart
+    protocol = preset("mnist", stages=3)
+    put(folder / "there", protocol, "random", "standard", 1, [0.2])
+    put(folder / "there", protocol, "entropy", "standard", 1, [0.2])
+    text = write_report([folder / "here", folder / "there"]).read_text()
+    assert "1 runs are not finished" in text
+
+
+def test_a_task_with_two_results_joins_nothing(apart, capsys):
+    folder, run = apart
+    run("there", "dre", (1,), last=0.95)
+    with pytest.raises(StudyError, match="both hold the task dre, standard, 1 of mnist"):
+        study_report([folder / "here", folder / "there"])
+    assert main(["report", str(folder / "here"), str(folder / "there")]) == 2
+    assert "report on one of them" in capsys.readouterr().err
+    assert not (folder / "here/report").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "said"),
+    [({"epochs": 3}, "data", r"epochs: \d+ -> 3"), ({}, "others", "images or labels: data… -> ")],
+)
+def test_studies_of_other_settings_or_data_are_not_joined(apart, changes, data, said):
+    folder, _ = apart
+    put(folder / "other", preset("mnist", stages=3, **changes), "dre", "standard", 4, [0.1] * 4,
+        data=data)  # fmt: skip
+    with pytest.raises(StudyError, match=said):
+        study_report([folder / "here", folder / "other"])
+
+
+def test_studies_of_other_names_stand_side_by_side(apart):
+    folder, _ = apart
+    put(folder / "other", preset("fashion_mnist", stages=3), "dre", "standard", 4, [0.1] * 4)
+    report = study_report([folder / "here", folder / "other"])
+    assert [study.name for study in report.studies] == ["mnist", "fashion_mnist"]
+    with pytest.raises(StudyError, match="No folder"):
+        study_report([])

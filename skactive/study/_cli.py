@@ -23,10 +23,15 @@ def add_commands(commands: Any) -> None:
     _add_study_arguments(study)
     report = commands.add_parser("report", help="tables, figures and statistics of what was run")
     report.add_argument(
-        "folder", type=Path, help="the --out of a study, or of a report: that is made again"
+        "folder",
+        type=Path,
+        nargs="+",
+        help="the --out of a study, or of a report: that is made again; several are joined",
     )
     report.add_argument(
-        "--out", type=Path, help="where to write (default: FOLDER/report, or the report itself)"
+        "--out",
+        type=Path,
+        help="where to write (default: FOLDER/report, or the report itself; of the first)",
     )
     report.add_argument("--attack", help="attack of the tables (default: the strongest there is)")
     report.set_defaults(run=_report)

@@ -11,13 +11,14 @@ import numpy as np
 from ._components import FULL
 from ._errors import StudyError
 from ._protocol import known
-from ._results import find_studies, load_results, load_settings
+from ._results import find_studies, load_record, load_results
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # The strongest first.
 _STRENGTH = ("autoattack", "square", "pgd")
+TASK = ("strategy", "mode", "seed")
 ATTACK_TITLES = {"pgd": "PGD", "square": "Square", "autoattack": "AutoAttack"}
 
 
@@ -33,15 +34,18 @@ class Study:
         The protocol, in full.
     rows : DataFrame
         Finished tasks only.
-    n_unfinished : int
-        Tasks that were started, but not finished.
+    unfinished : tuple of (str, str, int)
+        Tasks that were started, but not finished: strategy, mode, seed.
+    data : str
+        Digest of the images and labels; empty where it is not known.
     """
 
     name: str
     folder: Path
     settings: dict[str, Any]
     rows: pd.DataFrame
-    n_unfinished: int
+    unfinished: tuple[tuple[str, str, int], ...] = ()
+    data: str = ""
 
     @property
     def column(self) -> tuple[str, str]:
@@ -95,19 +99,27 @@ def load_studies(out: Path) -> list[Study]:
     results = load_results(out)
     studies = []
     for folder in find_studies(out):
-        settings = load_settings(folder)
+        record = load_record(folder)
+        settings = record["settings"]
         rows = results[results.study == settings["name"]]
-        reached = rows.groupby(["strategy", "mode", "seed"])["stage"].transform("max")
+        reached = rows.groupby(list(TASK))["stage"].transform("max")
         planned = np.where(rows.strategy == FULL, 1, settings["stages"])
         done = rows[reached == planned]
-        n_unfinished = rows[reached < planned][["strategy", "mode", "seed"]].drop_duplicates()
+        unfinished = tuple(sorted(tasks_of(rows[reached < planned])))
         if len(done):
-            studies.append(Study(settings["name"], folder, settings, done, len(n_unfinished)))
+            studies.append(
+                Study(settings["name"], folder, settings, done, unfinished, record["data"])
+            )
     if not studies:
         raise StudyError(
             f"No task in {out} is finished yet. The same study command goes on from there."
         )
     return studies
+
+
+def tasks_of(rows: pd.DataFrame) -> set[tuple[str, str, int]]:
+    """The tasks that rows are of: strategy, mode, seed."""
+    return {(str(s), str(m), int(n)) for s, m, n in zip(*(rows[k] for k in TASK), strict=True)}
 
 
 def strongest(rows: pd.DataFrame, wanted: str | None = None) -> str | None:

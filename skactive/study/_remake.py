@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._errors import StudyError
 from ._frames import Study
@@ -18,9 +18,13 @@ STAGES, PROTOCOLS = "stages.csv", "protocols.json"
 def leave(studies: list[Study], rows: pd.DataFrame, source: Path, out: Path) -> None:
     """Write every stage, with all digits, and the protocols: all that a report is made of."""
     rows.to_csv(out / STAGES, index=False)
-    protocols = [{"settings": s.settings, "n_unfinished": s.n_unfinished} for s in studies]
-    content = {"source": source.as_posix(), "protocols": protocols}
+    content = {"source": source.as_posix(), "protocols": [_entry(study) for study in studies]}
     (out / PROTOCOLS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _entry(study: Study) -> dict[str, Any]:
+    told = {"unfinished": study.unfinished, "data": study.data}
+    return {"settings": study.settings} | {key: value for key, value in told.items() if value}
 
 
 def is_report(folder: Path) -> bool:
@@ -48,7 +52,8 @@ def from_report(folder: Path) -> tuple[list[Study], Path]:
                 source / entry["settings"]["name"],
                 entry["settings"],
                 rows[rows.study == entry["settings"]["name"]],
-                entry["n_unfinished"],
+                tuple((s, m, n) for s, m, n in entry.get("unfinished", ())),
+                entry.get("data", ""),
             )
             for entry in content["protocols"]
         ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from . import _sections
 from ._errors import StudyError
 from ._figures import plot_curves
 from ._frames import Study, load_studies
+from ._join import join
 from ._remake import from_report, is_report, leave
 from ._statistics import Compared, area_table, comparisons
 from ._tables import Table
@@ -27,6 +29,7 @@ from ._tables_dre import dre_tables
 if TYPE_CHECKING:
     import pandas as pd
 
+_Folders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _NEEDED = ("pandas", "matplotlib")
 
 
@@ -192,14 +195,16 @@ class StudyReport(Report):
         )
 
 
-def study_report(folder: str | Path, *, attack: str | None = None) -> StudyReport:
-    """Report on the studies in a folder; needs pandas and matplotlib.
+def study_report(folder: _Folders, *, attack: str | None = None) -> StudyReport:
+    """Report on the studies in one or more folders; needs pandas and matplotlib.
 
     Parameters
     ----------
-    folder : path
+    folder : path or sequence of paths
         What a study was given as ``--out``, or what an earlier report was written to: its tables
-        and tests are made again from its ``stages.csv`` and ``protocols.json``.
+        and tests are made again from its ``stages.csv`` and ``protocols.json``. Of several
+        folders, studies of one name are joined: their seeds and strategies count as if they had
+        been run into one folder. The report belongs to the first.
     attack : str or None, default=None
         The attack that tables and tests are about; ``None`` is, for each, the strongest one
         measured everywhere it takes.
@@ -211,33 +216,45 @@ def study_report(folder: str | Path, *, attack: str | None = None) -> StudyRepor
     Raises
     ------
     StudyError
-        If there is nothing to report, or an attack was not measured.
+        If there is nothing to report, or an attack was not measured; if studies of one name are
+        of other settings or data, or a task has other results in another folder.
 
     Examples
     --------
+    Two seeds, each in a folder of its own, such as those of two machines:
+
     >>> import tempfile
     >>> from skactive.study import Execution, preset, run_study, study_report
     >>> digits = preset("digits", n_pool=60, n_test=20, initial=20, per_stage=10, stages=1,
-    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"], seeds=[0])
+    ...     epochs=1, eval_attacks={}, strategies=["random"], modes=["standard"])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     out = run_study([digits], folder, execution=Execution(threads=1, progress=False),
-    ...         say=lambda message: None)
-    ...     report = study_report(out)
-    >>> report.to_frame()[["strategy", "mode", "seed", "stage", "oracle"]].values.tolist()
-    [['random', 'standard', 0, 0, 20], ['random', 'standard', 0, 1, 30]]
+    ...     outs = [run_study([digits], f"{folder}/{seed}", seeds=[seed],
+    ...         execution=Execution(threads=1, progress=False), say=lambda message: None)
+    ...         for seed in (0, 1)]
+    ...     report = study_report(outs)
+    >>> report.to_frame()[["strategy", "seed", "stage", "oracle"]].values.tolist()[1:]
+    [['random', 0, 1, 30], ['random', 1, 0, 20], ['random', 1, 1, 30]]
     """
     for module in _NEEDED:
         optional_import(module, what="A report", extra="study", error=StudyError)
-    folder = Path(folder)
+    folders = [folder] if isinstance(folder, (str, os.PathLike)) else list(folder)
+    if not folders:
+        raise StudyError("No folder was given to report on.")
+    reports = [_report_on(Path(one), attack) for one in folders]
+    joined = join([report.studies for report in reports])
+    return dataclasses.replace(reports[0], studies=joined)
+
+
+def _report_on(folder: Path, attack: str | None) -> StudyReport:
     if is_report(folder):
         return StudyReport(*from_report(folder), folder, attack)
     return StudyReport(load_studies(folder), folder, folder / "report", attack)
 
 
 def write_report(
-    folder: str | Path, out: str | Path | None = None, *, attack: str | None = None
+    folder: _Folders, out: str | Path | None = None, *, attack: str | None = None
 ) -> Path:
-    """Write the report of the studies in a folder.
+    """Write the report of the studies in one or more folders.
 
     Parameters
     ----------
@@ -255,7 +272,7 @@ def write_report(
     Raises
     ------
     StudyError
-        If there is nothing to report, an attack was not measured, or `out` cannot be written to.
+        See `study_report`; if `out` cannot be written to.
 
     Examples
     --------

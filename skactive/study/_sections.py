@@ -40,8 +40,8 @@ def about(study: Study) -> str:
         f"**{study.title}**: {len(runs)} runs, {rows.strategy.nunique()} strategies, "
         f"{' and '.join(sorted(rows['mode'].unique()))} training, seeds {seeds}."
     )
-    if study.n_unfinished:
-        text += f" {study.n_unfinished} runs are not finished and left out."
+    if study.unfinished:
+        text += f" {len(study.unfinished)} runs are not finished and left out."
     return text + "\n"
 
 
