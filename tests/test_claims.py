@@ -318,21 +318,22 @@ def test_further_seeds_go_on_though_means_over_them_are_others(small):
     """Rows of runs may be sorted in; where one of them is lost, or is another, nothing went on."""
     script = """
         import sys
-        folder, seeds, factor = sys.argv[1:]
+        folder, seeds, factor, *digits = sys.argv[1:]
         rows = [(seed, float(factor) * int(seed)) for seed in sorted(seeds.split(","))]
         with open(f"{folder}/runs.csv", "w") as file:
             file.write("seed,share\\n" + "".join(f"{s},{share}\\n" for s, share in rows))
         with open(f"{folder}/mean.csv", "w") as file:
-            file.write(f"mean\\n{sum(share for _, share in rows) / len(rows)}\\n")
+            file.write(f"mean\\n{sum(share for _, share in rows) / len(rows):{''.join(digits)}}\\n")
     """
     (small / "examples/seeds.py").write_text(textwrap.dedent(script))
     (small / "docs/results/seeds").mkdir()
     words = ["record", "seeds", "--", "examples/seeds.py", "docs/results/seeds"]
-    for seeds, factor, runs in (("2", 1, 1), ("1,2", 1, 2), ("1", 1, 1), ("1,2", 1, 2),
-                                ("1,2,3", 2, 1)):  # fmt: skip
-        _python(small, "-m", "benchmarks.claims", *words, seeds, str(factor))
+    cases = [("2", "1", 1), ("1,2", "1", 2), ("1", "1", 1), ("1,2", "1", 2), ("1,2", "1 .3f", 1),
+             ("1,2,3", "2", 1)]  # fmt: skip
+    for seeds, how, runs in cases:
+        _python(small, "-m", "benchmarks.claims", *words, seeds, *how.split())
         record = _records.load("seeds", small)
-        assert len(record.runs) == runs, seeds
+        assert len(record.runs) == runs, (seeds, how)
         assert record.seeds == [int(seed) for seed in seeds.split(",")]
 
 

@@ -107,26 +107,26 @@ def _inside(paths: list[Path]) -> list[Path]:
 def _went_on(old: Record, before: dict[Path, bytes]) -> bool:
     """Whether a run found what an earlier one had left, and at most added to it.
 
-    Where there are tables of runs, by seed, all their rows still stand; the other files, such as
-    means over them, are of these. Else everything stands, and lines may follow.
+    Everything stands, and lines may follow; or there are tables of runs, by seed, whose rows all
+    stand and are more now: the other files, such as means over them, are made of these.
     """
     found = {ROOT / RESULTS / inside: digest for inside, digest in old.files.items()}
     if not all(
         path.exists() and begins_with(text, found.get(path, "")) for path, text in before.items()
     ):
         return False
-    runs = {path: text for path, text in before.items() if _has_seeds(path, text)}
-    stands = all(set(text.splitlines()) <= set(_lines(path)) for path, text in runs.items())
+    then_now = [
+        (set(text.splitlines()), set(path.read_bytes().splitlines()))
+        for path, text in before.items()
+        if _has_seeds(path, text)
+    ]
+    more = all(then <= now for then, now in then_now) and any(then < now for then, now in then_now)
     appended = all(path.read_bytes().startswith(text) for path, text in before.items())
-    return found.keys() <= before.keys() and (appended or (bool(runs) and stands))
+    return found.keys() <= before.keys() and (appended or more)
 
 
 def _has_seeds(path: Path, text: bytes) -> bool:
     return path.suffix == ".csv" and b"seed" in text.partition(b"\n")[0].strip().split(b",")
-
-
-def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines()
 
 
 def _ran_all(run: Run, old: Record) -> bool:
