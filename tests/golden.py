@@ -28,7 +28,7 @@ from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup
 from skactive.losses import MART, TRADES
 from skactive.metrics import robust_accuracy_score
 from skactive.strategies import all_strategies
-from tests.models import SmallCNN
+from tests.models import InDouble
 
 FILE = Path(__file__).with_name("golden.json")
 COMMITTEE_ONLY = ("vote_entropy", "consensus_entropy", "max_disagreement")
@@ -39,20 +39,6 @@ def data():
     X, y = load_digits(return_X_y=True)
     X = (X.reshape(-1, 1, 8, 8) / 16).astype(np.float32)
     return (X[:100], y[:100]), X[300:450], (X[1000:1100], y[1000:1100])
-
-
-class InDouble(SmallCNN):
-    """Computes in float64: what processors round differently turns no step of an attack.
-
-    In float32 a dozen steps of training make other nets on an AMD EPYC and on an Intel Xeon.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.double()
-
-    def forward(self, x):
-        return super().forward(x.double()).float()
 
 
 def net(**params):

@@ -342,7 +342,7 @@ def test_autoattack_passes_survivors_on_and_reports_them(trained):
     assert list(report.survivors) == ["clean", "apgd-ce", "apgd-t", "square"]
     assert shares == sorted(shares, reverse=True)
     alone = (module(attack(module, X, y)).argmax(1) == y).double().mean()
-    assert abs(float(alone) - shares[-1]) <= 1 / len(y)  # other random starts
+    assert abs(float(alone) - shares[-1]) <= 1.001 / len(y)  # other random starts
     pgd_only = (module(PGD(eps=0.05, steps=20)(module, X, y)).argmax(1) == y).double().mean()
     assert shares[-1] <= float(pgd_only) + 1e-9
 

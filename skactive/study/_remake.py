@@ -23,8 +23,9 @@ def leave(studies: list[Study], rows: pd.DataFrame, source: Path, out: Path) -> 
 
 
 def _entry(study: Study) -> dict[str, Any]:
+    entry = {"settings": study.settings, "n_unfinished": len(study.unfinished)}
     told = {"unfinished": study.unfinished, "data": study.data}
-    return {"settings": study.settings} | {key: value for key, value in told.items() if value}
+    return entry | {key: value for key, value in told.items() if value}
 
 
 def is_report(folder: Path) -> bool:
