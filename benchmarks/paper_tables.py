@@ -15,8 +15,8 @@
   alone would take longer than the training. An hour a task.
 
 A task is one strategy and one seed, on one thread; ``--minutes`` starts no task after that many CPU
-minutes. The report of what is done goes to docs/results; tasks that are in the report there are not
-run again, so that another machine, or another day, goes on with the next seeds.
+minutes. The report of what is done goes to docs/results; tasks that are in the report kept there
+are not run again, so that another machine, or another day, goes on with the next seeds.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ PARTS = {
 def main() -> None:
     args = _parse()
     part, started = PARTS[args.part], time.process_time()
-    runs, out = args.runs / part.out, args.out / part.out
+    runs, kept, out = (folder / part.out for folder in (args.runs, args.kept or args.out, args.out))
     protocols = [preset(name, **part.changes) for name in args.presets or part.presets]
-    finished = _finished(out, protocols)
+    finished = _finished(kept, protocols)
     for seed in args.seeds or range(part.seeds):
         for protocol in protocols:
             for strategy in args.strategies or part.strategies or protocol.strategies:
@@ -110,19 +110,19 @@ def main() -> None:
                 )  # fmt: skip
                 what = f"{protocol.name} {strategy} {seed}"
                 print(f"{what}: {time.process_time():.0f} CPU s", flush=True)
-    report = write_report([*([out] if finished else []), *([runs] if runs.exists() else [])], out)
+    report = write_report([*([kept] if finished else []), *([runs] if runs.exists() else [])], out)
     print(f"written to {report.parent}")
 
 
-def _finished(out: Path, protocols: list[Protocol]) -> set[tuple[str, str, str, int]]:
+def _finished(kept: Path, protocols: list[Protocol]) -> set[tuple[str, str, str, int]]:
     """Tasks of an earlier report: study, strategy, mode, seed."""
-    if not (out / "protocols.json").exists():
+    if not (kept / "protocols.json").exists():
         return set()
-    report = study_report(out)
+    report = study_report(kept)
     now = {protocol.name: _plain(protocol.settings()) for protocol in protocols}
     for study in report.studies:
         if _plain(study.settings) != now.get(study.name, _plain(study.settings)):
-            raise SystemExit(f"{out} is of another protocol {study.name}: choose another --out.")
+            raise SystemExit(f"{kept} is of another protocol {study.name}: choose another --kept.")
     keys = ("study", "strategy", "mode", "seed")
     return set(report.to_frame()[list(keys)].itertuples(index=False, name=None))
 
@@ -140,6 +140,7 @@ def _parse() -> argparse.Namespace:
     add("part", choices=PARTS)
     add("--runs", type=Path, default=Path("runs"), help="folder of the runs")
     add("--out", type=Path, default=_RESULTS, help="folder of the reports")
+    add("--kept", type=Path, help="folder of earlier reports (default: that of --out)")
     add("--presets", nargs="+", metavar="NAME")
     add("--strategies", nargs="+", metavar="NAME")
     add("--seeds", nargs="+", type=int, metavar="N")

@@ -16,7 +16,6 @@ from ._store import read_task
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMES = ("query_time", "fit_time", "attack_time")
 _NESTED = {"robust": "robust_", "bias": "bias_", "attack_time": "attack_time_",
            "transfer": "transfer_"}  # fmt: skip
 _APART = (*_NESTED, "state", "checksum")
