@@ -111,7 +111,7 @@ def _edit(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    _records._today.cache_clear()
+    _records._is_today.cache_clear()
     _records_of_results_are_read_again()
 
 
@@ -245,6 +245,122 @@ def test_prose_changes_nothing(small):
     found = _check.check(small)
     assert not found.wrong
     assert not found.stale
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("return 0", "return 1", False),  # of a function that did not run
+        ("def unused", "def new():\n    return 2\n\n\ndef unused", False),
+        ("step=1.0", "step=2.0", True),
+        ("STEPS = 100", "STEPS = 90", True),
+        ("return 0", "return 1\n\n\ndef walk(rng):\n    return 0", True),  # in place of the first
+    ],
+)
+def test_functions_that_did_not_run_are_no_part_of_a_record(small, old, new, changed):
+    (record,) = _records.records(small)
+    assert record.runs[0].code["skactive/walk.py"].endswith("|walk")
+    _edit(small / "skactive/walk.py", old, new)
+    assert record.changed(small) == (["skactive/walk.py"] if changed else [])
+
+
+CLASSES = """
+    from abc import ABC
+
+    class Base(ABC):
+        size = 1
+
+        @property
+        def area(self):
+            return self.size ** 2
+
+    class Leaf(Base):
+        def grow(self):
+            def more():
+                return 1
+            self.size += more()
+
+    def kept(made):
+        return made
+
+    @kept
+    def made():
+        return 0
+
+    def plain():
+        return 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("** 2", "** 3", False),
+        ("size = 1", "size = 2", False),
+        ("return 1", "return 2", True),  # within what did not run
+        ("def grow", "def area(self): return 0\n\n    def grow", False),  # inherits no longer
+        ("def grow", "def cut(self): return 0\n\n    def grow", False),  # might have been inherited
+        ("@kept\n", "", False),
+        ("plain", "renamed", True),
+        ("Leaf(Base)", "Leaf(Base, dict)", False),
+        ("def area", "def surface", False),
+    ],
+)
+def test_of_what_did_not_run_only_its_presence_in_a_class_counts(tmp_path, old, new, same):
+    code, path = textwrap.dedent(CLASSES), tmp_path / "code.py"
+    said = _digests.digest_of_functions(code.encode(), ["Base.area"])
+    assert old in code
+    path.write_text(code.replace(old, new, 1))
+    assert _digests.is_code(path, said) is same
+
+
+def test_methods_that_ran_are_named_by_their_class(small):
+    (small / "skactive/walk.py").write_text(
+        textwrap.dedent(CLASSES)
+        + "\n\ndef walk(rng):\n    leaf = Leaf()\n    leaf.grow()\n    return leaf.area / 4\n"
+    )
+    words = ["examples/run.py", "--out", "docs/results/walk.csv"]
+    _python(small, "-m", "benchmarks.claims", "record", "walk", "--", *words)
+    (record,) = _records.records(small)
+    said = record.runs[-1].code["skactive/walk.py"]
+    assert _digests.functions_of(said) == ["Base.area", "Leaf.grow", "kept", "walk"]
+
+
+def test_where_other_processes_ran_all_functions_of_a_file_count(small):
+    """What ran in them is not known."""
+    _edit(
+        small / "skactive/walk.py",
+        "return sum(",
+        "from joblib import Parallel, delayed\n    Parallel(2)(delayed(abs)(i) for i in (1, 2))\n"
+        "    return sum(",
+    )
+    words = ["examples/run.py", "--out", "docs/results/walk.csv"]
+    _python(small, "-m", "benchmarks.claims", "record", "walk", "--", *words)
+    (record,) = _records.records(small)
+    assert "|" not in record.runs[-1].code["skactive/walk.py"]
+    _edit(small / "skactive/walk.py", "return 0", "return 1")
+    assert record.changed(small) == ["skactive/walk.py"]
+
+
+def test_a_sample_stands_for_the_functions_it_ran(tmp_path):
+    path = tmp_path / "code.py"
+    path.write_text("def f():\n    return 1\n\n\ndef g():\n    return 1\n")
+    now = {
+        names: _digests.digest_of_functions(path.read_bytes(), names.split())
+        for names in ("f", "g", "f g")
+    }
+    then = {names: said.replace(said[:3], "old") for names, said in now.items()}
+    run = _records.Run("", "", {"code.py": then["f g"]})
+    for sampled, covers, changed in (
+        ("f g", False, []), ("f", False, ["code.py"]), ("f", True, []), ("", True, []),
+        ("", False, ["code.py"]),
+    ):  # fmt: skip
+        code = {"code.py": now[sampled]} if sampled else {}
+        sample = _records.Sample("", "", code, covers=covers)
+        record = _records.Record("a", "", {}, runs=[run], confirmed=[sample])
+        assert record.changed(tmp_path) == changed, (sampled, covers)
+    path.unlink()
+    assert record.changed(tmp_path) == ["code.py"]
 
 
 def test_what_no_function_of_ran_is_no_part_of_a_record(small):

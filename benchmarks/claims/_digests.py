@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _PROSE = {"annotation", "returns", "type_comment", "kind", "ctx"}  # fields that compute nothing
 
@@ -36,6 +39,59 @@ def code_digest(source: str | bytes) -> str:
 def code_digest_of(path: Path) -> str:
     """Digest of the code in a file; nothing where there is none."""
     return code_digest(path.read_bytes()) if path.is_file() else ""
+
+
+def digest_of_functions(source: bytes, names: Iterable[str]) -> str:
+    """Digest of some functions of a module and of all that stands outside of functions.
+
+    Behind it are the names, ``"1a2b3c|walk Walker.step"``: by them `is_code` finds it again.
+    """
+    outline, names = _outline(source), sorted(names)
+    functions = (outline.functions.get(name, "") for name in names)
+    return f"{_short(''.join([outline.rest, *functions]).encode())}|{' '.join(names)}"
+
+
+def is_code(path: Path, said: str) -> bool:
+    """Whether a file, or the functions of it that `said` names, are those of that digest."""
+    if "|" not in said:
+        return code_digest_of(path) == said
+    return path.is_file() and digest_of_functions(path.read_bytes(), functions_of(said)) == said
+
+
+def functions_of(said: str) -> list[str]:
+    """Names of the functions that a digest is of; none where it is of the whole file."""
+    return said.partition("|")[2].split()
+
+
+class _Outline(ast.NodeTransformer):
+    """A module without what its functions do, and that by name, ``"Walker.step"``.
+
+    What is left of a method, or of a function with a decorator, is that it is there: it may take
+    the place of an inherited one, or be registered.
+    """
+
+    def __init__(self, source: bytes) -> None:
+        self.functions: dict[str, str] = defaultdict(str)
+        self.scope: tuple[str, ...] = ()
+        self.rest = "".join(_parts(self.visit(ast.parse(source))))
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        outer, self.scope = self.scope, (*self.scope, node.name)
+        self.generic_visit(node)
+        self.scope = outer
+        return node
+
+    def visit_FunctionDef(self, node: Any) -> ast.AST | None:
+        self.functions[".".join((*self.scope, node.name))] += "".join(_parts(node))
+        node.args, node.body = None, []
+        return node if self.scope or node.decorator_list else None
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+
+@lru_cache(maxsize=1024)
+def _outline(source: bytes) -> _Outline:
+    return _Outline(source)
 
 
 def _short(data: bytes) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import ROOT
-from ._digests import code_digest_of, file_digest
+from ._digests import file_digest, functions_of, is_code
 
 RESULTS = Path("docs/results")
 MADE = RESULTS / "made"
@@ -23,9 +23,9 @@ NOT_RESULTS = re.compile(r"/made/|\.new$|\.sha256$")
 class Run:
     """One run of a record's command.
 
-    ``code`` has the digest of each file of the repository of which a function ran; ``unknown``
-    says what of a run, made before records were kept, is not known; ``stopped``, that it was
-    before its end.
+    ``code`` has, for each file of the repository of which a function ran, the digest of those
+    that did, see `digest_of_functions`, or of the whole file; ``unknown`` says what of a run, made
+    before records were kept, is not known; ``stopped``, that it was before its end.
     """
 
     date: str
@@ -53,6 +53,14 @@ class Sample(Run):
     rows: int = 0
     of: int = 0
     covers: bool = False
+
+    def stands_for(self, root: Path, path: str, said: str) -> bool:
+        """Whether it ran, as it is today, what another run had run of a file."""
+        if path not in self.code:
+            return False
+        mine = self.code[path]
+        ran_all = self.covers or "|" not in mine or {*functions_of(said)} <= {*functions_of(mine)}
+        return ran_all and _is_today(root, path, mine)
 
 
 @dataclass
@@ -110,16 +118,17 @@ class Record:
         found = {
             path
             for run in self.runs
-            for path, digest in run.code.items()
-            if _today(root, path) not in {digest, *(s.code.get(path) for s in self.confirmed)}
+            for path, said in run.code.items()
+            if not _is_today(root, path, said)
+            and not any(sample.stands_for(root, path, said) for sample in self.confirmed)
             and (not covering or any(path in code for code in covering))
         }
         return sorted(found)
 
 
-@lru_cache(maxsize=4096)
-def _today(root: Path, path: str) -> str:
-    return code_digest_of(root / path)
+@lru_cache(maxsize=16384)
+def _is_today(root: Path, path: str, said: str) -> bool:
+    return is_code(root / path, said)
 
 
 def load(name: str, root: Path = ROOT) -> Record | None:

@@ -1,8 +1,9 @@
-"""Which files of the repository a program really uses: those of which a function ran.
+"""Which code of the repository a program really uses: the functions that ran, file by file.
 
 Importing skactive imports nearly all of it. So each function of the repository is given, as its
-module is imported, a first line that notes its file; that costs some tens of nanoseconds a call.
-What runs while modules are imported, such as the registering of rules, says nothing of their use.
+module is imported, a first line that notes it; that costs some tens of nanoseconds a call. What
+runs while modules are imported, such as the registering of rules, says nothing of their use. Nobody
+notes in other processes: where such were started, all functions of the files that ran count.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 import builtins
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
@@ -21,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from . import ROOT
-from ._digests import code_digest
+from ._digests import code_digest, digest_of_functions
 
 _OURS = ("skactive", "benchmarks", "examples", "tests")
 _ITSELF = "benchmarks/claims/"
@@ -36,18 +38,40 @@ _importing = _Importing()
 
 @contextmanager
 def traced(root: Path = ROOT) -> Iterator[dict[str, str]]:
-    """Digests of the files that ran, by path below the root; filled when the block ends."""
+    """Digests of the code that ran, by path below the root; filled when the block ends."""
     ran: set[str] = set()
+    in_imports: set[str] = set()
     code: dict[str, str] = {}
     finder = _Finder(root)
-    builtins.__ran__ = lambda inside: _importing.depth or ran.add(inside)  # type: ignore[attr-defined]
+    builtins.__ran__ = lambda what: (in_imports if _importing.depth else ran).add(what)  # type: ignore[attr-defined]
     sys.meta_path.insert(0, finder)
     try:
         yield code
     finally:
         sys.meta_path.remove(finder)
-        used = ran | (_constants_of(ran, root) & set(finder.loaded))
-        code.update((inside, code_digest(finder.loaded[inside])) for inside in sorted(used))
+        files = {what.partition("|")[0] for what in ran}
+        files |= _constants_of(files, root) & set(finder.loaded)
+        functions = _by_file(ran | in_imports) if not _other_processes() else None
+        for inside in sorted(files):
+            source = finder.loaded[inside]
+            code[inside] = (
+                code_digest(source)
+                if functions is None
+                else digest_of_functions(source, functions[inside])
+            )
+
+
+def _by_file(ran: set[str]) -> dict[str, set[str]]:
+    functions: dict[str, set[str]] = defaultdict(set)
+    for what in ran:
+        inside, _, name = what.partition("|")
+        functions[inside].add(name)
+    return functions
+
+
+def _other_processes() -> bool:
+    """Whether any was started through multiprocessing, or by joblib: the starters are imported."""
+    return any(".popen_" in name for name in sys.modules)
 
 
 class _Finder(MetaPathFinder):
@@ -87,11 +111,22 @@ class _Loader(SourceFileLoader):
 class _Noting(ast.NodeTransformer):
     def __init__(self, inside: str) -> None:
         self.inside = inside
+        self.scope: tuple[str, ...] = ()
+        self.function = ""  # the outermost one
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        outer, self.scope = self.scope, (*self.scope, node.name)
+        self.generic_visit(node)
+        self.scope = outer
+        return node
 
     def visit_FunctionDef(self, node: Any) -> Any:
+        outer = self.function
+        self.function = outer or ".".join((*self.scope, node.name))
         self.generic_visit(node)
         # In another process, to which the function was pickled, nobody notes.
-        text = f"try: __ran__({self.inside!r})\nexcept NameError: pass"
+        text = f"try: __ran__({f'{self.inside}|{self.function}'!r})\nexcept NameError: pass"
+        self.function = outer
         note = ast.parse(text).body[0]
         for part in ast.walk(note):
             ast.copy_location(part, node.body[0])

@@ -20,8 +20,9 @@ results (`docs/results/made`) and today's code.
 Numbers on pages are not typed: they are taken from results files. The tests fail when one differs
 from its file, when a results file differs from its record, and when a cheap result (under a minute)
 can no longer be repeated. Dear results are not repeated by the tests. Where code that made one has
-changed, it is listed here as it is: "changed" says that functions of these files ran for it and
-that the files are not the same today, comments and docstrings apart. It does not say that the
+changed, it is listed here as it is: "changed" says that functions that ran for it, or what stands
+outside of functions in their files, are not the same today, comments and docstrings apart; of
+results made before functions were told apart, that the files are not. It does not say that the
 numbers moved. "Confirmed" says that changed code made some of the rows again, in another folder,
 and that they were those that stand, times left out: a sample, not all."""
 
