@@ -363,6 +363,41 @@ def test_a_sample_stands_for_the_functions_it_ran(tmp_path):
     assert record.changed(tmp_path) == ["code.py"]
 
 
+def _git(folder, *words):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [("return 0", "return 1", []), ("step=1.0", "step=2.0", ["skactive/walk.py"])],
+)
+def test_digests_of_whole_files_are_narrowed_to_what_runs(small, old, new, changed):
+    (record,) = _records.records(small)
+    path = small / "skactive/walk.py"
+    record.runs[0].code = {
+        "examples/run.py": record.runs[0].code["examples/run.py"],
+        "skactive/walk.py": code_digest_of(path),
+        "skactive/gone.py": "of another day",
+    }
+    record.save(small)
+    before = (small / "docs/results/walk.csv").read_bytes()
+    _git(small, "init", "-q")
+    for text in (path.read_text(), path.read_text().replace(old, new)):
+        path.write_text(text)
+        _git(small, "add", "-A")
+        _git(small, "commit", "-qm", "walk")
+    _records._is_today.cache_clear()
+    words = ["narrow", "walk", "--", "examples/run.py", "--one", "--out", "docs/results/walk.csv"]
+    said = _python(small, "-m", "benchmarks.claims", *words)
+    (record,) = _records.records(small)
+    assert set(record.runs[0].code) == {"examples/run.py", "skactive/walk.py"}
+    assert _digests.functions_of(record.runs[0].code["skactive/walk.py"]) == ["walk"]
+    assert record.changed(small) == changed
+    assert ("the same code" in said) == (not changed)
+    assert (small / "docs/results/walk.csv").read_bytes() == before
+
+
 def test_what_no_function_of_ran_is_no_part_of_a_record(small):
     (small / "skactive/other.py").write_text("def other():\n    return 1\n")
     _edit(small / "skactive/walk.py", "STEPS = 100", "from . import other\nSTEPS = 100")

@@ -23,7 +23,9 @@ def main() -> int:
     confirm.add_argument(
         "--covers", action="store_true", help="it runs all that made the result, for less data"
     )
-    for runs in (record, confirm):
+    narrow = commands.add_parser("narrow", help="note which functions make a result, and no more")
+    narrow.add_argument("name", help="of the record")
+    for runs in (record, confirm, narrow):
         runs.add_argument("--threads", type=int, default=1)
     commands.add_parser("write", help="put the numbers of the results into the pages")
     check = commands.add_parser("check", help="what is edited, uncovered, stale or untrue")
@@ -79,6 +81,15 @@ def _confirm(args: argparse.Namespace, words: list[str]) -> int:
     return 0
 
 
+def _narrow(args: argparse.Namespace, words: list[str]) -> int:
+    _ready(args, words)
+    from ._narrowing import narrow
+
+    changed = narrow(args.name, words).changed()
+    print(f"{args.name}: " + ("changed: " + ", ".join(changed) if changed else "the same code"))
+    return 0
+
+
 def _write(args: argparse.Namespace, words: list[str]) -> int:
     from ._pages import check_page, pages, write_page
 
@@ -114,6 +125,7 @@ def _evidence(args: argparse.Namespace, words: list[str]) -> int:
 _COMMANDS = {
     "record": _record,
     "confirm": _confirm,
+    "narrow": _narrow,
     "write": _write,
     "check": _check,
     "evidence": _evidence,
