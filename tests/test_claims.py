@@ -326,14 +326,17 @@ def test_methods_that_ran_are_named_by_their_class(small):
     assert _digests.functions_of(said) == ["Base.area", "Leaf.grow", "kept", "walk"]
 
 
-def test_where_other_processes_ran_all_functions_of_a_file_count(small):
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from joblib import Parallel, delayed\n    Parallel(2)(delayed(abs)(i) for i in (1, 2))",
+        "import subprocess, sys\n"
+        "    subprocess.run([sys.executable, '-c', 'sum(i * i for i in range(20_000_000))'])",
+    ],
+)
+def test_where_other_processes_ran_all_functions_of_a_file_count(small, start):
     """What ran in them is not known."""
-    _edit(
-        small / "skactive/walk.py",
-        "return sum(",
-        "from joblib import Parallel, delayed\n    Parallel(2)(delayed(abs)(i) for i in (1, 2))\n"
-        "    return sum(",
-    )
+    _edit(small / "skactive/walk.py", "return sum(", f"{start}\n    return sum(")
     words = ["examples/run.py", "--out", "docs/results/walk.csv"]
     _python(small, "-m", "benchmarks.claims", "record", "walk", "--", *words)
     (record,) = _records.records(small)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 import sys
 import threading
 from collections import defaultdict
@@ -26,6 +27,7 @@ from . import ROOT
 from ._digests import code_digest, digest_of_functions
 
 _OURS = ("skactive", "benchmarks", "examples", "tests")
+_A_COMMAND = 0.5  # CPU seconds of what is no Python with skactive, such as git
 _ITSELF = "benchmarks/claims/"
 
 
@@ -42,7 +44,7 @@ def traced(root: Path = ROOT) -> Iterator[dict[str, str]]:
     ran: set[str] = set()
     in_imports: set[str] = set()
     code: dict[str, str] = {}
-    finder = _Finder(root)
+    finder, before = _Finder(root), _seconds_of_children()
     builtins.__ran__ = lambda what: (in_imports if _importing.depth else ran).add(what)  # type: ignore[attr-defined]
     sys.meta_path.insert(0, finder)
     try:
@@ -51,7 +53,8 @@ def traced(root: Path = ROOT) -> Iterator[dict[str, str]]:
         sys.meta_path.remove(finder)
         files = {what.partition("|")[0] for what in ran}
         files |= _constants_of(files, root) & set(finder.loaded)
-        functions = _by_file(ran | in_imports) if not _other_processes() else None
+        alone = not _other_processes() and _seconds_of_children() - before < _A_COMMAND
+        functions = _by_file(ran | in_imports) if alone else None
         for inside in sorted(files):
             source = finder.loaded[inside]
             code[inside] = (
@@ -67,6 +70,12 @@ def _by_file(ran: set[str]) -> dict[str, set[str]]:
         inside, _, name = what.partition("|")
         functions[inside].add(name)
     return functions
+
+
+def _seconds_of_children() -> float:
+    """CPU seconds of processes that have ended, such as scripts that were called."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _other_processes() -> bool:
