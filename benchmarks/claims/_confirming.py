@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from . import ROOT
 from ._recording import timed_run
-from ._records import RESULTS, Sample, load
+from ._records import RESULTS, Sample, known
 from ._rerun import TIMES, close, elsewhere
 
 Row = dict[str, str]
@@ -40,9 +40,7 @@ def confirm(name: str, words: list[str], *, files: list[str], covers: bool = Fal
     SystemExit
         If a row is not among those that stand, times left out, or none was made.
     """
-    record = load(name)
-    if record is None:
-        raise SystemExit(f"There is no record {name!r}: see docs/results/made.")
+    record = known(name)
     tables = files or [inside for inside in record.files if inside.endswith(".csv")]
     with TemporaryDirectory() as folder:
         run = timed_run(elsewhere(words, folder))

@@ -63,17 +63,10 @@ def functions_of(said: str) -> list[str]:
     return said.partition("|")[2].split()
 
 
-class _Outline(ast.NodeTransformer):
-    """A module without what its functions do, and that by name, ``"Walker.step"``.
+class Scoped(ast.NodeTransformer):
+    """Changes functions, and knows what each is called in its module: ``"Walker.step"``."""
 
-    What is left of a method, or of a function with a decorator, is that it is there: it may take
-    the place of an inherited one, or be registered.
-    """
-
-    def __init__(self, source: bytes) -> None:
-        self.functions: dict[str, str] = defaultdict(str)
-        self.scope: tuple[str, ...] = ()
-        self.rest = "".join(_parts(self.visit(ast.parse(source))))
+    scope: tuple[str, ...] = ()
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         outer, self.scope = self.scope, (*self.scope, node.name)
@@ -81,8 +74,23 @@ class _Outline(ast.NodeTransformer):
         self.scope = outer
         return node
 
+    def name_of(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+        return ".".join((*self.scope, node.name))
+
+
+class _Outline(Scoped):
+    """A module without what its functions do, and that by name.
+
+    What is left of a method, or of a function with a decorator, is that it is there: it may take
+    the place of an inherited one, or be registered.
+    """
+
+    def __init__(self, source: bytes) -> None:
+        self.functions: dict[str, str] = defaultdict(str)
+        self.rest = "".join(_parts(self.visit(ast.parse(source))))
+
     def visit_FunctionDef(self, node: Any) -> ast.AST | None:
-        self.functions[".".join((*self.scope, node.name))] += "".join(_parts(node))
+        self.functions[self.name_of(node)] += "".join(_parts(node))
         node.args, node.body = None, []
         return node if self.scope or node.decorator_list else None
 

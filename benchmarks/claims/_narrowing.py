@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from . import ROOT
 from ._digests import code_digest, digest_of_functions, functions_of
 from ._recording import timed_run
-from ._records import Record, load
+from ._records import Record, known
 from ._rerun import elsewhere
 
 
@@ -34,9 +34,7 @@ def narrow(name: str, words: list[str]) -> Record:
     SystemExit
         If there is no such record, or nobody noted which functions ran.
     """
-    record = load(name)
-    if record is None:
-        raise SystemExit(f"There is no record {name!r}: see docs/results/made.")
+    record = known(name)
     with TemporaryDirectory() as folder:
         run = timed_run(elsewhere(words, folder))
     if run.stopped:

@@ -137,6 +137,14 @@ def load(name: str, root: Path = ROOT) -> Record | None:
     return _read(path) if path.exists() else None
 
 
+def known(name: str) -> Record:
+    """The record of that name; the command ends where there is none."""
+    record = load(name)
+    if record is None:
+        raise SystemExit(f"There is no record {name!r}: see docs/results/made.")
+    return record
+
+
 def records(root: Path = ROOT) -> Iterator[Record]:
     """All of them, by name."""
     for path in sorted((root / MADE).glob("*.json")):

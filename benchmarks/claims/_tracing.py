@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from . import ROOT
-from ._digests import code_digest, digest_of_functions
+from ._digests import Scoped, code_digest, digest_of_functions
 
 _OURS = ("skactive", "benchmarks", "examples", "tests")
 _A_COMMAND = 0.5  # CPU seconds of what is no Python with skactive, such as git
@@ -117,21 +117,14 @@ class _Loader(SourceFileLoader):
         return compile(_Noting(self.inside).visit(ast.parse(source)), self.path, "exec")
 
 
-class _Noting(ast.NodeTransformer):
+class _Noting(Scoped):
     def __init__(self, inside: str) -> None:
         self.inside = inside
-        self.scope: tuple[str, ...] = ()
         self.function = ""  # the outermost one
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        outer, self.scope = self.scope, (*self.scope, node.name)
-        self.generic_visit(node)
-        self.scope = outer
-        return node
 
     def visit_FunctionDef(self, node: Any) -> Any:
         outer = self.function
-        self.function = outer or ".".join((*self.scope, node.name))
+        self.function = outer or self.name_of(node)
         self.generic_visit(node)
         # In another process, to which the function was pickled, nobody notes.
         text = f"try: __ran__({f'{self.inside}|{self.function}'!r})\nexcept NameError: pass"
