@@ -239,6 +239,54 @@ def test_code_that_a_sample_does_not_run_counts_unless_it_covers_all(small, opti
     assert record.changed(small) == listed
 
 
+def _as_on_another_processor(folder):
+    """The result, and the code that made it, of which git has the files: that commit."""
+    path = folder / "docs/results/walk.csv"
+    _edit(path, "long,0.", "long,0.1")
+    (record,) = _records.records(folder)
+    record.files = {"walk.csv": _digests.file_digest(path)}
+    record.save(folder)
+    _git(folder, "init", "-q")
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-qm", "walk")
+
+
+def test_code_that_made_a_result_elsewhere_is_run_beside_todays(small):
+    _as_on_another_processor(small)
+    before = (small / "docs/results/walk.csv").read_bytes()
+    _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 50 + 50")
+    assert _confirm(small)[0] == 1
+    for _ in range(2):
+        said = "walk: 1 of 1 rows came out as with the code of HEAD\n"
+        assert _confirm(small, "--beside", "HEAD") == (0, said)
+    (record,) = _records.records(small)
+    (sample,) = record.confirmed
+    assert list(sample.then) == ["skactive/walk.py"]
+    assert not record.changed(small)
+    assert "1 rows beside `HEAD`" in evidence.page(small)
+    assert (small / "docs/results/walk.csv").read_bytes() == before
+    record.runs[0].code["skactive/walk.py"] = "of a third day"
+    assert record.changed(small) == ["skactive/walk.py"]
+
+
+@pytest.mark.parametrize(
+    ("new", "commit", "message"),
+    [
+        ("STEPS = 90", "HEAD", "1 of 1 rows are others"),
+        ("STEPS = 100  # paces", "HEAD", "No code that made walk is that of HEAD and changed"),
+        ("STEPS = 50 + 50", "nowhere", "There is no commit 'nowhere'"),
+    ],
+)
+def test_code_that_makes_something_else_beside_confirms_nothing(small, new, commit, message):
+    _as_on_another_processor(small)
+    _edit(small / "skactive/walk.py", "STEPS = 100", new)
+    status, said = _confirm(small, "--beside", commit)
+    assert status == 1
+    assert message in said
+    (record,) = _records.records(small)
+    assert not record.confirmed
+
+
 def test_prose_changes_nothing(small):
     _edit(small / "skactive/walk.py", "How far.", "How far it gets, at best.")
     _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 100  # paces")

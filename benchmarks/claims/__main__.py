@@ -23,6 +23,9 @@ def main() -> int:
     confirm.add_argument(
         "--covers", action="store_true", help="it runs all that made the result, for less data"
     )
+    confirm.add_argument(
+        "--beside", default="", metavar="COMMIT", help="compare with what that code makes here"
+    )
     narrow = commands.add_parser("narrow", help="note which functions make a result, and no more")
     narrow.add_argument("name", help="of the record")
     for runs in (record, confirm, narrow):
@@ -76,8 +79,9 @@ def _confirm(args: argparse.Namespace, words: list[str]) -> int:
     _ready(args, words)
     from ._confirming import confirm
 
-    sample = confirm(args.name, words, files=args.files, covers=args.covers)
-    print(f"{args.name}: {sample.rows} of {sample.of} rows came out as they stand")
+    sample = confirm(args.name, words, files=args.files, covers=args.covers, beside=args.beside)
+    standing = f"with the code of {args.beside}" if args.beside else "they stand"
+    print(f"{args.name}: {sample.rows} of {sample.of} rows came out as {standing}")
     return 0
 
 

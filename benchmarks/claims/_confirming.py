@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 import shlex
+import subprocess
+import sys
+import tarfile
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from . import ROOT
+from ._digests import is_code
 from ._recording import timed_run
-from ._records import RESULTS, Sample, known
+from ._records import RESULTS, Record, Sample, known
 from ._rerun import TIMES, close, elsewhere
 
 Row = dict[str, str]
 
 
-def confirm(name: str, words: list[str], *, files: list[str], covers: bool = False) -> Sample:
+def confirm(
+    name: str, words: list[str], *, files: list[str], covers: bool = False, beside: str = ""
+) -> Sample:
     """Run a command that makes some rows of a result, in another folder, and note it if they agree.
 
     Parameters
@@ -29,6 +37,9 @@ def confirm(name: str, words: list[str], *, files: list[str], covers: bool = Fal
         Tables below `docs/results` that are compared; empty: those of the record.
     covers : bool
         See `Sample`.
+    beside : str
+        A commit whose code made the result: it runs the same command, and its rows are compared
+        instead of those that stand, which another processor may have made. Empty: those that stand.
 
     Returns
     -------
@@ -38,31 +49,68 @@ def confirm(name: str, words: list[str], *, files: list[str], covers: bool = Fal
     Raises
     ------
     SystemExit
-        If a row is not among those that stand, times left out, or none was made.
+        If a row is not among those that stand, times left out, or none was made; if no such commit
+        has code that made the result and is another today.
     """
     record = known(name)
     tables = files or [inside for inside in record.files if inside.endswith(".csv")]
     with TemporaryDirectory() as folder:
-        run = timed_run(elsewhere(words, folder))
-        made = {inside: rows_of(Path(folder) / inside) for inside in tables}
+        (Path(folder) / "now").mkdir()
+        then = _run_then(record, words, beside, Path(folder)) if beside else {}
+        before = Path(folder) / "before" if beside else ROOT / RESULTS
+        run = timed_run(elsewhere(words, f"{folder}/now"))
+        made = {inside: rows_of(Path(folder) / "now" / inside) for inside in tables}
+        stand = {inside: rows_of(before / inside) for inside in tables}
     if run.stopped:
         raise KeyboardInterrupt
-    stand = {inside: rows_of(ROOT / RESULTS / inside) for inside in tables}
+    tolerance = 0.0 if beside else record.tolerance  # one machine, no rounding to forgive
     others = [
         f"{inside}: {nearest(row, stand[inside])}"
         for inside, rows in made.items()
         for row in rows
-        if not any(same(row, old, record.tolerance) for old in stand[inside])
+        if not any(same(row, old, tolerance) for old in stand[inside])
     ]
     count = sum(map(len, made.values()))
     if others or not count:
         said = "\n".join([f"{len(others)} of {count} rows are others:", *others[:5]])
         raise SystemExit(said if count else f"The command has written no row of {tables}.")
     of, command = sum(map(len, stand.values())), shlex.join(["python", *words])
-    sample = Sample(**asdict(run), command=command, rows=count, of=of, covers=covers)
-    record.confirmed = [old for old in record.confirmed if old.command != command] + [sample]
+    sample = Sample(
+        **asdict(run), command=command, rows=count, of=of, covers=covers, beside=beside, then=then
+    )
+    again = (command, beside)
+    record.confirmed = [old for old in record.confirmed if (old.command, old.beside) != again]
+    record.confirmed.append(sample)
     record.save()
     return sample
+
+
+def _run_then(record: Record, words: list[str], commit: str, folder: Path) -> dict[str, list[str]]:
+    """Run the command on the code of a commit; which of the record's digests are of that code."""
+    packed = subprocess.run(["git", "archive", commit], capture_output=True, cwd=ROOT, check=False)
+    if packed.returncode:
+        raise SystemExit(f"There is no commit {commit!r}: {packed.stderr.decode().strip()}")
+    tree = folder / "tree"
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
+        files.extractall(tree, filter="data")
+    then = {
+        (path, said)
+        for run in record.runs
+        for path, said in run.code.items()
+        if is_code(tree / path, said) and not is_code(ROOT / path, said)
+    }
+    if not then:
+        raise SystemExit(f"No code that made {record.name} is that of {commit} and changed since.")
+    (folder / "before").mkdir()
+    done = subprocess.run(
+        [sys.executable, *elsewhere(words, f"{folder}/before")],
+        cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(
+            f"The command ended with status {done.returncode} on the code of {commit}."
+        )
+    return {path: sorted(said for at, said in then if at == path) for path, _ in sorted(then)}
 
 
 def rows_of(path: Path) -> list[Row]:

@@ -46,17 +46,21 @@ class Sample(Run):
 
     ``rows`` of the ``of`` rows that stand in the files were made by ``command``. ``covers`` says
     that it ran all that the record's command runs, for fewer seeds or less data: what it did not
-    run has no part in the result.
+    run has no part in the result. ``beside`` is the commit whose code was run beside it and made
+    the same rows, instead of those that stand; ``then``, which of the record's digests are of that
+    commit's code and not of today's: it stands for those only.
     """
 
     command: str = ""
     rows: int = 0
     of: int = 0
     covers: bool = False
+    beside: str = ""
+    then: dict[str, list[str]] = field(default_factory=dict)
 
     def stands_for(self, root: Path, path: str, said: str) -> bool:
         """Whether it ran, as it is today, what another run had run of a file."""
-        if path not in self.code:
+        if path not in self.code or (self.beside and said not in self.then.get(path, [])):
             return False
         mine = self.code[path]
         ran_all = self.covers or "|" not in mine or {*functions_of(said)} <= {*functions_of(mine)}

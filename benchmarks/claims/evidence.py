@@ -24,7 +24,9 @@ changed, it is listed here as it is: "changed" says that functions that ran for 
 outside of functions in their files, are not the same today, comments and docstrings apart; of
 results made before functions were told apart, that the files are not. It does not say that the
 numbers moved. "Confirmed" says that changed code made some of the rows again, in another folder,
-and that they were those that stand, times left out: a sample, not all."""
+and that they were those that stand, times left out: a sample, not all. "Beside" a commit: the code
+that had made the result and today's ran the same command, on less data and on one machine, and
+wrote the same rows, bit for bit."""
 
 
 def write(root: Path = ROOT) -> Path:
@@ -53,7 +55,12 @@ def status(record: Record, root: Path = ROOT) -> str:
     said = f"changed ({len(changed)} files)" if changed else "same code"
     if record.confirmed and not changed:
         last = record.confirmed[-1]
-        said = f"confirmed {last.date[:10]} at `{last.commit}`: {last.rows} of {last.of} rows"
+        rows = (
+            f"{last.rows} rows beside `{last.beside}`"
+            if last.beside
+            else f"{last.rows} of {last.of} rows"
+        )
+        said = f"confirmed {last.date[:10]} at `{last.commit}`: {rows}"
     return said
 
 
