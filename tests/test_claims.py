@@ -1,6 +1,7 @@
 """Figures: an edited number, an edited result and a changed default are each caught."""
 
 import ast
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -269,6 +270,48 @@ def test_code_that_made_a_result_elsewhere_is_run_beside_todays(small):
     assert record.changed(small) == ["skactive/walk.py"]
 
 
+def _again(folder, *names):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.claims", "again", *names],
+        cwd=folder, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def _is_dear(folder, **changes):
+    """The record of the walk, as that of a dear result."""
+    (record,) = _records.records(folder)
+    record.rerun = "dear"
+    record.runs = [dataclasses.replace(run, **changes) for run in record.runs]
+    record.save(folder)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewhere):
+    _git(small, "init", "-q")
+    _git(small, "add", "-A")
+    _git(small, "commit", "-qm", "walk")
+    commit = _git(small, "log", "-1", "--format=%h")
+    _is_dear(small, commit=f"{commit}-dirty", **({"machine": "another"} if elsewhere else {}))
+    assert _again(small) == (0, "")  # nothing has changed
+    _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 50 + 50")
+    status, said = _again(small)
+    assert status == 1
+    assert "walk: nothing has confirmed it before" in said
+    _confirm(small, "--files", "walk.csv")
+    _edit(small / "skactive/walk.py", "STEPS = 50 + 50", "STEPS = 60 + 40")
+    assert _again(small) == (0, "walk:\n  confirmed\n")
+    (record,) = _records.records(small)
+    last = record.confirmed[-1]
+    assert (last.tables, last.beside) == (["walk.csv"], commit if elsewhere else "")
+    assert not record.changed(small)
+    _edit(small / "skactive/walk.py", "STEPS = 60 + 40", "STEPS = 90")
+    status, said = _again(small, "walk")
+    assert status == 1
+    assert "changed, and not confirmed: skactive/walk.py" in said
+    assert "failed: walk: " in said
+
+
 @pytest.mark.parametrize(
     ("new", "commit", "message"),
     [
@@ -416,7 +459,10 @@ def test_a_sample_stands_for_the_functions_it_ran(tmp_path):
 
 def _git(folder, *words):
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ def main() -> int:
     confirm.add_argument(
         "--beside", default="", metavar="COMMIT", help="compare with what that code makes here"
     )
+    again = commands.add_parser("again", help="confirm dear results as they were confirmed before")
+    again.add_argument("names", nargs="*", help="of records (default: all whose code has changed)")
     narrow = commands.add_parser("narrow", help="note which functions make a result, and no more")
     narrow.add_argument("name", help="of the record")
     for runs in (record, confirm, narrow):
@@ -85,6 +87,15 @@ def _confirm(args: argparse.Namespace, words: list[str]) -> int:
     return 0
 
 
+def _again(args: argparse.Namespace, words: list[str]) -> int:
+    from ._again import again
+
+    failed = again(args.names)
+    for line in failed:
+        print(f"failed: {line}")
+    return int(bool(failed))
+
+
 def _narrow(args: argparse.Namespace, words: list[str]) -> int:
     _ready(args, words)
     from ._narrowing import narrow
@@ -129,6 +140,7 @@ def _evidence(args: argparse.Namespace, words: list[str]) -> int:
 _COMMANDS = {
     "record": _record,
     "confirm": _confirm,
+    "again": _again,
     "narrow": _narrow,
     "write": _write,
     "check": _check,

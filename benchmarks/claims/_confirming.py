@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,15 +56,37 @@ def confirm(
     record = known(name)
     tables = files or [inside for inside in record.files if inside.endswith(".csv")]
     with TemporaryDirectory() as folder:
-        (Path(folder) / "now").mkdir()
         then = _run_then(record, words, beside, Path(folder)) if beside else {}
-        before = Path(folder) / "before" if beside else ROOT / RESULTS
+        (Path(folder) / "now").mkdir()
         run = timed_run(elsewhere(words, f"{folder}/now"))
-        made = {inside: rows_of(Path(folder) / "now" / inside) for inside in tables}
-        stand = {inside: rows_of(before / inside) for inside in tables}
+        made = _tables(Path(folder) / "now", tables)
+        stand = _tables(Path(folder) / "then" if beside else ROOT / RESULTS, tables)
     if run.stopped:
         raise KeyboardInterrupt
-    tolerance = 0.0 if beside else record.tolerance  # one machine, no rounding to forgive
+    # Beside a commit both ran on one machine: there is no rounding to forgive.
+    _check_alike(made, stand, 0.0 if beside else record.tolerance)
+    if beside:
+        _check_alike(stand, made, 0.0)
+    sample = Sample(
+        **asdict(run),
+        command=shlex.join(["python", *words]),
+        tables=files,
+        rows=sum(map(len, made.values())),
+        of=sum(map(len, stand.values())),
+        covers=covers,
+        beside=beside,
+        then=then,
+    )
+    again = (sample.command, beside)
+    record.confirmed = [old for old in record.confirmed if (old.command, old.beside) != again]
+    record.confirmed.append(sample)
+    record.save()
+    return sample
+
+
+def _check_alike(
+    made: Mapping[str, list[Row]], stand: Mapping[str, list[Row]], tolerance: float
+) -> None:
     others = [
         f"{inside}: {nearest(row, stand[inside])}"
         for inside, rows in made.items()
@@ -71,18 +94,10 @@ def confirm(
         if not any(same(row, old, tolerance) for old in stand[inside])
     ]
     count = sum(map(len, made.values()))
-    if others or not count:
-        said = "\n".join([f"{len(others)} of {count} rows are others:", *others[:5]])
-        raise SystemExit(said if count else f"The command has written no row of {tables}.")
-    of, command = sum(map(len, stand.values())), shlex.join(["python", *words])
-    sample = Sample(
-        **asdict(run), command=command, rows=count, of=of, covers=covers, beside=beside, then=then
-    )
-    again = (command, beside)
-    record.confirmed = [old for old in record.confirmed if (old.command, old.beside) != again]
-    record.confirmed.append(sample)
-    record.save()
-    return sample
+    if not count:
+        raise SystemExit(f"The command has written no row of {', '.join(made)}.")
+    if others:
+        raise SystemExit("\n".join([f"{len(others)} of {count} rows are others:", *others[:5]]))
 
 
 def _run_then(record: Record, words: list[str], commit: str, folder: Path) -> dict[str, list[str]]:
@@ -93,24 +108,28 @@ def _run_then(record: Record, words: list[str], commit: str, folder: Path) -> di
     tree = folder / "tree"
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
         files.extractall(tree, filter="data")
-    then = {
+    changed = {
         (path, said)
         for run in record.runs
-        for path, said in run.code.items()
-        if is_code(tree / path, said) and not is_code(ROOT / path, said)
+        for path, said in run.changed().items()
+        if is_code(tree / path, said)
     }
-    if not then:
+    if not changed:
         raise SystemExit(f"No code that made {record.name} is that of {commit} and changed since.")
-    (folder / "before").mkdir()
+    (folder / "then").mkdir()
     done = subprocess.run(
-        [sys.executable, *elsewhere(words, f"{folder}/before")],
+        [sys.executable, *elsewhere(words, f"{folder}/then")],
         cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, check=False,
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(
             f"The command ended with status {done.returncode} on the code of {commit}."
         )
-    return {path: sorted(said for at, said in then if at == path) for path, _ in sorted(then)}
+    return {path: sorted(said for at, said in changed if at == path) for path, _ in sorted(changed)}
+
+
+def _tables(folder: Path, names: list[str]) -> dict[str, list[Row]]:
+    return {name: rows_of(folder / name) for name in names}
 
 
 def rows_of(path: Path) -> list[Row]:

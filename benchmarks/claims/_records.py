@@ -39,12 +39,17 @@ class Run:
     unknown: str = ""
     stopped: bool = False
 
+    def changed(self, root: Path = ROOT) -> dict[str, str]:
+        """Digests of the code that ran and is another today, by path."""
+        return {path: said for path, said in self.code.items() if not _is_today(root, path, said)}
+
 
 @dataclass
 class Sample(Run):
     """A run that made some rows of a result again, the same ones.
 
-    ``rows`` of the ``of`` rows that stand in the files were made by ``command``. ``covers`` says
+    ``rows`` of the ``of`` rows that stand in the files were made by ``command``; ``tables`` are the
+    files that were compared, none for all tables of the record. ``covers`` says
     that it ran all that the record's command runs, for fewer seeds or less data: what it did not
     run has no part in the result. ``beside`` is the commit whose code was run beside it and made
     the same rows, instead of those that stand; ``then``, which of the record's digests are of that
@@ -52,6 +57,7 @@ class Sample(Run):
     """
 
     command: str = ""
+    tables: list[str] = field(default_factory=list)
     rows: int = 0
     of: int = 0
     covers: bool = False
@@ -117,14 +123,13 @@ class Record:
         ]
 
     def changed(self, root: Path = ROOT) -> list[str]:
-        """Files of code that ran, and are others today than whenever they made these numbers."""
+        """Files whose code is another today than when it made these numbers, or confirmed them."""
         covering = [sample.code for sample in self.confirmed if sample.covers]
         found = {
             path
             for run in self.runs
-            for path, said in run.code.items()
-            if not _is_today(root, path, said)
-            and not any(sample.stands_for(root, path, said) for sample in self.confirmed)
+            for path, said in run.changed(root).items()
+            if not any(sample.stands_for(root, path, said) for sample in self.confirmed)
             and (not covering or any(path in code for code in covering))
         }
         return sorted(found)
