@@ -5,6 +5,7 @@ Each takes the root of the repository and returns Markdown, made of results file
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,9 @@ def comparison_failed(root: Path) -> str:
     return _compared(root).failed()
 
 
+@lru_cache(maxsize=1)
 def _compared(root: Path) -> ComparedReport:
+    """Read once: seven tables are made of it, and reading takes many seconds."""
     from ..comparison._report import ComparedReport
     from ..comparison._store import Results
 
