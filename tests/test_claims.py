@@ -305,6 +305,7 @@ def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewh
     last = record.confirmed[-1]
     assert (last.tables, last.beside) == (["walk.csv"], commit if elsewhere else "")
     assert not record.changed(small)
+    assert _again(small, "walk") == (0, "walk:\n  the code that made or confirmed it is today's\n")
     _edit(small / "skactive/walk.py", "STEPS = 60 + 40", "STEPS = 90")
     status, said = _again(small, "walk")
     assert status == 1

@@ -32,6 +32,9 @@ def again(names: list[str]) -> list[str]:
 
 def _repeated(record: Record) -> Iterator[str]:
     print(f"{record.name}:", flush=True)
+    if not record.changed():
+        print("  the code that made or confirmed it is today's")
+        return
     for words in dict.fromkeys(_commands(record)):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.claims", "confirm", *words],
