@@ -134,6 +134,10 @@ def test_a_record_says_what_it_was_made_with(small):
     assert run.seconds is not None
     assert "walk.csv" in evidence.page(small)
     assert "same code" in evidence.page(small)
+    record.runs += [dataclasses.replace(run, cpu_seconds=time) for time in (7200.0, None)]
+    record.save(small)
+    said = "all together: 2.0 h to make them, 1 runs left out of which nobody noted it, and 0 s to"
+    assert said in evidence.page(small)
 
 
 def test_an_edited_number_is_caught(small):

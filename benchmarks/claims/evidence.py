@@ -7,7 +7,7 @@ from pathlib import Path
 from skactive.utils.reports import markdown_table
 
 from . import ROOT
-from ._records import Record, records, unrecorded
+from ._records import Record, Sample, records, unrecorded
 
 PAGE = Path("docs/evidence.md")
 _SHOWN = 12  # files of changed code that are named
@@ -41,7 +41,8 @@ def page(root: Path = ROOT) -> str:
     """The page's Markdown."""
     found = list(records(root))
     stale = [record for record in found if record.changed(root)]
-    parts = [_HEAD, "## Results", _table(found, root), "## Changed since", _changes(stale, root)]
+    results = ["## Results", _table(found, root), _total(found)]
+    parts = [_HEAD, *results, "## Changed since", _changes(stale, root)]
     if left := unrecorded(root):
         parts += ["## Without a record", "\n".join(f"- `{name}`" for name in left)]
     return "\n\n".join(parts) + "\n"
@@ -51,17 +52,16 @@ def status(record: Record, root: Path = ROOT) -> str:
     """Whether the code is still that which made it, in a few words."""
     if record.edited(root):
         return "edited by hand"
-    changed = record.changed(root)
-    said = f"changed ({len(changed)} files)" if changed else "same code"
-    if record.confirmed and not changed:
-        last = record.confirmed[-1]
-        rows = (
-            f"{last.rows} rows beside `{last.beside}`"
-            if last.beside
-            else f"{last.rows} of {last.of} rows"
-        )
-        said = f"confirmed {last.date[:10]} at `{last.commit}`: {rows}"
-    return said
+    if changed := record.changed(root):
+        return f"changed ({len(changed)} files)"
+    return "; ".join(map(_sample, record.confirmed)) or "same code"
+
+
+def _sample(sample: Sample) -> str:
+    rows = f"{sample.rows} of {sample.of} rows"
+    if sample.beside:
+        rows = f"{sample.rows} rows beside `{sample.beside}`"
+    return f"confirmed {sample.date[:10]} at `{sample.commit}`: {rows}"
 
 
 def _table(found: list[Record], root: Path) -> str:
@@ -69,9 +69,18 @@ def _table(found: list[Record], root: Path) -> str:
     return markdown_table(head, [_line(record, root) for record in found])
 
 
+def _total(found: list[Record]) -> str:
+    runs = [run for record in found for run in record.runs]
+    again = [run for record in found for run in record.confirmed]
+    made, confirmed = (_duration(sum(run.cpu_seconds or 0.0 for run in of)) for of in (runs, again))
+    unknown = sum(run.cpu_seconds is None for run in runs)
+    said = f", {unknown} runs left out of which nobody noted it" if unknown else ""
+    return f"CPU time of all together: {made} to make them{said}, and {confirmed} to confirm them."
+
+
 def _line(record: Record, root: Path) -> list[str]:
     last = record.runs[-1]
-    took = "not recorded" if last.seconds is None else _duration(sum_of(record))
+    took = _duration(sum_of(record)) if sum_of(record) else "not recorded"
     return [
         f"`{record.name}`",
         f"`{record.command}`",
@@ -85,8 +94,8 @@ def _line(record: Record, root: Path) -> list[str]:
 
 
 def sum_of(record: Record) -> float:
-    """Seconds of all runs of which they are known."""
-    return sum(run.seconds or 0.0 for run in record.runs)
+    """Seconds of all runs of which they are known: of CPU time where no others are."""
+    return sum(run.seconds or run.cpu_seconds or 0.0 for run in record.runs)
 
 
 def _duration(seconds: float) -> str:
