@@ -304,7 +304,10 @@ def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewh
     assert "walk: nothing has confirmed it before" in said
     _confirm(small, "--files", "walk.csv")
     _edit(small / "skactive/walk.py", "STEPS = 50 + 50", "STEPS = 60 + 40")
-    assert _again(small) == (0, "walk:\n  confirmed\n")
+    status, said = _again(small)
+    assert status == 0
+    assert said.startswith("walk:\n  confirm walk ")
+    assert said.endswith("\n  confirmed\n")
     (record,) = _records.records(small)
     last = record.confirmed[-1]
     assert (last.tables, last.beside) == (["walk.csv"], commit if elsewhere else "")

@@ -36,6 +36,7 @@ def _repeated(record: Record) -> Iterator[str]:
         print("  the code that made or confirmed it is today's")
         return
     for words in dict.fromkeys(_commands(record)):
+        print(f"  confirm {shlex.join(words)}", flush=True)
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.claims", "confirm", *words],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
