@@ -188,23 +188,19 @@ def test_a_dear_result_of_changed_code_is_listed_and_no_failure(small):
     assert "`skactive/walk.py`" in evidence.page(small)
 
 
-def _confirm(folder, *options):
-    """Make one of the two rows again."""
-    words = [
-        "confirm",
-        "walk",
-        *options,
-        "--",
-        "examples/run.py",
-        "--one",
-        "--out",
-        "docs/results/walk.csv",
-    ]
+def _claims(folder, *words):
+    """Exit status of a command, and what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.claims", *words],
         cwd=folder, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
+
+
+def _confirm(folder, *options):
+    """Make one of the two rows again."""
+    words = ["examples/run.py", "--one", "--out", "docs/results/walk.csv"]
+    return _claims(folder, "confirm", "walk", *options, "--", *words)
 
 
 def test_rows_that_come_out_again_confirm_a_result(small):
@@ -244,6 +240,22 @@ def test_code_that_a_sample_does_not_run_counts_unless_it_covers_all(small, opti
     assert record.changed(small) == listed
 
 
+def _git(folder, *words):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def _commit(folder):
+    """All there is; the commit's name."""
+    _git(folder, "init", "-q")  # which does nothing the second time
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-qm", "walk")
+    return _git(folder, "log", "-1", "--format=%h")
+
+
 def _as_on_another_processor(folder):
     """The result, and the code that made it, of which git has the files: that commit."""
     path = folder / "docs/results/walk.csv"
@@ -251,9 +263,7 @@ def _as_on_another_processor(folder):
     (record,) = _records.records(folder)
     record.files = {"walk.csv": _digests.file_digest(path)}
     record.save(folder)
-    _git(folder, "init", "-q")
-    _git(folder, "add", "-A")
-    _git(folder, "commit", "-qm", "walk")
+    _commit(folder)
 
 
 def test_code_that_made_a_result_elsewhere_is_run_beside_todays(small):
@@ -274,14 +284,6 @@ def test_code_that_made_a_result_elsewhere_is_run_beside_todays(small):
     assert record.changed(small) == ["skactive/walk.py"]
 
 
-def _again(folder, *names):
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.claims", "again", *names],
-        cwd=folder, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
-
 def _is_dear(folder, **changes):
     """The record of the walk, as that of a dear result."""
     (record,) = _records.records(folder)
@@ -292,19 +294,16 @@ def _is_dear(folder, **changes):
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewhere):
-    _git(small, "init", "-q")
-    _git(small, "add", "-A")
-    _git(small, "commit", "-qm", "walk")
-    commit = _git(small, "log", "-1", "--format=%h")
+    commit = _commit(small)
     _is_dear(small, commit=f"{commit}-dirty", **({"machine": "another"} if elsewhere else {}))
-    assert _again(small) == (0, "")  # nothing has changed
+    assert _claims(small, "again") == (0, "")  # nothing has changed
     _edit(small / "skactive/walk.py", "STEPS = 100", "STEPS = 50 + 50")
-    status, said = _again(small)
+    status, said = _claims(small, "again")
     assert status == 1
     assert "walk: nothing has confirmed it before" in said
     _confirm(small, "--files", "walk.csv")
     _edit(small / "skactive/walk.py", "STEPS = 50 + 50", "STEPS = 60 + 40")
-    status, said = _again(small)
+    status, said = _claims(small, "again")
     assert status == 0
     assert said.startswith("walk:\n  confirm walk ")
     assert said.endswith("\n  confirmed\n")
@@ -312,9 +311,10 @@ def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewh
     last = record.confirmed[-1]
     assert (last.tables, last.beside) == (["walk.csv"], commit if elsewhere else "")
     assert not record.changed(small)
-    assert _again(small, "walk") == (0, "walk:\n  the code that made or confirmed it is today's\n")
+    said = "walk:\n  the code that made or confirmed it is today's\n"
+    assert _claims(small, "again", "walk") == (0, said)
     _edit(small / "skactive/walk.py", "STEPS = 60 + 40", "STEPS = 90")
-    status, said = _again(small, "walk")
+    status, said = _claims(small, "again", "walk")
     assert status == 1
     assert "changed, and not confirmed: skactive/walk.py" in said
     assert "failed: walk: " in said
@@ -465,14 +465,6 @@ def test_a_sample_stands_for_the_functions_it_ran(tmp_path):
     assert record.changed(tmp_path) == ["code.py"]
 
 
-def _git(folder, *words):
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    done = subprocess.run(
-        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
 @pytest.mark.parametrize(
     ("old", "new", "changed"),
     [("return 0", "return 1", []), ("step=1.0", "step=2.0", ["skactive/walk.py"])],
@@ -487,11 +479,9 @@ def test_digests_of_whole_files_are_narrowed_to_what_runs(small, old, new, chang
     }
     record.save(small)
     before = (small / "docs/results/walk.csv").read_bytes()
-    _git(small, "init", "-q")
     for text in (path.read_text(), path.read_text().replace(old, new)):
         path.write_text(text)
-        _git(small, "add", "-A")
-        _git(small, "commit", "-qm", "walk")
+        _commit(small)
     _records._is_today.cache_clear()
     words = ["narrow", "walk", "--", "examples/run.py", "--one", "--out", "docs/results/walk.csv"]
     said = _python(small, "-m", "benchmarks.claims", *words)
@@ -529,20 +519,12 @@ def test_what_runs_while_modules_are_imported_is_no_part_of_a_record(small):
 def test_the_commit_of_a_record_is_that_of_its_code(tmp_path, monkeypatch):
     """Not one of results that were committed on the way."""
 
-    def git(*words):
-        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        return subprocess.run(
-            ["git", *who, *words], cwd=tmp_path, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
     (tmp_path / "docs/results").mkdir(parents=True)
     monkeypatch.setattr(_recording, "ROOT", tmp_path)
-    git("init", "-q")
     for name in ("code.py", "docs/results/a.csv"):
         (tmp_path / name).write_text("1\n")
-        git("add", "-A")
-        git("commit", "-qm", name)
-    assert _recording._commit() == git("rev-parse", "--short", "HEAD~1")
+        _commit(tmp_path)
+    assert _recording._commit() == _git(tmp_path, "rev-parse", "--short", "HEAD~1")
     (tmp_path / "docs/results/a.csv").write_text("2\n")
     assert not _recording._commit().endswith("-dirty")
     (tmp_path / "code.py").write_text("2\n")

@@ -26,7 +26,7 @@ results made before functions were told apart, that the files are not. It does n
 numbers moved. "Confirmed" says that changed code made some of the rows again, in another folder,
 and that they were those that stand, times left out: a sample, not all. "Beside" a commit: the code
 that had made the result and today's ran the same command, on less data and on one machine, and
-wrote the same rows, bit for bit."""
+wrote the same rows, to the last digit."""
 
 
 def write(root: Path = ROOT) -> Path:
@@ -80,7 +80,7 @@ def _total(found: list[Record]) -> str:
 
 def _line(record: Record, root: Path) -> list[str]:
     last = record.runs[-1]
-    took = _duration(sum_of(record)) if sum_of(record) else "not recorded"
+    seconds = sum_of(record)
     return [
         f"`{record.name}`",
         f"`{record.command}`",
@@ -88,7 +88,7 @@ def _line(record: Record, root: Path) -> list[str]:
         f"`{last.commit}`",
         ", ".join(map(str, record.seeds)) or "–",
         str(last.threads or "not recorded"),
-        took,
+        _duration(seconds) if seconds else "not recorded",
         status(record, root),
     ]
 
