@@ -150,6 +150,26 @@ def test_tests_are_scipys_and_corrected(mnist):
     assert means[2] == expected
 
 
+@pytest.mark.parametrize("mode", ["standard", "robust"])
+def test_strategies_are_compared_by_the_area_under_the_curve_of_accuracy(tmp_path, mode):
+    """Of the whole budget: the last net alone is one draw, and may be an unlucky one."""
+    protocol = preset("mnist", stages=2)
+    attacked = {"pgd": [0.0] * 3, "autoattack": [0.0] * 3} if mode == "robust" else {}
+    curves = {"random": [0.2, 0.4, 0.8], "dre": [0.2, 0.7, 0.8]}
+    for strategy, curve in curves.items():
+        for seed in range(3):
+            worse = [0.2, curve[1] - 0.01 * seed, 0.8]
+            put(tmp_path, protocol, strategy, mode, seed, worse, attacked)
+    write_report(tmp_path)
+    found = pd.read_csv(tmp_path / "report" / "comparisons.csv")
+    found = found[found.measure.str.startswith("accuracy") & (found["mode"] == mode)]
+    found = found[found.strategy == "dre"].set_index("measure")
+    assert found.mean_difference["accuracy, last stage"] == 0
+    # Two steps of equal length: (.2 / 2 + .7 + .8 / 2 - .2 / 2 - .4 - .8 / 2) / 2.
+    area = found.loc["accuracy, area under the budget curve"]
+    assert (area.mean_difference, area.n_pairs, area.study) == (pytest.approx(0.15), 3, "mnist")
+
+
 def test_correlations_are_scipys(mnist):
     text = write_report(mnist).read_text()
     stages = pd.read_csv(mnist / "report" / "stages.csv")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BASELINE = "random"
+AREA = "area under the budget curve"
 Compared = tuple[str, str, str, ComparisonReport]  # mode, study, measure, what was found
 CHARACTERISTICS = ("entropy", "gini", "least_confidence", "margin", "class")
 
@@ -48,11 +49,13 @@ def measures(study: Study, mode: str, attack: str | None) -> dict[str, pd.DataFr
     last = strongest(study.at(study.last, mode), attack)
     curve = strongest(study.queried(mode), attack)
     found = {"accuracy, last stage": last_stage_scores(study, mode, "accuracy")}
+    if study.last > 0:
+        found[f"accuracy, {AREA}"] = areas(study, mode, "accuracy")
     if last is not None:
         name = f"robustness ({ATTACK_TITLES.get(last, last)}), last stage"
         found[name] = last_stage_scores(study, mode, f"robust_{last}")
     if curve is not None and study.last > 0:
-        name = f"robustness ({ATTACK_TITLES.get(curve, curve)}), area under the budget curve"
+        name = f"robustness ({ATTACK_TITLES.get(curve, curve)}), {AREA}"
         found[name] = areas(study, mode, f"robust_{curve}")
     return found
 
