@@ -575,6 +575,45 @@ def test_further_seeds_go_on_though_means_over_them_are_others(small):
         assert record.seeds == [int(seed) for seed in seeds.split(",")]
 
 
+def test_a_report_of_rows_that_stand_leaves_known_what_had_made_them(small):
+    """Its command too; where others had edited the rows, what ran for them has no part in it."""
+    script = """
+        import sys
+        from pathlib import Path
+        sys.path.insert(0, ".")
+        folder, how, *kept = sys.argv[1:]
+        runs = Path(folder) / "runs.csv"
+        if not kept:
+            import random
+            from skactive.walk import walk
+            runs.write_text("seed,share\\n" + f"0,{walk(random.Random(0))}\\n")
+        share = float(runs.read_text().split(",")[-1])
+        (Path(folder) / "mean.csv").write_text(f"mean\\n{share:{how}}\\n")
+    """
+    (small / "examples/seeds.py").write_text(textwrap.dedent(script))
+    folder = small / "docs/results/seeds"
+    folder.mkdir()
+    words = ["record", "seeds", "--tolerance", "0.1", "--", "examples/seeds.py"]
+    words += ["docs/results/seeds", ".2f"]
+    _python(small, "-m", "benchmarks.claims", *words)
+    first = _records.load("seeds", small)
+    for runs, how in ((2, ".3f"), (3, ".4f")):
+        kept = [*words[:2], *words[4:-1], how, "--kept"]  # says no tolerance
+        _python(small, "-m", "benchmarks.claims", *kept)
+        record = _records.load("seeds", small)
+        assert len(record.runs) == runs
+        assert record.runs[0] == first.runs[0]
+        assert "skactive/walk.py" not in record.runs[-1].code
+        same = ("command", "seeds", "rerun", "tolerance", "confirmed")
+        assert [getattr(record, name) for name in same] == [getattr(first, name) for name in same]
+        assert not record.edited(small)
+        share = float((folder / "runs.csv").read_text().split(",")[-1])
+        assert (folder / "mean.csv").read_text() == f"mean\n{share:{how}}\n"
+    (folder / "runs.csv").write_text("seed,share\n0,0.5\n")
+    _python(small, "-m", "benchmarks.claims", *kept)
+    assert len(_records.load("seeds", small).runs) == 1
+
+
 @pytest.mark.parametrize(("code", "said"), [("1", "with status 1"), ("'no data'", "(no data)")])
 def test_a_run_that_ends_with_an_error_says_that_nothing_is_recorded(small, code, said):
     (small / "examples/fails.py").write_text(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import chain
@@ -58,23 +59,27 @@ def record(
     made = [path.relative_to(ROOT / RESULTS).as_posix() for path in _inside(paths)]
     written = any(path.stat().st_mtime_ns != at for path, at in times.items())
     old = load(name)
-    if old and not _went_on(old, before):
+    if old and not _went_on(old, before, run):
         old = None
     if old and not old.edited():
         if not (written and _ran_all(run, old)):
             return old  # there was nothing to do
         old = None
     runs = [*(old.runs if old else []), run]
-    kept = Record(
-        name,
-        shlex.join(["python", *words]),
-        {inside: file_digest(ROOT / RESULTS / inside) for inside in made},
-        seeds=_seeds(words, made),
-        rerun="timed" if timed else _cost(runs),
-        tolerance=tolerance,
-        runs=runs,
-        confirmed=old.confirmed if old else [],
-    )
+    digests = {inside: file_digest(ROOT / RESULTS / inside) for inside in made}
+    if old and _only_read(old, before, run):
+        kept = replace(old, files=digests, runs=runs)
+    else:
+        kept = Record(
+            name,
+            shlex.join(["python", *words]),
+            digests,
+            seeds=_seeds(words, made),
+            rerun="timed" if timed else _cost(runs),
+            tolerance=tolerance,
+            runs=runs,
+            confirmed=old.confirmed if old else [],
+        )
     kept.save()
     if run.stopped:
         raise KeyboardInterrupt
@@ -104,25 +109,39 @@ def _inside(paths: list[Path]) -> list[Path]:
     return [path for path in inside if path.is_file()]
 
 
-def _went_on(old: Record, before: dict[Path, bytes]) -> bool:
+def _went_on(old: Record, before: dict[Path, bytes], run: Run) -> bool:
     """Whether a run found what an earlier one had left, and at most added to it.
 
     Everything stands, and lines may follow; or there are tables of runs, by seed, whose rows all
-    stand and are more now: the other files, such as means over them, are made of these.
+    stand: the other files, such as means over them, are made of these. The rows are more now, or
+    were only read.
     """
     found = {ROOT / RESULTS / inside: digest for inside, digest in old.files.items()}
     if not all(
         path.exists() and begins_with(text, found.get(path, "")) for path, text in before.items()
     ):
         return False
-    then_now = [
+    tables = _tables_of_runs(before)
+    more = all(then <= now for then, now in tables) and any(then < now for then, now in tables)
+    appended = all(path.read_bytes().startswith(text) for path, text in before.items())
+    same_files = found.keys() <= before.keys()
+    return same_files and (appended or more or _only_read(old, before, run))
+
+
+def _only_read(old: Record, before: dict[Path, bytes], run: Run) -> bool:
+    """Whether the rows of runs are as they were, and less code ran than had made them."""
+    tables = _tables_of_runs(before)
+    stand = bool(tables) and all(then == now for then, now in tables)
+    return stand and not _ran_all(run, old)
+
+
+def _tables_of_runs(before: dict[Path, bytes]) -> list[tuple[set[bytes], set[bytes]]]:
+    """Of the files that have rows by seed, the lines as they were and as they are."""
+    return [
         (set(text.splitlines()), set(path.read_bytes().splitlines()))
         for path, text in before.items()
         if _has_seeds(path, text)
     ]
-    more = all(then <= now for then, now in then_now) and any(then < now for then, now in then_now)
-    appended = all(path.read_bytes().startswith(text) for path, text in before.items())
-    return found.keys() <= before.keys() and (appended or more)
 
 
 def _has_seeds(path: Path, text: bytes) -> bool:
