@@ -614,6 +614,70 @@ def test_a_report_of_rows_that_stand_leaves_known_what_had_made_them(small):
     assert len(_records.load("seeds", small).runs) == 1
 
 
+@pytest.fixture
+def elsewhere(small, tmp_path_factory):
+    """That repository and another checkout of it, in which its result went on with a seed more."""
+    script = """
+        import sys
+        from pathlib import Path
+        out, *seeds = sys.argv[1:]
+        def of(place):
+            path = Path(place) / "docs/results/seeds.csv"
+            return path.read_text().splitlines()[1:] if path.exists() else []
+        lines = {*of("."), *(line for place in seeds if "/" in place for line in of(place))}
+        lines |= {f"{seed},0.{seed}" for seed in seeds if "/" not in seed}
+        Path(out).write_text("seed,share\\n" + "".join(f"{line}\\n" for line in sorted(lines)))
+    """
+    (small / "examples/seeds.py").write_text(textwrap.dedent(script))
+    command = ["--", "examples/seeds.py", "docs/results/seeds.csv"]
+    _python(small, "-m", "benchmarks.claims", "record", "seeds", *command, "1")
+    other = tmp_path_factory.mktemp("other") / "checkout"
+    shutil.copytree(small, other)
+    for place, seed in ((small, "2"), (other, "3")):
+        _python(place, "-m", "benchmarks.claims", "record", "seeds", *command, seed)
+        record = _records.load("seeds", place)
+        record.runs[-1].date = f"2026-01-0{seed}"  # runs of the same tenth of a second are equal
+        record.save(place)
+    return small, other
+
+
+def test_results_that_went_on_in_other_checkouts_are_joined_with_their_runs(elsewhere):
+    """Each run once, and the command that makes all of it."""
+    small, other = elsewhere
+    words = ["--joins", str(other), "--whole", "python examples/seeds.py OUT 1 2 3"]
+    words += ["--", "examples/seeds.py", "docs/results/seeds.csv", str(other)]
+    _python(small, "-m", "benchmarks.claims", "record", "seeds", *words)
+    joined, there = _records.load("seeds", small), _records.load("seeds", other)
+    assert joined.seeds == [1, 2, 3]
+    assert joined.command == "python examples/seeds.py OUT 1 2 3"
+    assert len(joined.runs) == 4
+    assert [run in joined.runs for run in there.runs] == [True, True]
+    assert joined.runs[0] == there.runs[0]
+    assert not joined.edited(small)
+    assert not joined.changed(small)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda root: (root / "docs/results/seeds.csv").write_text("seed,share\n"), "other files"),
+        (lambda root: (root / "docs/results/made/seeds.json").unlink(), "no record 'seeds'"),
+    ],
+)
+def test_what_another_checkout_has_no_record_of_is_not_joined(elsewhere, spoil, said):
+    small, other = elsewhere
+    spoil(other)
+    before = (small / "docs/results/seeds.csv").read_text()
+    words = ["record", "seeds", "--joins", str(other), "--", "examples/seeds.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.claims", *words, "docs/results/seeds.csv", str(other)],
+        cwd=small, env={"PYTHONPATH": "."}, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"{other} has {said}" in done.stderr
+    assert (small / "docs/results/seeds.csv").read_text() == before
+
+
 @pytest.mark.parametrize(("code", "said"), [("1", "with status 1"), ("'no data'", "(no data)")])
 def test_a_run_that_ends_with_an_error_says_that_nothing_is_recorded(small, code, said):
     (small / "examples/fails.py").write_text(

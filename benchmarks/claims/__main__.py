@@ -17,6 +17,13 @@ def main() -> int:
     record.add_argument("--files", nargs="+", default=[], help="written, but not named by it")
     record.add_argument("--tolerance", type=float, default=0.0, help="of a number, when run again")
     record.add_argument("--timed", action="store_true", help="its figures are times")
+    record.add_argument(
+        "--joins", nargs="+", default=[], metavar="CHECKOUT",
+        help="other checkouts where the same result went on; the command brings in their rows",
+    )  # fmt: skip
+    record.add_argument(
+        "--whole", default="", metavar="COMMAND", help="what makes all of it in one sitting"
+    )
     confirm = commands.add_parser("confirm", help="make some rows of a dear result again")
     confirm.add_argument("name", help="of the record")
     confirm.add_argument("--files", nargs="+", default=[], help="tables of it that are compared")
@@ -69,7 +76,10 @@ def _record(args: argparse.Namespace, words: list[str]) -> int:
     from ._records import load
 
     old = load(args.name)
-    kept = record(args.name, words, files=args.files, tolerance=args.tolerance, timed=args.timed)
+    kept = record(
+        args.name, words, files=args.files, tolerance=args.tolerance, timed=args.timed,
+        joins=args.joins, whole=args.whole,
+    )  # fmt: skip
     if kept == old:
         print(f"{kept.name}: nothing was made anew, and the record is as it was")
         return 0

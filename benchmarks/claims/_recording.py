@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,8 +28,9 @@ _NO_RESULTS = f":!{RESULTS}"
 
 
 def record(
-    name: str, words: list[str], *, files: list[str], tolerance: float, timed: bool
-) -> Record:
+    name: str, words: list[str], *, files: list[str], tolerance: float = 0.0, timed: bool = False,
+    joins: Sequence[str] = (), whole: str = "",
+) -> Record:  # fmt: skip
     """Run a command of this repository in this process, and keep its record, Ctrl-C or not.
 
     Parameters
@@ -42,15 +44,22 @@ def record(
     tolerance : float
     timed : bool
         Whether its figures are times. See `Record`.
+    joins : sequence of str
+        Other checkouts in which this result went on, and whose rows the command brings in: the
+        runs of their records are kept too.
+    whole : str
+        The command that makes all of it in one sitting, to be kept instead of this one.
 
     Raises
     ------
     SystemExit
-        If the command ends with an error, or names no results file.
+        If the command ends with an error, or names no results file; or if one of `joins` has no
+        such record, or not the files it speaks of.
     KeyboardInterrupt
         If it was stopped: the record is that of what it had written.
     """
     paths = _results_of(words, files)
+    elsewhere = [run for place in joins for run in _runs_in(Path(place), name)]
     before = {path: path.read_bytes() for path in _inside(paths)}
     times = {path: path.stat().st_mtime_ns for path in before}
     run = timed_run(words)
@@ -65,25 +74,37 @@ def record(
         if not (written and _ran_all(run, old)):
             return old  # there was nothing to do
         old = None
-    runs = [*(old.runs if old else []), run]
+    past = old.runs if old else []
+    runs = [*past, *_others(elsewhere, past), run]
     digests = {inside: file_digest(ROOT / RESULTS / inside) for inside in made}
     if old and _only_read(old, before, run):
         kept = replace(old, files=digests, runs=runs)
     else:
-        kept = Record(
-            name,
-            shlex.join(["python", *words]),
-            digests,
-            seeds=_seeds(words, made),
-            rerun="timed" if timed else _cost(runs),
-            tolerance=tolerance,
-            runs=runs,
-            confirmed=old.confirmed if old else [],
-        )
+        rerun = "timed" if timed else _cost(runs)
+        confirmed = old.confirmed if old else []
+        command = shlex.join(["python", *words])
+        seeds = _seeds(words, made)
+        kept = Record(name, command, digests, seeds, rerun, tolerance, runs, confirmed)
+    if whole:
+        kept.command = whole
     kept.save()
     if run.stopped:
         raise KeyboardInterrupt
     return kept
+
+
+def _runs_in(place: Path, name: str) -> list[Run]:
+    """Those of a record of another checkout, whose files must be what they had left."""
+    found = load(name, place)
+    if found is None or (edited := found.edited(place)):
+        wrong = f"no record {name!r}" if found is None else f"other files: {', '.join(edited)}"
+        raise SystemExit(f"{place} has {wrong}. Record its runs there before they are joined.")
+    return found.runs
+
+
+def _others(runs: list[Run], known: list[Run]) -> list[Run]:
+    """Each run once, without those that are known, in their order."""
+    return [run for at, run in enumerate(runs) if run not in [*known, *runs[:at]]]
 
 
 def _cost(runs: list[Run]) -> str:
