@@ -669,12 +669,9 @@ def test_what_another_checkout_has_no_record_of_is_not_joined(elsewhere, spoil, 
     spoil(other)
     before = (small / "docs/results/seeds.csv").read_text()
     words = ["record", "seeds", "--joins", str(other), "--", "examples/seeds.py"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.claims", *words, "docs/results/seeds.csv", str(other)],
-        cwd=small, env={"PYTHONPATH": "."}, check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert f"{other} has {said}" in done.stderr
+    status, printed = _claims(small, *words, "docs/results/seeds.csv", str(other))
+    assert status == 1
+    assert f"{other} has {said}" in printed
     assert (small / "docs/results/seeds.csv").read_text() == before
 
 

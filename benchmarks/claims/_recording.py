@@ -68,7 +68,8 @@ def record(
     made = [path.relative_to(ROOT / RESULTS).as_posix() for path in _inside(paths)]
     written = any(path.stat().st_mtime_ns != at for path, at in times.items())
     old = load(name)
-    if old and not _went_on(old, before, run):
+    only_read = old is not None and _only_read(old, before, run)
+    if old and not _went_on(old, before, only_read):
         old = None
     if old and not old.edited():
         if not (written and _ran_all(run, old)):
@@ -77,7 +78,7 @@ def record(
     past = old.runs if old else []
     runs = [*past, *_others(elsewhere, past), run]
     digests = {inside: file_digest(ROOT / RESULTS / inside) for inside in made}
-    if old and _only_read(old, before, run):
+    if old and only_read:
         kept = replace(old, files=digests, runs=runs)
     else:
         rerun = "timed" if timed else _cost(runs)
@@ -130,7 +131,7 @@ def _inside(paths: list[Path]) -> list[Path]:
     return [path for path in inside if path.is_file()]
 
 
-def _went_on(old: Record, before: dict[Path, bytes], run: Run) -> bool:
+def _went_on(old: Record, before: dict[Path, bytes], only_read: bool) -> bool:
     """Whether a run found what an earlier one had left, and at most added to it.
 
     Everything stands, and lines may follow; or there are tables of runs, by seed, whose rows all
@@ -146,7 +147,7 @@ def _went_on(old: Record, before: dict[Path, bytes], run: Run) -> bool:
     more = all(then <= now for then, now in tables) and any(then < now for then, now in tables)
     appended = all(path.read_bytes().startswith(text) for path, text in before.items())
     same_files = found.keys() <= before.keys()
-    return same_files and (appended or more or _only_read(old, before, run))
+    return same_files and (appended or more or only_read)
 
 
 def _only_read(old: Record, before: dict[Path, bytes], run: Run) -> bool:
