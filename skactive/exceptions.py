@@ -214,6 +214,27 @@ class UnsavableError(TypeError):
     """
 
 
+class DamagedFileError(ValueError):
+    """A file is not what was written: bytes of it are lost or changed.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import tempfile
+    >>> import skactive
+    >>> from skactive.exceptions import DamagedFileError
+    >>> from skactive.strategies import DRE
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "dre.skactive"
+    >>> DRE(n_bins=20).save(path)
+    >>> _ = path.write_bytes(path.read_bytes()[:-1])  # a copy that broke off
+    >>> try:
+    ...     skactive.load(path)
+    ... except DamagedFileError as error:
+    ...     print(str(error).partition(": ")[0].replace(str(path), path.name))
+    dre.skactive cannot be read
+    """
+
+
 class UntrustedError(ValueError):
     """A file names classes that are not skactive's own and were neither passed in nor trusted.
 

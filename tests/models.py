@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from skactive.utils.random_state import seeded_torch
+
 
 class SmallCNN(nn.Sequential):
     """8×8 images: two convolutions with BatchNorm, one hidden linear layer."""
@@ -41,3 +43,24 @@ class SmallMLP(nn.Sequential):
 
     def __init__(self, n_features=64, n_classes=10):
         super().__init__(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, n_classes))
+
+
+class Shifted(SmallMLP):
+    """Shifts its inputs before all else, and overwrites them if `in_place`."""
+
+    def __init__(self, n_features=64, n_classes=10, in_place=True):
+        super().__init__(n_features, n_classes)
+        self.in_place = in_place
+
+    def forward(self, X):
+        if self.in_place:
+            X -= 0.5
+        return super().forward(X if self.in_place else X - 0.5)
+
+
+def shifted_twins(n_features=64, n_classes=10):
+    """One that overwrites its inputs, and one of the same weights that does not."""
+    with seeded_torch(1):
+        module, twin = (Shifted(n_features, n_classes, in_place) for in_place in (True, False))
+    twin.load_state_dict(module.state_dict())
+    return module, twin

@@ -314,6 +314,29 @@ def test_bad_scores_are_refused():
         compare_strategies({"dre": [1.0]})
     with pytest.raises(ValueError, match="equally long"):
         compare_strategies({"random": [1.0], "dre": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="of dre hold infinite values.* Pass NaN"):
+        compare_strategies({"random": [0.5] * 6, "dre": [0.6] * 5 + [-np.inf]})
+    with pytest.raises(ValueError, match="'random' has no scores; there are 1, 2"):
+        compare_strategies({1: [1.0], 2: [1.0]})
+    for alpha in (0, 1, -1, 5, np.nan, True, "0.05"):
+        with pytest.raises(ValueError, match=r"'alpha' .* a level in \(0, 1\)"):
+            compare_strategies({"random": [0.5] * 6, "dre": [0.6] * 6}, alpha=alpha)
+
+
+def test_numbers_that_are_none_are_refused():
+    for n_bins in (0, -1, 2.5, "5"):
+        with pytest.raises(ValueError, match="'n_bins' parameter of selection_bias"):
+            selection_bias(_proba(), [1, 2], n_bins=n_bins)
+    for pvalues in ([5], [-0.1], [[0.1, 0.2]], 0.1):
+        with pytest.raises(ValueError, match=r"pvalues must be 1-d and lie in \[0, 1\]"):
+            holm(pvalues)
+    with pytest.raises(ValueError, match="n_labels increasing"):
+        area_under_budget_curve([1, np.nan, 3], [0.1, 0.2, 0.3])
+
+
+def test_one_characteristic_may_be_named_alone():
+    alone = selection_bias(_proba(), [1, 2], characteristics="entropy")
+    assert alone == selection_bias(_proba(), [1, 2], characteristics=["entropy"])
 
 
 @settings(deadline=None)

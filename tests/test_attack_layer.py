@@ -202,6 +202,17 @@ def test_an_older_pixle_refuses_gray_images(monkeypatch):
         quick("Pixle")(Net(), X, y)
 
 
+@pytest.mark.parametrize("name", ["DIFGSM", "Pixle", "TIFGSM"])
+@pytest.mark.parametrize(
+    "shape", [(1,), (36,), (3, 12), (1, 4, 9), (3, 4, 9), (1, 1, 36), (1, 1, 1)]
+)
+def test_attacks_of_square_images_refuse_others(name, shape):
+    X, y = torch.rand(4, *shape), torch.randint(5, (4,))
+    module = nn.Sequential(nn.Flatten(), nn.Linear(X[0].numel(), 5))
+    with pytest.raises(ValueError, match=rf"{name} .* square images, .* have shape \(4, .*MIFGSM"):
+        quick(name)(module, X, y)
+
+
 @pytest.mark.parametrize("name", WITH_EPS)
 def test_radius_and_range_are_kept_in_other_bounds(name):
     X, y = batch()

@@ -41,7 +41,7 @@ from skactive.metrics._certificates import Certificates
 from skactive.metrics._evaluation import Evaluation
 from skactive.model_view import ModelView
 from skactive.strategies import CertifiedMargin
-from tests.models import SmallCNN, SmallMLP
+from tests.models import SmallCNN, SmallMLP, shifted_twins
 
 # How much Square finds after the white-box attacks differs between versions of torch.
 pytestmark = pytest.mark.filterwarnings("ignore:Square reduced the robust accuracy:UserWarning")
@@ -813,23 +813,8 @@ def test_the_display_draws_the_band(digits_net):
     plt.close("all")
 
 
-class _Halved(nn.Module):
-    """Halves its inputs, in place or not, and is linear in what comes out."""
-
-    def __init__(self, in_place=True):
-        super().__init__()
-        self.in_place, self.linear = in_place, nn.Linear(5, 2)
-
-    def forward(self, X):
-        if self.in_place:
-            X *= 0.5
-        return self.linear(X if self.in_place else X * 0.5)
-
-
 def test_a_module_may_overwrite_what_it_gets():
-    torch.manual_seed(1)
-    module, twin = _Halved(), _Halved(in_place=False)
-    twin.load_state_dict(module.state_dict())
+    module, twin = shifted_twins(5, 2)
     X = np.random.default_rng(0).random((300, 5)).astype("float32")
     attack = TabularSquare(0.05, n_queries=50, random_state=0)
     found = []

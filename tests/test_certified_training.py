@@ -369,6 +369,19 @@ class OfTheBatch(nn.Module):
         return self.last(self.norm(X).flatten(1))
 
 
+class ReadAgain(Cubed):
+    """Reads the hidden value again that its activation has overwritten."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(64, 1)
+        self.last = nn.Linear(1, 10)
+
+    def forward(self, X):
+        hidden = self.first(X.flatten(1))
+        return self.last(torch.nn.functional.relu(hidden, inplace=True)) + hidden
+
+
 class Unwrapped(Cubed):
     """Leaves torch on the way."""
 
@@ -435,6 +448,7 @@ def test_wrong_parameters_are_named_before_training(images, params, message):
         (Cubed, UnsupportedOperationError, "No bounds are known for .*erf"),
         (TwoInputs, ValueError, "missing 1 required positional argument: 'mask'.* of one input"),
         (OfTheBatch, ValueError, "depends on the other samples of its batch"),
+        (ReadAgain, UnsupportedOperationError, "read again after an operation has overwritten it"),
         (Unwrapped, ValueError, "Unwrapped returned Tensor: its forward must be a function"),
         (Probabilities, ValueError, "returns probabilities"),
         (Half, ValueError, "needs a module that runs in float32"),

@@ -284,6 +284,22 @@ def test_code_that_made_a_result_elsewhere_is_run_beside_todays(small):
     assert record.changed(small) == ["skactive/walk.py"]
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_column_that_the_code_of_before_did_not_write_is_not_compared(small, is_new):
+    _as_on_another_processor(small)
+    script = small / "examples/run.py"
+    if is_new:
+        _edit(script, '"cpu_s"]', '"cpu_s", "unit"]')
+        _edit(script, "random.random()]", "random.random(), 'm']")
+    else:
+        _edit(script, '"kind", ', "")
+        _edit(script, '"long", ', "")
+    status, said = _confirm(small, "--beside", "HEAD")
+    assert status == (0 if is_new else 1)
+    assert ("Not compared, for that code did not write them: unit.\n" in said) is is_new
+    assert ("1 of 1 rows are others" in said) is not is_new
+
+
 def _is_dear(folder, **changes):
     """The record of the walk, as that of a dear result."""
     (record,) = _records.records(folder)
@@ -292,7 +308,7 @@ def _is_dear(folder, **changes):
     record.save(folder)
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("elsewhere", ["", "made", "made and confirmed"])
 def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewhere):
     commit = _commit(small)
     _is_dear(small, commit=f"{commit}-dirty", **({"machine": "another"} if elsewhere else {}))
@@ -302,6 +318,12 @@ def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewh
     assert status == 1
     assert "walk: nothing has confirmed it before" in said
     _confirm(small, "--files", "walk.csv")
+    if "confirmed" in elsewhere:
+        (record,) = _records.records(small)
+        record.confirmed[0].machine = "another"
+        # What it ran is confirmed beside the first run's commit: this one's is not looked for.
+        record.runs.append(dataclasses.replace(record.runs[0], commit="nowhere"))
+        record.save(small)
     _edit(small / "skactive/walk.py", "STEPS = 50 + 50", "STEPS = 60 + 40")
     status, said = _claims(small, "again")
     assert status == 0
@@ -309,7 +331,7 @@ def test_what_confirmed_a_result_is_repeated_when_its_code_changes(small, elsewh
     assert said.endswith("\n  confirmed\n")
     (record,) = _records.records(small)
     last = record.confirmed[-1]
-    assert (last.tables, last.beside) == (["walk.csv"], commit if elsewhere else "")
+    assert (last.tables, last.beside) == (["walk.csv"], commit if "confirmed" in elsewhere else "")
     assert not record.changed(small)
     said = "walk:\n  the code that made or confirmed it is today's\n"
     assert _claims(small, "again", "walk") == (0, said)
@@ -461,6 +483,10 @@ def test_a_sample_stands_for_the_functions_it_ran(tmp_path):
         sample = _records.Sample("", "", code, covers=covers)
         record = _records.Record("a", "", {}, runs=[run], confirmed=[sample])
         assert record.changed(tmp_path) == changed, (sampled, covers)
+    replaced = {"code.py": "0123456789abcdef|f gone"}  # no sample runs what is not there any more
+    sample = _records.Sample("", "", {"code.py": now["f"]})
+    of_then = _records.Run("", "", replaced)
+    assert not _records.Record("a", "", {}, runs=[of_then], confirmed=[sample]).changed(tmp_path)
     path.unlink()
     assert record.changed(tmp_path) == ["code.py"]
 
@@ -794,7 +820,7 @@ def table(tmp_path):
     folder = tmp_path / "docs/results"
     folder.mkdir(parents=True)
     (folder / "t.csv").write_text("k,n,v\na,1,0.25\nb c,2,0.5\nd,3.0,0.75\ne,4,\n")
-    (folder / "p.csv").write_text("k,seed,v\na,0,4\na,1,1\nb,1,2\nb,0,1\nc,0,1\n")
+    (folder / "p.csv").write_text("k,seed,v,e\na,0,4,1\na,1,1,\nb,1,2,\nb,0,1,1\nc,0,1,1\n")
     (folder / "t.json").write_text('{"rows": [{"v": 1}, {"v": 2}], "a": {"b": {"v": 7}}}')
     return tmp_path
 
@@ -817,6 +843,11 @@ def test_questions_are_answered(table, question):
         ("t.csv v < 0.7", "does not hold"),
         ("u.csv v as .1f", "no results file"),
         ("p.csv v where k=a minus k=c as mean .1f", "not paired by seed"),
+        ("p.csv v where k!=b minus k=b as mean .1f", "p.csv has several rows of a seed"),
+        ("t.csv v minus k=a as mean .1f", "t.csv has several rows of a seed"),
+        ("p.csv w where k=a minus k=b as mean .1f", "p.csv has no column .w."),
+        ("p.csv e where k=a minus k=b as mean .1f", "empty cells, which cannot be paired"),
+        ("t.csv v where k=a as d", "0.25 is no whole number"),
         ("t.json#c v as .1f", "no part 'c'"),
     ],
 )

@@ -12,6 +12,8 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -97,6 +99,16 @@ def test_bootstrap_makes_clones_differ_and_misses_no_class(data):
         assert_array_equal(member.classes_, np.unique(y[:12]))
 
 
+@pytest.mark.parametrize("n_per_class", [1, 2])
+def test_a_class_put_back_into_a_bootstrap_takes_the_place_of_no_other(n_per_class):
+    y = np.repeat([0, 1, 2], n_per_class)
+    X = np.arange(float(len(y)))[:, None]
+    ensemble = MemberEnsemble([DecisionTreeClassifier()] * 10, bootstrap=True)
+    for seed in range(20):
+        for member in ensemble.set_params(random_state=seed).fit(X, y).members_:
+            assert_array_equal(member.classes_, [0, 1, 2])
+
+
 def test_it_asks_where_members_disagree_and_learns(data):
     X, y = data
     committee = Committee(DecisionTreeClassifier(), bootstrap=True, random_state=0)
@@ -135,6 +147,34 @@ def test_bad_members_are_named_before_training(data):
         Committee([]).fit(X, y)
     with pytest.raises(ValueError, match="n_members"):
         Committee(GaussianNB(), n_members=0).fit(X, y)
+
+
+# -- weights ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bootstrap", [False, True])
+def test_weights_go_to_the_last_step_of_a_pipeline(data, bootstrap):
+    X, y = data
+    weights = np.random.default_rng(0).random(60)
+    plain = Committee(GaussianNB(), n_members=2, bootstrap=bootstrap, random_state=0)
+    piped = clone(plain).set_params(estimators=make_pipeline("passthrough", GaussianNB()))
+    for committee in (plain, piped):
+        committee.fit(X[:60], y[:60], sample_weight=weights)
+    assert_array_equal(piped.vote_proba(X), plain.vote_proba(X))
+    unweighted = clone(plain).fit(X[:60], y[:60])
+    assert not np.array_equal(unweighted.vote_proba(X), plain.vote_proba(X))
+
+
+def test_members_that_take_no_weights_are_named_before_training(data, monkeypatch):
+    X, y = data
+
+    def fit(self, X, y, sample_weight=None):
+        pytest.fail("trained")
+
+    monkeypatch.setattr(GaussianNB, "fit", fit)
+    committee = Committee([GaussianNB(), KNeighborsClassifier(3)])
+    with pytest.raises(TypeError, match=r"KNeighborsClassifier\.fit does not take it"):
+        committee.fit(X, y, sample_weight=np.ones(len(y)))
 
 
 # -- members trained already, and retraining -----------------------------------------------

@@ -99,6 +99,13 @@ def test_the_ledger_tells_of_corrections(table):
     assert len({tuple(row) for row in learner.history_}) == 1
     assert not MaxRounds(2).start()(learner)
     assert MaxRounds(1).start()(learner)
+    learner.relabel([0], [y[0]])
+    learner.teach()
+    assert learner.history_[-1]["round"] == 2
+    assert not MaxRounds(2).start()(learner)  # trained again, but nobody was asked
+    learner.add(X[15:17], y[15:17])
+    learner.teach()
+    assert MaxRounds(2).start()(learner)
 
 
 def test_what_changes_nothing_is_not_written(table):
@@ -213,6 +220,9 @@ def test_a_sample_is_not_taught_under_a_label_and_a_pseudo_label(table):
     assert_array_equal(learner._pending.pseudo[1], pseudo[5:])
     assert_array_equal(learner._pending.pseudo[2], labels[5:])
     assert learner.teach(rows, y[idx]).history_[-1]["pseudo"] == len(pseudo) - 5
+    learner.query(X, n=3)
+    _, pseudo, _ = learner._pending.pseudo  # and where others are taught than were asked for
+    assert learner.teach(X[pseudo[:4]], y[pseudo[:4]]).history_[-1]["pseudo"] == len(pseudo) - 4
 
 
 def test_items_of_a_dataset_are_found_after_some_were_forgotten(table):

@@ -14,14 +14,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomTreesEmbedding,
+)
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KernelDensity, KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 import skactive
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM
+from skactive.exceptions import DamagedFileError
+from skactive.persistence import save
 from skactive.utils import archive
-from skactive.utils.checksums import DamagedFileError
 from tests.models import SmallMLP
 
 REFUSALS = {"DamagedFileError", "UntrustedError", "NewerFormatError"}
@@ -305,6 +319,35 @@ def test_looking_into_a_file_finds_what_fits_no_checksum(read_all):
     assert not any("cut" in what or "flipped" in what for what in passed)
 
 
+# -- nets: building one calls what it is made of ---------------------------------------------------
+
+
+def calls():
+    """Nodes of what is no module, and prints when it is called."""
+    printing = {"is": "code", "name": "builtins.print"}
+    parts = {"args": ["called"], "params": {"is": "dict", "of": {}}}
+    partial = {"is": "partial", "function": printing, **parts}
+    transform = {"is": "object", "class": "torchvision.transforms.Lambda"}
+    transform["state"] = {"lambd": printing}
+    yield "print", printing
+    yield "print", partial
+    yield "print", {"is": "partial", "function": partial, **parts}
+    yield "Lambda", transform
+    yield "Lambda", {"is": "partial", "function": transform, **parts}
+
+
+@pytest.mark.parametrize("part", ["module", "criterion", "optimizer"])
+def test_a_net_is_not_built_of_what_is_no_module(files, tmp_path, capsys, part):
+    manifest, members = content_of(files["net"])
+    for number, (name, node) in enumerate(calls()):
+        forgery = json.loads(json.dumps(manifest))
+        forgery["object"]["state"]["estimator_"]["params"][part] = node
+        forged(tmp_path / str(number), forgery, members)
+        with pytest.raises(DamagedFileError, match=rf"a net has .*\.{name} for its {part}"):
+            skactive.load(tmp_path / str(number), modules={"SmallMLP": SmallMLP})
+    assert capsys.readouterr().out == ""
+
+
 # -- trees that compiled code would follow out of bounds -------------------------------------------
 
 
@@ -336,6 +379,96 @@ def test_trees_are_sound_before_compiled_code_follows_them():
     broken.__setstate__((state[0], rows, *state[2:]))
     with pytest.raises(ValueError, match="neighbours"):
         check_trees([broken])
+
+
+def wider(tree):
+    """A tree that says of itself that it has many features, and reads the last of them."""
+    state = tree.__getstate__()
+    state["nodes"] = state["nodes"].copy()
+    state["nodes"]["feature"][tree.feature >= 0] = 2**31 - 1
+    made = type(tree)(2**31, tree.n_classes, tree.n_outputs)
+    made.__setstate__(state)
+    return made
+
+
+def widened(estimator):
+    """The estimator, with one tree that reads features that no sample has."""
+    if hasattr(estimator, "tree_"):
+        estimator.tree_ = wider(estimator.tree_)
+    elif hasattr(estimator, "_predictors"):
+        estimator._predictors[0][0].nodes["feature_idx"] = 2**31
+    elif hasattr(estimator, "_tree"):
+        state = list(estimator._tree.__getstate__())
+        state[3] = np.ascontiguousarray(state[3][:, :, :1])
+        estimator._tree.__setstate__(tuple(state))
+    else:
+        member = np.ravel(estimator.estimators_)[-1]
+        member.tree_, member.n_features_in_ = wider(member.tree_), 2**31
+    return estimator
+
+
+class OwnTree(DecisionTreeClassifier):
+    """One whose tree stands in the file without its owner."""
+
+
+class OwnForest(RandomForestClassifier):
+    """One whose members stand so."""
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        DecisionTreeClassifier(max_depth=3),
+        OwnTree(max_depth=3),
+        OwnForest(n_estimators=2),
+        RandomForestClassifier(n_estimators=2),
+        BaggingClassifier(DecisionTreeClassifier(), n_estimators=2, max_features=2),
+        BaggingClassifier(ExtraTreeClassifier(), n_estimators=2, bootstrap_features=True),
+        GradientBoostingClassifier(n_estimators=2),
+        AdaBoostClassifier(n_estimators=2),
+        HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5),
+        HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5, categorical_features=[1]),
+        KNeighborsClassifier(algorithm="kd_tree", leaf_size=3),
+        KNeighborsClassifier(algorithm="ball_tree", leaf_size=3),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_trees_read_no_more_features_than_there_are(tmp_path, estimator):
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.random(80), np.arange(80) % 4, rng.random(80)]
+    y = (X[:, 0] > 0.5) ^ (X[:, 1] == 2)
+    save(estimator.set_params(**seeded(estimator)).fit(X, y), tmp_path / "sound")
+    trusted = tuple(skactive.inspect(tmp_path / "sound").needs)
+    found = skactive.load(tmp_path / "sound", trusted=trusted)
+    assert found.predict(X).tolist() == estimator.predict(X).tolist()
+    save(widened(estimator), tmp_path / "crafted")
+    with pytest.raises(DamagedFileError, match="features that it lacks|lead nowhere"):
+        skactive.load(tmp_path / "crafted", trusted=trusted)
+
+
+def seeded(estimator):
+    return {"random_state": 0} if "random_state" in estimator.get_params() else {}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        ClassifierChain(DecisionTreeClassifier()),
+        MultiOutputClassifier(RandomForestClassifier(n_estimators=2)),
+        RandomForestClassifier(n_estimators=2),
+        IsolationForest(n_estimators=2, max_features=2),
+        RandomTreesEmbedding(n_estimators=2),
+        KernelDensity(),
+        BaggingClassifier(make_pipeline(StandardScaler(), GaussianNB()), n_estimators=2),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_sound_trees_of_every_kind_are_read(tmp_path, estimator):
+    X = np.random.default_rng(0).random((60, 3))
+    y = (X[:, :2] > 0.5).astype(int)
+    one = isinstance(estimator, BaggingClassifier)
+    save(estimator.fit(X, y[:, 0] if one else y), tmp_path / "sound")
+    skactive.load(tmp_path / "sound")
 
 
 def test_a_message_names_the_file_and_the_way_out(files, tmp_path):

@@ -8,6 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
@@ -17,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
+from skorch import NeuralNetClassifier
 
 from skactive import (
     ActiveLearner,
@@ -195,6 +197,60 @@ def test_a_curve_of_several_scorers_asks_for_one():
         ActiveLearningCurveDisplay.from_estimator(logistic(), X, Y, twice)
 
 
+@pytest.mark.parametrize("confidence", [95, 0, 1, -1, "0.95", True])
+def test_a_confidence_is_a_share(confidence):
+    display = ActiveLearningCurveDisplay({"a": ([10, 20], [[0.5, 0.6], [0.6, 0.7]])})
+    with pytest.raises(ValueError, match=r"'confidence' .* a share in \(0, 1\) or None"):
+        display.plot(confidence=confidence)
+    assert display.plot(confidence=None).bands_ == [None]
+
+
+@pytest.mark.parametrize("n_repeats", [0, -1, 1.5, "2"])
+def test_a_curve_has_a_run_or_more(n_repeats):
+    with pytest.raises(ValueError, match="'n_repeats' parameter of active_learning_curve"):
+        active_learning_curve(logistic(), X, Y, budget=20, cv=2, n_repeats=n_repeats)
+
+
+@pytest.mark.parametrize("n_samples", [[0], [-1]])
+def test_bins_have_samples(n_samples):
+    with pytest.raises(ValueError, match="n_samples must hold a bin or more, with samples each"):
+        ReliabilityDisplay([0.5], [0.5], n_samples)
+    with pytest.raises(ValueError, match="a bin or more"):
+        ReliabilityDisplay([], [], [])
+
+
+def test_a_curve_of_radii_in_any_order_is_the_same():
+    eps, accuracy, certified = [0, 0.1, 0.1, 0.2], [0.95, 0.8, 0.7, 0.4], [0.95, 0.5, 0.4, 0.1]
+    curve = RobustnessCurveDisplay(eps, accuracy, certified=certified)
+    for order in itertools.permutations(range(4)):
+        radii, kept, proved = (np.take(part, order) for part in (eps, accuracy, certified))
+        mixed = RobustnessCurveDisplay(radii, kept, certified=proved)
+        assert mixed.area == curve.area == pytest.approx(0.7125)
+        assert mixed._records() == curve._records()
+    line = RobustnessCurveDisplay([0.1, 0, 0.2], [0.8, 0.95, 0.4]).plot().line_
+    assert_array_equal(line.get_xdata(), [0, 0.1, 0.2])
+    assert_array_equal(line.get_ydata(), [0.95, 0.8, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("eps", "accuracy", "certified"),
+    [
+        ([0, 0.1], [0.9], None), ([], [], None), ([[0.1]], [[0.9]], None),
+        ([0, np.nan], [0.9, 0.5], None), ([-0.1, 0], [0.9, 0.5], None),
+        ([0, 0.1], [0.9, 0.5], [0.1]),
+    ],
+)  # fmt: skip
+def test_a_curve_has_radii_and_an_accuracy_for_each(eps, accuracy, certified):
+    with pytest.raises(ValueError, match=r"finite radii >= 0, shape \(n_radii,\), and accur"):
+        RobustnessCurveDisplay(eps, accuracy, certified=certified)
+
+
+def test_learning_curves_are_drawn_from_the_fewest_labels_on():
+    display = ActiveLearningCurveDisplay({"a": ([30, 10, 20], [0.9, 0.5, 0.7])}).plot()
+    assert_array_equal(display.lines_[0].get_xdata(), [10, 20, 30])
+    assert_array_equal(display.lines_[0].get_ydata(), [0.5, 0.7, 0.9])
+
+
 # -- maps -------------------------------------------------------------------------------------
 
 
@@ -238,6 +294,43 @@ def test_a_map_of_a_cold_start_of_a_classifier_and_of_own_axes():
         PoolMapDisplay(X, {})
 
 
+def test_a_map_of_a_pool_in_partitions_is_that_of_memory():
+    arrow = pytest.importorskip("pyarrow")
+    frame, y = load_iris(return_X_y=True, as_frame=True)
+    learner = ActiveLearner(logistic(), random_state=0).fit(frame[::15], y[::15])
+    maps = [
+        PoolMapDisplay.from_estimator(learner, pool, ["margin"], n=5)
+        for pool in (frame, arrow.Table.from_pandas(frame))
+    ]
+    assert maps[0].picks["margin"].tolist() == maps[1].picks["margin"].tolist()
+    assert_allclose(maps[0].positions, maps[1].positions)
+    assert_array_equal(maps[0].labeled, maps[1].labeled)
+
+
+def test_picks_of_a_map_are_positions_or_masks():
+    n = len(X)
+    picked, labelled = np.arange(n) < 5, np.arange(n) > n - 4
+    display = PoolMapDisplay(X[:, :2], {"a": picked}, labeled=labelled).plot()
+    assert_array_equal(display.picks["a"], np.arange(5))
+    assert_array_equal(display.labeled, np.arange(n - 3, n))
+    for wrong in ([n], [-1], [1, 1], [0.5], picked[1:]):
+        with pytest.raises(ValueError, match=r"picks\['a'\] .*must"):
+            PoolMapDisplay(X[:, :2], {"a": wrong})
+        with pytest.raises(ValueError, match="labeled .*must"):
+            PoolMapDisplay(X[:, :2], {"a": [1]}, labeled=wrong)
+    assert PoolMapDisplay(X[:, :2], {"a": []}, labeled=[]).picks["a"].size == 0
+    with pytest.raises(ValueError, match="picks must hold a strategy"):
+        PoolMapDisplay(X[:, :2], {})
+    two = PoolMapDisplay(X[:, :2], {"a": [1], "b": [2]})
+    with pytest.raises(ValueError, match="ax must hold Axes for each of 2 strategies, got 1"):
+        two.plot(plt.subplots()[1])
+
+
+def test_a_map_of_a_single_sample_has_one_place():
+    display = PoolMapDisplay.from_estimator(logistic().fit(X, Y), X[:1], ["margin"], n=1)
+    assert display.positions.shape == (1, 2)
+
+
 # -- calibration ------------------------------------------------------------------------------
 
 
@@ -267,6 +360,18 @@ def test_reliability_equals_a_loop_over_bins():
         ReliabilityDisplay([0.5], [0.5], [1, 2])
     with pytest.raises(ValueError, match=r"labels the estimator does not know: \['0', '1', '2'\]"):
         ReliabilityDisplay.from_estimator(model, X[1::2, :2], truth.astype(str))
+
+
+def test_reliability_of_a_net_with_outputs_that_it_was_never_taught():
+    inputs, y = X[::3].astype(np.float32), np.where(Y[::3] > 0, 2, 0)
+    net = NeuralNetClassifier(
+        torch.nn.Linear(4, 3), criterion=torch.nn.CrossEntropyLoss, max_epochs=1,
+        train_split=None, verbose=0,
+    ).fit(inputs, y)  # fmt: skip
+    found = ReliabilityDisplay.from_estimator(net, inputs, y)
+    expected = ReliabilityDisplay.from_predictions(y, net.predict_proba(inputs))
+    assert_array_equal(found.accuracy, expected.accuracy)
+    assert found.n_samples.sum() == len(y)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -369,6 +474,16 @@ def test_a_notebook_says_what_was_bought_and_what_a_net_is_trained_on():
     assert learner._repr_mimebundle_()["text/html"].startswith("<table>")
     report = robustness_report(learner, images, learner.predict(images), PGD(eps=0.1, steps=1))
     assert report.notes[0] == "PGD, ε = 0.1 (Linf), 1 steps, on 20 samples."
+
+
+@pytest.mark.parametrize(
+    ("amounts", "words"),
+    [((10, 5, 50), "50 labels, 5 a round"), ((0.1, 0.05, 1.0), "100 % of the labels, 5 % a round")],
+)
+def test_a_notebook_tells_counts_and_shares_of_a_budget_apart(amounts, words):
+    names = ("n_initial", "n_per_query", "budget")
+    learner = BudgetedLearner(GaussianNB(), **dict(zip(names, amounts, strict=True)))
+    assert words in learner._repr_html_()
 
 
 def test_a_notebook_shows_the_end_of_a_long_ledger():

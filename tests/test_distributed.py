@@ -9,6 +9,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from skactive import ActiveLearner, Committee
+from skactive.distributed import partitioned
 from skactive.exceptions import CapabilityError
 from skactive.kernels.best_of_parts import Best
 from skactive.kernels.selection import top_k
@@ -345,6 +346,52 @@ def test_images_of_a_hugging_face_dataset(data):
     np.testing.assert_array_equal(found, expected)
     assert isinstance(own, datasets.Dataset)
     asked.teach(own, own["label"])
+
+
+def of_xarray(data, tmp_path):
+    xarray = pytest.importorskip("xarray")
+    return xarray.DataArray(data[0], dims=("row", "of"))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda data, tmp_path: in_chunks(data[0]),
+        of_xarray,
+        lambda data, tmp_path: of_xarray(data, tmp_path).chunk({"row": 211}),
+        of_dask,
+        of_arrow,
+        of_files,
+    ],
+    ids=["dask", "xarray", "chunked xarray", "dask table", "arrow", "files"],
+)
+def test_rows_are_taken_as_numpy_takes_them(data, tmp_path, kind):
+    pool = partitioned(kind(data, tmp_path))
+    whole, ids = pool.take(np.arange(N)), np.arange(N) * 3
+    for at in ([-1, 0, -N, N - 1], data[1] == 1, np.zeros(N, bool), slice(-3, None), [], [2, 2]):
+        np.testing.assert_array_equal(pool.take(at), whole[at])
+        _, names = pool.named(ids).take_named(at)
+        np.testing.assert_array_equal(names, ids[at])
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ([N], rf"indices must lie in \[-{N}, {N}\), got values in \[{N}, {N}\]"),
+        ([0, -N - 1], rf"got values in \[{-N - 1}, 0\]"),
+        (
+            np.ones(N - 1, bool),
+            rf"mask must have one entry per row, shape \({N},\), got \({N - 1},",
+        ),
+        ([0.5], "integers, a boolean mask or a slice, got shape .1,. and dtype float64"),
+        (3, r"1-d array .*, got shape \(\)"),
+    ],
+)
+def test_what_are_no_positions_of_rows_is_refused(data, at, message):
+    for pool in (partitioned(in_chunks(data[0])), partitioned(of_xarray(data, None))):
+        for take in (pool.take, pool.take_named):
+            with pytest.raises(IndexError, match=message):
+                take(at)
 
 
 def in_rows(X):

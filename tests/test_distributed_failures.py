@@ -90,6 +90,55 @@ def test_files_with_other_columns_are_named(data, learner, tmp_path):
     refuses(learner, datasets.dataset(tmp_path), "Partition 2 .*2.parquet", PartitionError)
 
 
+floats = pa.list_(pa.float32())
+
+
+def tensors(lists):
+    kind = pa.fixed_shape_tensor(pa.float32(), [3])
+    return pa.ExtensionArray.from_storage(kind, pa.array(lists, type=pa.list_(pa.float32(), 3)))
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "message"),
+    [
+        (pa.array([None, [1, 2, 3]], type=floats), 0, "a null in place of a list"),
+        (pa.array([[1, 2, 3], None], type=floats), 1, "a null in place of a list"),
+        (pa.array([None, None], type=floats), 0, "a null in place of a list"),
+        (pa.array([[1, 2], None], type=pa.list_(pa.float32(), 2)), 1, "a null in place of a list"),
+        (pa.array([[1], None], type=pa.large_list(pa.int8())), 1, "a null in place of a list"),
+        (
+            pa.array([[[1], [2]], [[3], None]], type=pa.list_(floats)),
+            1,
+            "a null in place of a list",
+        ),
+        (tensors([[1, 2, 3], None]), 1, "a null in place of a tensor"),
+        (tensors([[1, 2, 3], [1, None, 3]]), 1, "a null within a tensor"),
+        (pa.array([[1, 2], [3, 4], [5]]), 2, "a list of another length than the first"),
+        (pa.array([[[1, 2], [3, 4]], [[5, 6], [7]]]), 1, "a list of another length than the first"),
+    ],
+)
+def test_lists_that_make_no_array_are_named(column, row, message):
+    """Whatever came before them in the table, and wherever they stand in a chunk."""
+    table = pa.table({"id": np.arange(len(column)), "image": column})
+    expected = rf"column 'image' of the pool has {message}, first in row {row} of those read"
+    for pool in (table, pa.concat_tables([table, table]), pa.concat_tables([table, table])[1:]):
+        pool = partitioned(pool).named("id")
+        start = len(pool) - len(column)
+        with pytest.raises(ValueError, match=expected):
+            pool.take(np.arange(start, len(pool)))
+        with pytest.raises(ValueError, match="column 'image' of the pool has") as raised:
+            pool.map(lambda part, payload: len(part))
+        assert raised.value.__notes__ == ["This was in partition 0 of the pool."]
+
+
+@pytest.mark.parametrize("make", [pa.array, lambda rows: pa.array(rows, pa.list_(pa.int16(), 3))])
+def test_null_numbers_in_lists_are_nan_as_those_of_columns(make):
+    table = pa.table({"x": make([[0, 0, 0], [1, None, 3], [4, 5, 6]])})
+    for pool, start in ((table, 0), (table[1:], 1), (pa.concat_tables([table, table]), 0)):
+        found = partitioned(pool).take([1 - start, 2 - start])
+        np.testing.assert_array_equal(found, [[1, np.nan, 3], [4, 5, 6]])
+
+
 def broken(number, rows):
     if number == 1:
         raise OSError("disk gone")

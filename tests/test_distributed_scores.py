@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD, TabularSquare
+from skactive.distributed import _sizes
 from skactive.metrics import (
     certified_accuracy_score,
     certified_correct,
@@ -67,6 +68,23 @@ def test_a_report_and_certificates_are_those_of_memory(net):
     proved = certified_correct(net, X, y, eps=0.02, batch_size=32)
     np.testing.assert_array_equal(certified_correct(net, pool, y, eps=0.02, batch_size=32), proved)
     assert certified_accuracy_score(net, pool, y, eps=0.02, batch_size=32) == proved.mean() > 0
+
+
+@pytest.mark.parametrize("batch_size", [7, 32, 256])
+@pytest.mark.parametrize("chunks", [50, None])
+def test_arrays_with_names_are_scored_as_in_memory(net, chunks, batch_size, monkeypatch):
+    xarray = pytest.importorskip("xarray")
+    for limit in ("_LEAST_ROWS", "_MOST_ROWS"):  # as larger pools are read, without chunks
+        monkeypatch.setattr(_sizes, limit, 50)
+    net, X, y = net
+    pool = xarray.DataArray(X, dims=("row", "pixel"), coords={"row": np.arange(len(X)) * 2})
+    pool = pool if chunks is None else pool.chunk({"row": chunks, "pixel": 40})
+    params = {"attack": PGD(0.1, steps=2, random_start=True), "batch_size": batch_size}
+    expected = robust_correct(net, X, y, random_state=5, **params)
+    np.testing.assert_array_equal(robust_correct(net, pool, y, random_state=5, **params), expected)
+    proved = certified_correct(net, X, y, eps=0.02, batch_size=batch_size)
+    found = certified_correct(net, pool, y, eps=0.02, batch_size=batch_size)
+    np.testing.assert_array_equal(found, proved)
 
 
 def test_tables_of_any_classifier():

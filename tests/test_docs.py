@@ -81,6 +81,16 @@ def test_every_public_name_is_in_the_reference():
     assert not missing
 
 
+def test_every_error_can_be_caught_by_a_name_of_the_reference():
+    """Its own, or that of the error that it is a kind of."""
+    listed = {entry.rpartition(".")[2] for entry in ENTRIES}
+    for path in (ROOT / "skactive").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Error"):
+                names = {node.name, *(getattr(base, "id", None) for base in node.bases)}
+                assert names & listed, f"{path}: {node.name}"
+
+
 def test_the_reference_lists_nothing_twice():
     assert len(ENTRIES) == len(set(ENTRIES))
 

@@ -8,11 +8,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch.dataset import Dataset
 from torch import nn
+from torch.utils.data import default_collate
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import PGD
+from skactive.bounds import certified_margins
 from skactive.metrics import robust_accuracy_score
 from skactive.retraining import adversarial_examples
 
@@ -75,6 +78,18 @@ def test_labels_stand_for_outputs_in_their_order():
     assert clone(net).fit(X, names[Y]).score(X, names[Y]) > 0.8
 
 
+@pytest.mark.parametrize("method", ["ibp", "crown"])
+def test_certificates_do_not_depend_on_the_order_of_the_names(method):
+    module, inputs, column = trained().eval(), torch.from_numpy(X), torch.from_numpy(Y)
+    net = from_module(module, ["b", "c", "a"])
+    sorted_column = torch.tensor([1, 2, 0])[column]
+    assert_allclose(
+        certified_margins(net.module_, inputs, sorted_column, 0.02, method=method),
+        certified_margins(module, inputs, column, 0.02, method=method),
+        rtol=1e-6,
+    )
+
+
 @pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss, nn.NLLLoss])
 def test_a_skorch_net(criterion):
     last = [nn.Softmax(dim=1)] if criterion is nn.NLLLoss else []
@@ -87,6 +102,61 @@ def test_a_skorch_net(criterion):
         torch.log(torch.from_numpy(skorch_net.predict_proba(X))), dim=1
     ), atol=1e-5)  # fmt: skip
     assert_array_equal(net.predict(X), skorch_net.predict(X))
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.7])
+@pytest.mark.parametrize("names", [None, ["b", "a"]])
+def test_a_binary_skorch_net_keeps_its_threshold(threshold, names):
+    skorch_net = NeuralNetBinaryClassifier(
+        nn.Linear(4, 1), threshold=threshold, max_epochs=1, train_split=None, verbose=0
+    ).fit(X, (Y == 0).astype(np.float32))
+    with torch.no_grad():  # predictions on both sides of every threshold
+        skorch_net.module_.weight.copy_(torch.tensor([[8.0, -8.0, 0.0, 0.0]]))
+    expected = skorch_net.predict(POOL).astype(int)
+    net = from_module(skorch_net, names, X=X)
+    assert_array_equal(net.predict(POOL), np.array(names or [0, 1])[expected])
+
+
+def test_outputs_that_a_skorch_net_was_never_taught_are_classes():
+    skorch_net = NeuralNetClassifier(
+        nn.Linear(4, 3), criterion=nn.CrossEntropyLoss, max_epochs=1, train_split=None, verbose=0
+    ).fit(X, np.where(Y > 0, 2, 0))
+    net = from_module(skorch_net, None, X=X)
+    assert net.classes_.tolist() == [0, 1, 2]
+    assert_array_equal(net.predict(POOL), skorch_net.predict(POOL))
+
+
+class Doubled(Dataset):
+    def transform(self, X, y):
+        rows, label = super().transform(X, y)
+        return 2 * rows, label
+
+
+class Backwards(NeuralNetClassifier):
+    def infer(self, x, **fit_params):
+        return -super().infer(x, **fit_params)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "what"),
+    [
+        (NeuralNetClassifier, {"dataset": Doubled}, "dataset"),
+        (NeuralNetClassifier, {"predict_nonlinearity": torch.neg}, "predict_nonlinearity"),
+        (NeuralNetClassifier, {"iterator_valid__collate_fn": default_collate}, "iterator_valid"),
+        (Backwards, {}, "infer"),
+    ],
+)
+def test_what_a_skorch_net_does_around_its_module_is_not_lost_in_silence(kind, params, what):
+    skorch_net = kind(
+        nn.Linear(4, 3), criterion=nn.CrossEntropyLoss, max_epochs=1, train_split=None, verbose=0,
+        **params,
+    ).fit(X, Y.astype(np.int64))  # fmt: skip
+    with pytest.raises(ValueError, match=f"its own {what}, which would be lost"):
+        from_module(skorch_net, None)
+    assert_array_equal(
+        from_module(skorch_net.module_, skorch_net.classes_).predict(POOL),
+        skorch_net.module_(torch.from_numpy(POOL)).argmax(dim=1),
+    )
 
 
 def test_a_plain_skorch_net_learns_on():

@@ -81,6 +81,20 @@ class InPlace(nn.Sequential):
         )
 
 
+class Overwriting(SmallMLP):
+    """Overwrites what it reads."""
+
+    def forward(self, X):
+        X -= 0.5
+        return super().forward(X)
+
+
+class OverwritingExotic(Exotic):
+    def forward(self, X):
+        X *= 2
+        return super().forward(X)
+
+
 class Recurrent(nn.Module):
     """What vmap cannot batch."""
 
@@ -117,6 +131,8 @@ CASES = {
     "tied weights": (Tied, (6,), {}),
     "tokens": (Tokens, (4, 5, 5), {}),
     "in place": (InPlace, (1, 8, 8), {}),
+    "overwriting": (Overwriting, (64,), {}),
+    "overwriting, exotic layers": (OverwritingExotic, (6,), {}),
     "recurrent": (Recurrent, (6,), {}),
     "frozen": (Frozen, (1, 8, 8), {}),
 }
@@ -139,10 +155,10 @@ def one_by_one(module, X, wrt):
     lengths = []
     for x in X:
         x = x[None].clone().requires_grad_(True)
-        proba = module(x).softmax(1).detach()[0]
+        proba = module(x.clone()).softmax(1).detach()[0]
         total = 0.0
         for c in range(len(proba)):
-            loss = F.cross_entropy(module(x), torch.tensor([c]), reduction="sum")
+            loss = F.cross_entropy(module(x.clone()), torch.tensor([c]), reduction="sum")
             gradients = torch.autograd.grad(
                 loss, [x] if wrt == "input" else params, allow_unused=True
             )
@@ -156,7 +172,7 @@ def one_by_one(module, X, wrt):
 @pytest.mark.parametrize("name", list(CASES))
 def test_equals_one_backward_pass_per_sample_and_class(name, wrt):
     module, X = build(name)
-    expected = one_by_one(module, X, wrt)
+    expected, before = one_by_one(module, X, wrt), X.clone()
     module.train()
     torch.testing.assert_close(
         expected_gradient_length(module, X, wrt), expected, rtol=1e-8, atol=1e-10
@@ -164,6 +180,7 @@ def test_equals_one_backward_pass_per_sample_and_class(name, wrt):
     assert all(sub.training for sub in module.modules())
     assert not any(sub._forward_hooks for sub in module.modules())
     assert all(p.grad is None for p in module.parameters())
+    assert torch.equal(X, before)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "lenet", "strided", "tokens", "in place", "frozen"])

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -41,6 +41,10 @@ def test_bins_equal_a_histogram():
     scores=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
     n_bins=st.sampled_from([1, 2, 7, 50, 256, 257, 70_000]),
 )
+@example(scores=[0.0, 5e-324], n_bins=2)  # the smallest of all numbers has no half
+@example(scores=[1e-310, 1e-310 + 5e-324], n_bins=50)
+@example(scores=[-1.7e308, 5e-324, 1.7e308], n_bins=7)
+@example(scores=[0.0, 1e-300], n_bins=70_000)  # too narrow for bins per unit, though not subnormal
 def test_bins_keep_the_order_and_close_the_last_edge(scores, n_bins):
     scores = np.sort(scores)
     bins = bin_indices(scores, n_bins).astype(int)

@@ -13,6 +13,7 @@ from skactive.labeling import LabelingError, LabelStudio, LabelStudioBackend, La
 from skactive.labeling.label_studio._client import Client
 from skactive.labeling.label_studio._tasks import answers_of
 
+from .labeling_helpers import X, session
 from .real_label_studio import ANSWERS, TEXTS, TOKEN, USER, make_session, make_studio
 
 pytest.importorskip("starlette")
@@ -170,6 +171,19 @@ def test_all_kinds_of_items_become_tasks(options, kind, start):
         LabelStudio(session, url, TOKEN, **options).push()
     (tasks,) = [body for body in bodies if isinstance(body, list)]
     assert str(tasks[0]["data"][kind]).startswith(start)
+
+
+def test_addresses_are_made_of_ids_as_the_user_gave_them():
+    asked = []
+
+    def address(id):
+        asked.append(id)
+        return f"https://x/{id:06d}"
+
+    served = serving(lambda *_: (200, {"id": 5, "tasks": [], "total": 0}))
+    with served as url, session(pool=X[:20], ids=range(100, 120)) as numbered:
+        LabelStudio(numbered, url, TOKEN, image_shape=(8, 8), image_url=address).push()
+    assert {type(id) for id in asked} == {int}
 
 
 # -- answers that do not fit ----------------------------------------------------------------

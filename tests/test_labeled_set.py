@@ -1,18 +1,21 @@
 """The labelled set: rows keep their values, are copies, and are found again."""
 
 import copy
+import datetime as dt
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -21,7 +24,8 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner, Committee
 from skactive.attacks import FGSM
 from skactive.retraining import EvaluationSplit
-from skactive.strategies import CEAL
+from skactive.strategies import CEAL, DFAL
+from skactive.utils.inputs import as_batch, dtype_name
 from skactive.utils.row_keys import row_keys, rows_among
 from skactive.utils.stacking import stack_rows
 from tests.models import SmallMLP
@@ -97,19 +101,129 @@ def test_bytes_are_numbers_where_numbers_are_meant(table):
     assert_array_equal(learner.X_labeled_[50:], X[50:60] * 9)
 
 
+NAMELESS = pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+
+
+def table_of(values, kind):
+    """Numbers as a table of a library."""
+    names = [f"p{i}" for i in range(values.shape[1])]
+    if kind == "polars":
+        return pytest.importorskip("polars").DataFrame(values, schema=names)
+    if kind == "table":
+        return pytest.importorskip("pyarrow").Table.from_arrays(list(values.T), names=names)
+    frame = pd.DataFrame(values, columns=names)
+    special = {"nullable": "UInt8", "arrow": "uint8[pyarrow]", "sparse": pd.SparseDtype("uint8")}
+    return frame.astype(special[kind]) if kind in special else frame
+
+
+@pytest.mark.parametrize("kind", ["pandas", "nullable", "arrow", "sparse", "polars", "table"])
+def test_bytes_of_a_table_are_read_as_those_of_an_array(kind):
+    raw = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    frame = table_of(raw, kind)
+    batch = as_batch(frame)
+    assert type(batch) is type(frame)
+    assert_array_equal(np.asarray(batch, dtype=np.float32), as_batch(raw))
+    assert dtype_name(frame) == "uint8"
+    assert dtype_name(batch) == "float32"
+    if kind == "table":
+        return
+    for pixels in (True, False):
+        assert list(row_keys(frame, pixels=pixels)) == list(row_keys(raw, pixels=pixels))
+        assert rows_among(frame, raw[::3], pixels=pixels).sum() == 22
+        assert rows_among(raw, frame[::3], pixels=pixels).sum() == 22
+
+
+def test_bytes_beside_other_columns_are_numbers_as_they_are():
+    pl = pytest.importorskip("polars")
+    frame = pd.DataFrame({"a": np.uint8([1, 255]), "b": [0.5, 0.25]})
+    others = [frame, pl.DataFrame(frame), frame.assign(b=[True, False]), frame.assign(b=["x", "y"])]
+    for other in others:
+        assert as_batch(other) is other
+    assert list(map(dtype_name, others)) == ["float64", "float64", None, None]
+    assert dtype_name(pd.DataFrame(index=[0, 1])) is None
+    holed = as_batch(pd.DataFrame({"a": pd.array([255, None], "UInt8")}))
+    assert_array_equal(holed["a"], [1, np.nan])
+
+
+@NAMELESS
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_net_tells_the_same_of_bytes_in_a_table(images, kind):
+    _, raw, y = images
+    frame = table_of(raw, kind)
+    learner = ActiveLearner(mlp(max_epochs=2), "margin", random_state=0).fit(raw[:60], y[:60])
+    assert_array_equal(learner.predict_proba(frame), learner.predict_proba(raw))
+    idx, _ = learner.query(raw, n=6)
+    assert_array_equal(learner.query(frame, n=6)[0], idx)
+    assert_array_equal(learner.excluded_, np.arange(60))
+    named = ActiveLearner(mlp(max_epochs=2), "margin", random_state=0).fit(frame[:60], y[:60])
+    assert_array_equal(named.predict_proba(frame), learner.predict_proba(raw))
+    with pytest.raises(ValueError, match="feature names should match"):
+        named.predict_proba(table_of(raw[:, ::-1], kind)[sorted(frame.columns)])
+
+
+@NAMELESS
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_bytes_of_a_table_become_numbers_beside_numbers(images, kind):
+    floats, raw, y = images
+    frame, numbers = table_of(raw, kind), table_of(floats, kind)
+    for first, second in ((floats, frame), (frame, numbers), (numbers, frame), (raw, frame)):
+        learner = ActiveLearner(mlp(max_epochs=1), "random").fit(first[:50], y[:50])
+        learner.teach(second[50:60], y[50:60])
+        held = as_batch(learner.X_labeled_)
+        assert_allclose(np.asarray(held), floats[:60], atol=1 / 400)
+    learner = ActiveLearner(logistic(), "margin").fit(numbers[:50], y[:50])
+    for call in (lambda: learner.teach(frame[50:60], y[50:60]), lambda: learner.query(frame, n=2)):
+        with pytest.raises(ValueError, match=r"Bytes \(uint8\) up to 255.*in \[0, 1\].*Divide"):
+            call()
+    learner.set_params(estimator=mlp(max_epochs=1)).fit(frame[:50], y[:50])
+    with pytest.raises(ValueError, match="Pass both as uint8"):
+        learner.teach(table_of(raw.astype(int), kind)[50:60], y[50:60])
+
+
+@NAMELESS
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_twins_of_bytes_in_a_table_are_numbers(images, kind):
+    _, raw, y = images
+    frame = table_of(raw, kind)
+    learners = []
+    for X in (raw, frame):
+        learner = ActiveLearner(mlp(max_epochs=2), DFAL(adversarial_twins=True), random_state=0)
+        idx, rows = learner.fit(X[:60], y[:60]).query(X, n=3)
+        learners.append(learner.teach(rows, y[idx]))
+    assert learners[0].history_[-1]["adversarial"] == learners[1].history_[-1]["adversarial"] > 0
+    assert_array_equal(learners[0].predict_proba(raw), learners[1].predict_proba(frame))
+
+
+@NAMELESS
+def test_bytes_of_pools_in_partitions_are_read_as_in_memory(images):
+    dd = pytest.importorskip("dask.dataframe")
+    _, raw, y = images
+    frame = table_of(raw, "pandas")
+    for X in (raw, frame):
+        learner = ActiveLearner(mlp(max_epochs=2), "margin", random_state=0).fit(X[:60], y[:60])
+        idx, _ = learner.query(X, n=6)
+        for pool in (table_of(raw, "table"), dd.from_pandas(frame, npartitions=3)):
+            assert_array_equal(learner.query(pool, n=6)[0], idx)
+            assert_array_equal(learner.excluded_, np.arange(60))
+
+
 NUMBERS = st.sampled_from([np.uint8, np.int16, np.int64, np.float16, np.float32, np.float64])
 
 
 @given(
     first=NUMBERS.flatmap(lambda d: arrays(d, (3, 2))),
     second=NUMBERS.flatmap(lambda d: arrays(d, (2, 2))),
-    tensors=st.booleans(),
+    kind=st.sampled_from(["array", "tensor", "sparse", "pandas", "polars"]),
 )
-@settings(max_examples=150, deadline=None)
-def test_stacking_keeps_every_value_or_refuses(first, second, tensors):
-    wrap = torch.as_tensor if tensors else np.asarray
+@settings(max_examples=300, deadline=None)
+def test_stacking_keeps_every_value_or_refuses(first, second, kind):
+    assume(kind not in ("sparse", "polars") or np.float16 not in (first.dtype, second.dtype))
+    tables = {k: partial(table_of, kind=k) for k in ("pandas", "polars")}
+    others = {"array": np.asarray, "tensor": torch.as_tensor, "sparse": sp.csr_matrix}
+    wrap = {**tables, **others}[kind]
     try:
-        stacked = np.asarray(stack_rows(wrap(first), wrap(second)))
+        stacked = stack_rows(wrap(first), wrap(second))
+        stacked = stacked.toarray() if kind == "sparse" else np.asarray(stacked)
     except ValueError as refused:
         if "rounded" not in str(refused):
             raise
@@ -119,6 +233,26 @@ def test_stacking_keeps_every_value_or_refuses(first, second, tensors):
             assert_array_equal(kept.astype(np.float64), part.astype(np.float64))
         else:
             assert [[int(v) for v in row] for row in kept.tolist()] == part.tolist()
+
+
+def test_large_integers_are_rounded_in_no_container():
+    pl = pytest.importorskip("polars")
+    large, half = [2**53 + 1], [0.5]
+    columns = [
+        lambda v: pd.DataFrame({"a": v}), lambda v: pd.Series(v), lambda v: pl.DataFrame({"a": v}),
+        lambda v: pd.DataFrame({"a": pd.array(v)}),
+        lambda v: pd.DataFrame({"a": pd.array([*v, None])}), lambda v: sp.lil_matrix([v]),
+    ]  # fmt: skip
+    for make in columns:
+        for first, second in ((large, half), (half, large)):
+            with pytest.raises(ValueError, match=r"Integers.*would be rounded.*Convert one"):
+                stack_rows(make(first), make(second))
+    for second in (pd.DataFrame({"a": large, "b": half}), np.array([large + large])):
+        with pytest.raises(ValueError, match="would be rounded"):
+            stack_rows(np.array([[0.5, 0.5]]), second)
+    mixed = pd.DataFrame({"a": ["x"]})
+    assert stack_rows(pd.DataFrame({"a": large}), mixed)["a"].tolist() == [*large, "x"]
+    assert stack_rows(pl.DataFrame({"a": large}), pl.DataFrame({"a": [None]}))["a"][0] == large[0]
 
 
 def test_tensors_are_not_cast_to_the_first_dtype():
@@ -337,6 +471,41 @@ def test_equal_rows_have_equal_keys_whatever_holds_them():
     assert list(row_keys(np.uint8([[255]]), pixels=False)) == list(row_keys([[255.0]]))
 
 
+def test_rows_of_many_lengths_have_the_key_that_each_has_alone():
+    images = [np.ones((2, 2)), np.zeros((2, 2)), np.ones((3, 3))]
+    held = np.empty(3, dtype=object)
+    held[:] = images
+    lists = [
+        [["good", "film"], ["bad", "film"], ["dull"], []],
+        [[1, 2], [3.5, 4], [5]],
+        images,
+        [[1, [2, 3]], [4, 5], [[6]]],
+        [["a", 1], ["a", "1"], ["a"]],
+    ]
+    for rows in [*lists, held]:
+        wanted = [next(row_keys(rows[i : i + 1])) for i in range(len(rows))]
+        assert list(row_keys(rows)) == wanted
+        assert len(set(wanted)) == len(rows)
+        assert list(row_keys(rows[:2])) == wanted[:2]
+        assert rows_among(rows, rows[:2]).tolist() == [i < 2 for i in range(len(rows))]
+        assert rows_among(rows[:2], rows).all()
+    assert list(row_keys(held)) == list(row_keys(images))
+    assert list(row_keys(np.stack(images[:2]))) == list(row_keys(images))[:2]
+    raw = [np.uint8([255, 0]), np.uint8([255])]
+    assert list(row_keys(raw)) == list(row_keys([[1, 0], [1]]))
+    assert list(row_keys(raw, pixels=False)) == list(row_keys([[255, 0], [255]]))
+
+
+@pytest.mark.parametrize("labelled", [[0, 1, 4, 5], [0, 1, 2, 3]])
+def test_labelled_texts_are_found_whatever_lengths_the_others_have(labelled):
+    texts = ["good film", "bad film", "good acting here", "dull", "bad plot", "good plot", "fine"]
+    texts, y = [text.split() for text in texts], np.array([1, 0, 1, 0, 0, 1, 1])
+    model = make_pipeline(CountVectorizer(analyzer=list), logistic())
+    learner = ActiveLearner(model, "random", random_state=0)
+    learner.fit([texts[i] for i in labelled], y[labelled]).query(texts, n=3)
+    assert_array_equal(learner.excluded_, labelled)
+
+
 def test_keys_of_mixed_missing_wide_and_huge_values():
     frame = pd.DataFrame(
         {"word": ["a", "b", None], "n": [1, 2, 3], "at": pd.to_datetime([0, 1, 2], unit="s")}
@@ -404,3 +573,45 @@ def test_a_scaled_pipeline_keeps_its_numbers(table):
     learner.teach(X[30:40], y[30:40])
     assert learner.X_labeled_.dtype == np.float64
     assert_array_equal(learner.X_labeled_[30:], X[30:40])
+
+
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        ([dt.timedelta(hours=1), dt.timedelta(days=400)], "m8[us]"),
+        ([np.timedelta64(1, "h"), pd.Timedelta(5, "ns")], "m8[ns]"),
+        ([pd.Timestamp(1), pd.Timestamp(2)], "M8[ns]"),  # a nanosecond apart
+        ([dt.date(2020, 1, 1), np.datetime64("2021-01-01")], "M8[s]"),
+        ([dt.datetime(2020, 1, 1), pd.NaT], "M8[us]"),
+        ([np.datetime64("NaT"), np.datetime64("2021-01-01")], "M8[s]"),
+        ([np.timedelta64("NaT"), dt.timedelta(1)], "m8[s]"),
+    ],
+)
+def test_times_as_objects_are_those_of_a_column(values, column):
+    exact = [v.to_numpy() if hasattr(v, "to_numpy") else v for v in values]
+    objects = pd.DataFrame({"x": [1.0, 2.0], "t": pd.Series(values, dtype=object)})
+    typed = pd.DataFrame({"x": [1.0, 2.0], "t": np.array(exact, dtype=column)})
+    keys = list(row_keys(objects))
+    assert keys == list(row_keys(typed))
+    assert len(set(keys)) == 2
+
+
+def test_times_of_day_are_told_apart():
+    frame = pd.DataFrame({"x": [1.0] * 3, "t": [dt.time(1), dt.time(2), dt.time(1)]})
+    first, second, third = row_keys(frame)
+    assert first == third != second
+
+
+def test_tables_of_two_libraries_and_names_of_two_types_are_told_apart(table):
+    X, y = table
+    pl = pytest.importorskip("polars")
+    learner = ActiveLearner(LogisticRegression()).fit(pd.DataFrame(X, columns=[*"abcd"]), y)
+    with pytest.raises(ValueError, match=r"are a polars DataFrame.* Pass a pandas DataFrame"):
+        learner.teach(pl.DataFrame(X[:2], schema=[*"abcd"]), y[:2])
+    learner = ActiveLearner(LogisticRegression()).fit(pl.DataFrame(X, schema=[*"abcd"]), y)
+    with pytest.raises(ValueError, match=r"are a pandas DataFrame.* Pass a polars DataFrame"):
+        learner.teach(pd.DataFrame(X[:2], columns=[*"abcd"]), y[:2])
+    stacked = stack_rows(pd.DataFrame(X), pd.DataFrame(X[:, ::-1], columns=[3, 2, 1, 0]))
+    assert_array_equal(stacked, np.r_[X, X])
+    with pytest.raises(ValueError, match=r"have columns \['0', '1', .* there \[0, 1,"):
+        stack_rows(pd.DataFrame(X), pd.DataFrame(X, columns=[*"0123"]))

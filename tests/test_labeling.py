@@ -1,6 +1,8 @@
 """A labelling session: items out, answers in, nothing lost; a refusal leaves all as it was."""
 
+import csv
 import sqlite3
+import tempfile
 import threading
 
 import numpy as np
@@ -19,6 +21,7 @@ from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.labeling import (
     AnnotatorError,
     ConflictError,
+    ImportReport,
     LabelingError,
     LabelingSession,
     NotClaimedError,
@@ -34,7 +37,7 @@ from skactive.labeling import (
 )
 from skactive.labeling._events import append
 from tests.labeling_helpers import CLASSES, Clock, X, Y, answer, learner, picks, session, weights
-from tests.models import SmallCNN
+from tests.models import SmallCNN, SmallMLP
 
 # -- items out ------------------------------------------------------------------------------
 
@@ -381,6 +384,12 @@ def test_events_cannot_be_changed(tmp_path):
         ({"classes": [1, "a"]}, "of one type"),
         ({"classes": [1, 1]}, "distinct"),
         ({"classes": ["a", ""]}, "holds ''"),
+        ({"classes": [0.5, 1.0]}, r"got \[0.5, 1.0\].*Declare texts, \['0.5', '1.0'\], or number"),
+        ({"classes": [1.0, np.inf]}, "classes must be .*whole numbers"),
+        ({"classes": [1, 2**70]}, "classes must be .*whole numbers"),
+        ({"classes": [-1, 2**63]}, "classes must be .*whole numbers"),
+        ({"annotators": "ada"}, "annotators must be a list of texts, got 'ada'"),
+        ({"annotators": [1]}, "annotators must be a list of texts"),
         ({"ids": [1] * 400}, "ids must be distinct"),
         ({"ids": np.arange(3)}, "must be 400 texts or whole numbers"),
         ({"ids": "name"}, "is no column of the pool"),
@@ -397,6 +406,13 @@ def test_events_cannot_be_changed(tmp_path):
 def test_parameters_are_checked(params, words):
     with pytest.raises(ValueError, match=words):
         session(**params)
+
+
+@pytest.mark.parametrize("classes", [[0.0, 1.0], [-1, 1], [False, True], [2**63, 2**63 + 1]])
+def test_classes_that_a_classifier_tells_apart_are_taught(classes):
+    labeling = session(classes=classes, batch=10, retrain_every=10)
+    answer(labeling, "ada", 21, labels=[classes[int(label) % 2] for label in Y])
+    assert labeling.progress()["n_trainings"] == 2
 
 
 # -- the learner ----------------------------------------------------------------------------
@@ -482,6 +498,29 @@ def test_a_corrected_and_a_removed_label_retrain_without_it():
     assert told == [(30, 0, 0), (0, 1, 0), (0, 0, 1)]
     assert [row.get("forgotten") for row in labeling.learner.history_][-2:-1] == [1]
     assert not labeling.teach()
+    labeling.verify()
+
+
+@pytest.mark.parametrize("strategy", ["margin", "ceal"])
+def test_labels_that_replace_all_that_was_taught(tmp_path, strategy):
+    def begin():
+        return session(tmp_path / "labels.db", learner=learner(strategy), retrain_every=None)
+
+    labeling = begin()
+    gone = answer(labeling, "ada", 20)
+    labeling.teach()
+    for _ in gone:
+        labeling.undo("ada")
+    for item in gone:
+        labeling.skip(item.id, "ada")
+    done = answer(labeling, "ada", 20)
+    assert labeling.teach()
+    at = [item.position for item in done]
+    assert labeling.learner.y_labeled_.tolist() == Y[at].tolist()
+    if strategy == "margin":
+        fresh = learner(classes=CLASSES).fit(X[at], Y[at])
+        np.testing.assert_allclose(weights(labeling), _weights(fresh), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(weights(begin()), weights(labeling))
     labeling.verify()
 
 
@@ -624,6 +663,84 @@ def test_a_wrong_label_is_suspicious():
     assert len(labeling.suspicious(cv=None)) <= len(found)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "classes"),
+    [
+        (LogisticRegression(class_weight={0: 1, 1: 1, 2: 100}, max_iter=200), [0, 1, 2]),
+        (LogisticRegression(class_weight={"b": 1, "c": 100}, max_iter=200), ["b", "c"]),
+        (AdversarialNetClassifier(SmallMLP, classes=["b", "c"], attack=None, max_epochs=60, lr=0.05,
+                                  criterion__weight=torch.tensor([1.0, 100.0])), ["b", "c"]),
+    ],
+)  # fmt: skip
+def test_suspicions_are_of_models_that_learn_the_labels_as_they_are(estimator, classes):
+    """A hundred times the weight: whoever doubts, doubts labels of the light class."""
+    pool = np.random.default_rng(0).random((80, 4), dtype=np.float32)
+    truth = np.repeat(classes[-2:], 40)
+    labeling = session(
+        pool=pool, learner=ActiveLearner(estimator, random_state=0), classes=classes, batch=80,
+        retrain_every=None,
+    )  # fmt: skip
+    answer(labeling, "ada", 80, labels=truth)
+    doubted = labeling.suspicious(80)
+    assert {(each.label, each.predicted) for each in doubted} == {tuple(classes[-2:])}
+
+
+@pytest.mark.parametrize("ids", [None, [0, 1, 41]])
+def test_files_do_not_label_again_what_the_learner_came_with(tmp_path, ids):
+    started = learner(classes=CLASSES).fit(X[[0, 1, 41]], Y[[0, 1, 41]], ids=ids)
+    labeling = session(learner=started, ids=range(400), retrain_every=4, batch=10)
+    (tmp_path / "file.csv").write_text("id,label,annotator\n5,3,ada\n0,3,ada\n41,,ada\n")
+    with pytest.raises(LabelingError, match=r"lines 3: Item 0 is in .* learner\.relabel.* Nothing"):
+        labeling.read_csv(tmp_path / "file.csv")
+    assert labeling.progress()["n_labels"] == 0
+    (tmp_path / "file.csv").write_text("id,label,annotator,final,referee\n41,,,3,ada\n")
+    with pytest.raises(LabelingError, match="Item 41 is in the labelled set"):
+        labeling.read_csv(tmp_path / "file.csv")
+    answer(labeling, "ada", 8)
+    assert len(labeling.learner.y_labeled_) == 7
+
+
+def test_ids_that_are_other_rows_than_the_learners_are_refused_at_once():
+    started = learner(classes=CLASSES).fit(X[[0, 1, 41]], Y[[0, 1, 41]], ids=[0, 7, 9])
+    with pytest.raises(LabelingError, match="knows ids 7, 9, but in this pool they are other rows"):
+        session(learner=started, ids=range(400))
+    moved = np.arange(400)
+    moved[[0, 1, 41]], moved[[7, 9]] = [0, 7, 9], [1, 41]
+    assert len(session(learner=started, ids=moved).claim("ada", 3)) == 3
+
+
+def split_answers(labeling):
+    """Ada is right, bob on every other item alone."""
+    for item in labeling.claim("ada", n=20):
+        labeling.label(item.id, int(Y[item.position]), "ada")
+    for i, item in enumerate(labeling.claim("bob", n=20)):
+        labeling.label(item.id, int(Y[item.position] + i % 2) % 10, "bob")
+
+
+@pytest.mark.parametrize("retrain_every", [None, 5])
+@pytest.mark.parametrize("other", ["weighted", lambda given: given.get("ada")])
+def test_a_store_that_is_opened_with_another_rule_is_taught_by_it(tmp_path, other, retrain_every):
+    path = tmp_path / "store.db"
+    params = {"overlap": 2, "batch": 20, "pool": X[:20], "retrain_every": retrain_every}
+    labeling = session(path, **params)
+    split_answers(labeling)
+    labeling.teach()
+    assert labeling.progress()["n_taught"] == 10
+    labeling.close()
+    labeling = session(path, consensus=other, **params)
+    agreed = len(labeling.consensus())
+    assert labeling.due == (retrain_every == 5 and agreed >= 15)
+    assert labeling.teach() == (agreed > 10)
+    assert labeling.progress()["n_taught"] == agreed
+    assert not labeling.due
+    assert not labeling.teach()
+    labeling.verify()
+    labeling.close()
+    back = session(path, **params)
+    assert back.teach() == (agreed > 10)
+    assert back.progress()["n_taught"] == 10
+
+
 # -- files ----------------------------------------------------------------------------------
 
 
@@ -637,12 +754,88 @@ def test_labels_go_out_and_come_in(tmp_path):
     assert frame.label.isna().sum() == 4
     other = session(overlap=2, ids=[f"digit {i}" for i in range(400)])
     report = other.read_csv(tmp_path / "labels.csv")
-    assert (report.n_new, report.n_known, report.n_blank, report.conflicts) == (5, 0, 4, [])
+    assert report == ImportReport(n_new=5, n_skips=1, n_blank=3)
     assert other.consensus() == labeling.consensus()
     before = other.events()
-    assert other.read_csv(tmp_path / "labels.csv").n_known == 5
+    assert other.read_csv(tmp_path / "labels.csv") == ImportReport(n_known=6, n_blank=3)
     assert other.events() == before
     other.verify()
+
+
+def test_a_referee_s_decisions_and_skips_go_out_and_come_in(tmp_path):
+    def begin(**params):
+        return session(overlap=2, batch=5, ids=[f"digit {i}" for i in range(400)], **params)
+
+    labeling = begin()
+    ids = four_answers(labeling, {"ada": [0, 1, 2], "bob": [0, 3]})
+    labeling.skip(labeling.claim("bob")[0].id, "bob", "blurred, or dirty")
+    last = labeling.claim("cyd", 2)[-1].id  # nobody's answer
+    for id, label in [(ids[1], 1), (ids[2], 4), (last, 5)]:
+        labeling.relabel(id, label, "referee", final=True)
+    labeling.relabel(ids[2], 6, "other", final=True)
+    labeling.to_csv(tmp_path / "labels.csv")
+    other = begin(annotators=["ada", "bob", "referee", "other"])
+    report = other.read_csv(tmp_path / "labels.csv")
+    assert report == ImportReport(n_new=5, n_skips=1, n_final=3, n_blank=1)
+    assert other.consensus() == labeling.consensus()
+    assert other.disagreements() == []
+    other.to_csv(tmp_path / "again.csv")
+    kept = ["id", "label", "annotator", "state", "reason", "final", "referee"]
+    first, second = (pd.read_csv(tmp_path / name)[kept] for name in ("labels.csv", "again.csv"))
+    pd.testing.assert_frame_equal(*(
+        frame[frame.state.ne("open") | frame.final.notna()].sort_values(kept[:3], ignore_index=True)
+        for frame in (first, second)
+    ))  # fmt: skip
+    assert other.read_csv(tmp_path / "labels.csv") == ImportReport(n_known=9, n_blank=1)
+    other.verify()
+
+
+def test_decisions_and_skips_that_contradict_are_conflicts(tmp_path):
+    labeling = session(ids=np.arange(400), overlap=2)
+    first, second = labeling.claim("ada", 2)
+    labeling.label(first.id, 1, "ada")
+    labeling.relabel(second.id, 2, "referee", final=True)
+    rows = [f"{first.id},,ada,skipped,,", f"{second.id},,,open,3,cyd", "399,,,open,4,"]
+    file = tmp_path / "labels.csv"
+    file.write_text("\n".join(["id,label,annotator,state,final,referee", *rows]))
+    before = labeling.events()
+    report = labeling.read_csv(file)
+    assert report.conflicts == [(2, first.id, "ada", 1, None), (3, second.id, "cyd", 2, 3)]
+    assert report.n_blank == 1  # a decision of nobody's is another program's column
+    assert labeling.events() == before
+    file.write_text(f"id,label,annotator,state,final,referee\n{first.id},,,,eleven,cyd\n")
+    with pytest.raises(UnknownClassError, match="lines 2: 'eleven' is none of the declared"):
+        labeling.read_csv(file)
+
+
+def test_outer_blanks_of_classes_and_names_go_out_and_come_in(tmp_path):
+    params = {"classes": ["cat", "cat "], "learner": learner("random"), "retrain_every": None}
+    labeling = session(tmp_path / "labels.db", **params)
+    for name, label in [("ada ", "cat "), ("ada", "cat"), ("bob", "cat ")]:
+        labeling.label(labeling.claim(name)[0].id, label, name)
+    labeling.relabel(labeling.claim("cyd")[0].id, "cat ", " cyd", final=True)
+    labeling.to_csv(tmp_path / "labels.csv")
+    before = labeling.events()
+    assert labeling.read_csv(tmp_path / "labels.csv").n_known == 4
+    assert labeling.events() == before
+    other = session(tmp_path / "other.db", **params)
+    other.read_csv(tmp_path / "labels.csv")
+    assert other.consensus() == labeling.consensus()
+    file = tmp_path / "typed.csv"
+    file.write_text(f"id,label,annotator\n{labeling.claim('dan')[0].id}, cat, dan \n")
+    assert labeling.read_csv(file).n_new == 1
+    assert labeling.answered("dan")[0].label == "cat"
+
+
+def test_a_text_of_any_length_goes_out_and_comes_in(tmp_path):
+    texts = ["x" * 140_000, "three"]
+    labeling = session(pool=texts, learner=learner("random"), batch=2)
+    for item in labeling.claim("ada", 2):
+        labeling.label(item.id, item.position, "ada")
+    labeling.to_csv(tmp_path / "labels.csv")
+    limit = csv.field_size_limit()
+    assert labeling.read_csv(tmp_path / "labels.csv").n_known == 2
+    assert csv.field_size_limit() == limit
 
 
 @pytest.mark.parametrize("newline", list("\n\r\v\f\x1c\x85\u2028"))
@@ -669,6 +862,86 @@ def test_lines_of_files_end_as_their_system_ends_them(tmp_path, newline):
     assert session(ids=np.arange(400)).read_csv(tmp_path / "labels.csv", "ada").n_new == 2
 
 
+@pytest.mark.parametrize(
+    ("classes", "written"),
+    [
+        ([3, 7], ["3.0", "7.0", "3", " 7.00 "]),
+        ([-1, 1], ["-1.0", "1.0", "+1", "1."]),
+        ([0.0, 1.0], ["0", "1.0", "1.", "-0.0"]),
+    ],
+)
+def test_numbers_are_read_however_a_spreadsheet_writes_them(tmp_path, classes, written):
+    labeling = session(ids=np.arange(400), classes=classes)
+    rows = [f"{i},{text},ada" for i, text in enumerate(written)]
+    (tmp_path / "labels.csv").write_text("\n".join(["id,label,annotator", *rows]))
+    labeling.read_csv(tmp_path / "labels.csv")
+    said = {i: float(text) for i, text in enumerate(written)}
+    assert labeling.consensus() == said
+    assert {type(label) for label in labeling.consensus().values()} == {type(classes[0])}
+
+
+@pytest.mark.parametrize(
+    ("classes", "written"),
+    [
+        (["1", "2"], "1.0"),
+        ([1, 2], "1.5"),
+        ([1, 2], "1e0"),
+        ([1, 2], "nan"),
+        ([1, 2], "3.0"),
+        ([2**53, 2**53 + 1], f"{2**53}.0"),  # which may have been the other one
+        ([False, True], "1.0"),
+    ],
+)
+def test_what_is_no_class_is_none_however_it_is_written(tmp_path, classes, written):
+    labeling = session(ids=np.arange(400), classes=classes)
+    (tmp_path / "labels.csv").write_text(f"id,label,annotator\n3,{written},ada\n")
+    with pytest.raises(UnknownClassError, match="is none of the declared"):
+        labeling.read_csv(tmp_path / "labels.csv")
+
+
+def test_texts_that_look_like_numbers_are_told_apart(tmp_path):
+    labeling = session(ids=np.arange(400), classes=["1", "1.0"])
+    (tmp_path / "labels.csv").write_text("id,label,annotator\n3,1,ada\n4,1.0,ada\n")
+    labeling.read_csv(tmp_path / "labels.csv")
+    assert labeling.consensus() == {3: "1", 4: "1.0"}
+
+
+def test_labels_come_back_from_pandas(tmp_path):
+    labeling = session(ids=np.arange(400), overlap=2, retrain_every=None)
+    done = answer(labeling, "ada", 3)
+    labeling.claim("bob", 5)
+    labeling.relabel(done[0].id, 4, "cyd", final=True)
+    labeling.to_csv(tmp_path / "labels.csv")
+    pd.read_csv(tmp_path / "labels.csv").to_csv(tmp_path / "edited.csv", index=False)
+    assert ".0," in (tmp_path / "edited.csv").read_text()  # blank labels make floats of all
+    assert labeling.read_csv(tmp_path / "edited.csv").n_known == 4
+    labeling.to_frame().to_csv(tmp_path / "frame.csv", index=False)
+    other = session(ids=np.arange(400), overlap=2)
+    assert other.read_csv(tmp_path / "frame.csv").n_final == 1
+    assert other.consensus() == labeling.consensus()
+
+
+@pytest.mark.parametrize("classes", [CLASSES, [2**62 + i for i in range(10)], [*"abcdefghij"]])
+def test_a_frame_keeps_whole_numbers_where_some_are_missing(tmp_path, classes):
+    labeling = session(ids=np.arange(400), classes=classes, retrain_every=None)
+    for item in labeling.claim("ada", 3):
+        labeling.label(item.id, classes[Y[item.position]], "ada")
+    labeling.relabel(item.id, classes[4], "cyd", final=True)
+    never = next(i for i in range(400) if i not in set(labeling.to_frame().id))
+    (tmp_path / "labels.csv").write_text(f"id,label\n{never},{classes[5]}\n")
+    labeling.read_csv(tmp_path / "labels.csv", "bob")
+    frame = labeling.to_frame().set_index("id")
+    assert not any(isinstance(value, float) for value in frame.label.dropna())
+    assert frame.label.dropna().to_dict() == labeling.consensus() | {
+        item.id: classes[Y[item.position]]
+    }
+    assert frame.final.dropna().tolist() == [classes[4]]
+    assert frame["round"].dropna().eq(0).all()
+    assert not {"label", "round", "rank", "final"} & set(frame.select_dtypes("float"))
+    assert frame["round"].isna().sum() == frame["rank"].isna().sum() == 1
+    assert frame.label.isna().sum() == 17
+
+
 def test_a_conflict_is_told_and_nothing_overwritten(tmp_path):
     labeling = session(ids=np.arange(400))
     first, second = labeling.claim("ada", 2)
@@ -688,6 +961,7 @@ def test_a_conflict_is_told_and_nothing_overwritten(tmp_path):
         ("id,label\n3,1\n4,eleven\n", "lines 3: 'eleven' is none of the declared"),
         ("id,klass\n3,1\n", "must have columns id and label"),
         ('id,label\n3,"1\n', "bad.csv, line 1: unexpected end of data"),
+        ('"id,label\n', "bad.csv, line 0: unexpected end of data"),
         ("", "must have columns"),
     ],
 )
@@ -701,6 +975,17 @@ def test_a_bad_file_enters_nothing(tmp_path, text, words):
     with pytest.raises(LabelingError, match="does not say whose labels stand in lines 2"):
         (tmp_path / "bad.csv").write_text("id,label\n3,1\n")
         labeling.read_csv(tmp_path / "bad.csv")
+
+
+def test_an_id_of_another_kind_than_the_learner_s_is_refused_at_once():
+    fitted = learner().fit(X[300:340], Y[300:340], ids=np.arange(40))
+    with pytest.raises(LabelingError, match=r"learner's ids are whole numbers, .* texts.*ids="):
+        session(pool=X[:200], learner=fitted)
+    named = learner().fit(X[300:340], Y[300:340], ids=[f"first {i}" for i in range(40)])
+    for known, ids in [(fitted, np.arange(100, 300)), (named, None)]:
+        labeling = session(pool=X[:200], learner=known, ids=ids, retrain_every=None)
+        answer(labeling, "ada", 5)
+        assert labeling.teach()
 
 
 def test_imported_labels_are_taught(tmp_path):
@@ -757,7 +1042,32 @@ POOLS = {
     "pandas": lambda: pd.DataFrame(X[:60], columns=[f"p{i}" for i in range(64)]),
     "polars": lambda: pl.DataFrame(X[:60], schema=[f"p{i}" for i in range(64)]),
     "dataset": Digits,
+    "arrow": lambda: in_arrow(POOLS["pandas"]()),
+    "record batch": lambda: in_batch(POOLS["pandas"]()),
+    "arrow files": lambda: in_files(POOLS["pandas"]()),
+    "dask table": lambda: in_dask(POOLS["pandas"]()),
+    "dask array": lambda: imported("dask.array").from_array(X[:60], chunks=(25, 64)),
+    "xarray": lambda: imported("xarray").DataArray(X[:60], dims=("row", "pixel")),
+    "hugging face": lambda: imported("datasets").Dataset.from_pandas(POOLS["pandas"]()),
 }
+
+
+def imported(name):
+    return pytest.importorskip(name, reason=f"needs {name}")
+
+
+def in_arrow(table):
+    return imported("pyarrow").Table.from_pandas(table)
+
+
+def in_files(table):
+    folder = tempfile.mkdtemp()
+    imported("pyarrow.parquet").write_table(in_arrow(table), f"{folder}/a.parquet")
+    return imported("pyarrow.dataset").dataset(folder)
+
+
+def in_dask(table, npartitions=3):
+    return imported("dask.dataframe").from_pandas(table, npartitions=npartitions)
 
 
 @pytest.mark.parametrize("kind", POOLS)
@@ -782,6 +1092,104 @@ def test_pools_of_every_kind_are_labelled_and_known_again(kind, tmp_path):
         assert labeling._trainer.digest() == known
         assert not {item.id for item in labeling.claim("ada", 9)} & {item.id for item in done}
         labeling.to_csv(tmp_path / "labels.csv")
+        assert len(labeling.suspicious(5)) <= 5
+
+
+@pytest.mark.parametrize("make", [in_arrow, in_dask], ids=["arrow", "dask"])
+def test_a_table_in_partitions_is_labelled_as_the_table_itself(make):
+    table = POOLS["pandas"]().assign(nr=range(60))
+    given = make(table)
+    first, second = (
+        session(
+            pool=pool, ids="nr", batch=10, retrain_every=10,
+            learner=ActiveLearner(LogisticRegression(max_iter=9999), "margin", random_state=0),
+        )
+        for pool in (table, given)
+    )  # fmt: skip
+    for labeling in (first, second):
+        answer(labeling, "ada", 31)
+    assert second.pool is given
+    assert picks(first) == picks(second)
+    np.testing.assert_array_equal(weights(first), weights(second))
+    pd.testing.assert_series_equal(first.claim("ada")[0].content, second.claim("ada")[0].content)
+    assert first.suspicious() == second.suspicious()
+    for kind in (first, second):
+        with kind.serve(port=0, block=False, show_confidence=True) as server:
+            shown = server.app.service.call("claim", {"annotator": "ada"})["items"]
+            assert [name for name, _ in shown[0]["content"]["rows"]] == list(table.columns)
+            assert len(shown[0]["sure"]) == 3
+
+
+@pytest.mark.parametrize("make", [in_arrow, in_dask], ids=["arrow", "dask"])
+def test_ids_that_are_no_column_of_a_table_in_partitions_are_refused(make):
+    with pytest.raises(LabelingError, match="ids='nr' must be a column of the pool"):
+        session(pool=make(POOLS["pandas"]()), ids="nr")
+    with pytest.raises(LabelingError, match="pool has no rows"):
+        session(pool=make(POOLS["pandas"]()[:0]))
+
+
+def in_polars(table):
+    return imported("polars").from_pandas(table)
+
+
+def in_batch(table):
+    return in_arrow(table).to_batches()[0]
+
+
+TABLES = [pd.DataFrame, in_polars, in_arrow, in_batch, in_files, in_dask]
+
+
+@pytest.mark.parametrize("make", TABLES, ids=lambda make: make.__name__)
+def test_tables_of_every_kind_write_their_own_columns(make, tmp_path):
+    table = pd.DataFrame(
+        {
+            "name": ["a", "b, c", "d"],
+            "size": [1.5, 2.5, 3.5],
+            "code": [2**60 + i for i in range(3)],
+            "label": [0, 0, 0],
+        }
+    )
+    labeling = LabelingSession(
+        ":memory:", make(table), learner=learner("random"), classes=["x", "y"], batch=3, ids="name"
+    )
+    for item in labeling.claim("ada", 3):
+        labeling.label(item.id, "xyx"[item.position], "ada")
+    labeling.to_csv(tmp_path / "labels.csv")
+    frame = pd.read_csv(tmp_path / "labels.csv")
+    assert list(frame.columns[:6]) == ["id", "name", "size", "code", "label", "annotator"]
+    frame = frame.set_index("id").loc[table["name"]]
+    assert frame["label"].tolist() == ["x", "y", "x"]  # the labels, not the table's own column
+    for name in ("name", "size", "code"):
+        assert frame[name].tolist() == table[name].tolist()
+    with labeling.serve(port=0, block=False) as server:
+        shown = server.app.service.rendering.content(1)["rows"]
+        assert shown == [
+            ["name", "b, c"],
+            ["size", "2.5"],
+            ["code", str(2**60 + 1)],
+            ["label", "0"],
+        ]
+
+
+@pytest.mark.parametrize("make", [in_polars, in_arrow, in_files])
+def test_what_is_missing_in_a_table_is_blank_and_whole_numbers_stay_whole(make, tmp_path):
+    table = pd.DataFrame({"size": pd.array([1, None, 2**60 + 1], dtype="Int64"), "b": [0, 1, 2]})
+    labeling = session(pool=make(table), learner=learner("random"), ids=[7, 8, 9], batch=3)
+    labeling.claim("ada", 3)
+    labeling.to_csv(tmp_path / "labels.csv")
+    lines = (tmp_path / "labels.csv").read_text().splitlines()
+    written = {row["id"]: row["size"] for row in csv.DictReader(lines)}
+    assert written == {"7": "1", "8": "", "9": str(2**60 + 1)}
+
+
+def test_images_in_a_table_are_no_columns_for_a_spreadsheet(tmp_path):
+    pa = imported("pyarrow")
+    images = pa.FixedShapeTensorArray.from_numpy_ndarray(X[:60].reshape(60, 8, 8).copy())
+    labeling = session(pool=pa.table({"image": images}), learner=learner("random"))
+    labeling.to_csv(tmp_path / "labels.csv")
+    assert (tmp_path / "labels.csv").read_text().startswith("id,label,")
+    with labeling.serve(port=0, block=False) as server:
+        assert server.app.service.rendering.content(3) == {"width": 8, "height": 8}
 
 
 def test_a_learner_that_cannot_repeat_says_so(tmp_path):

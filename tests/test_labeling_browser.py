@@ -150,6 +150,40 @@ def test_a_label_is_changed_on_the_way_back(window, session, server):
     ]  # fmt: skip
 
 
+def test_an_undone_correction_leaves_the_answer_before_it(window, session, server):
+    window.get(server.address)
+    begin(window)
+    position = label_one(window)
+    following = shown(window)
+    for undone in (True, False):
+        press(window, LEFT if undone else "u")
+        until(window, lambda w: shown(w) == position)
+        (pressed,) = all_of(window, '[aria-pressed="true"]')
+        assert pressed.text == str(Y[position])
+        press(window, str((Y[position] + 1) % 10))
+        until(window, lambda w: shown(w) == following)
+        until(window, lambda _: labels_of(session) == {position: (Y[position] + 1) % 10})
+    press(window, "u")
+    until(window, lambda w: shown(w) == position)
+    said = f"Undone: correction of Item {position + 1}. You labelled it {Y[position]}."
+    assert text_of(window, ".sk-status") == said
+    assert errors(window) == []
+
+
+def test_a_skip_becomes_a_label_on_the_way_back(window, session, server):
+    window.get(server.address)
+    begin(window)
+    skipped = shown(window)
+    press(window, "s")
+    until(window, lambda w: all_of(w, "dialog[open]"))
+    press(window, "2")
+    until(window, lambda w: not all_of(w, "dialog") and shown(w) != skipped)
+    press(window, LEFT)
+    until(window, lambda w: shown(w) == skipped)
+    press(window, str(Y[skipped]))
+    until(window, lambda _: labels_of(session) == {skipped: Y[skipped]})
+
+
 def test_keys_can_be_turned_off_and_buttons_do_the_same(window, session, server):
     look(window, 390, 844, dark=True, phone=True)
     window.get(server.address)

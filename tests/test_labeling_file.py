@@ -13,7 +13,10 @@ from sklearn.datasets import load_digits
 
 from skactive.__main__ import main
 from skactive.labeling import LabelingError
+from skactive.labeling._pool import SessionPool
+from skactive.labeling._pool_files import load_pool
 from skactive.labeling._session_file import SessionFileError, flat_images, read_session
+from skactive.labeling.page._rendering import make_rendering
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("starlette")
@@ -110,6 +113,70 @@ def test_a_table_with_ids_texts_and_what_people_see(tmp_path, suffix):
             assert shown.content(3)["rows"] == [["text", "good film 3"], ["year", "3"]]
 
 
+@pytest.mark.parametrize("words", [["NA", "null", "", "good"], ["007", "1.50", "1e5", "true"]])
+def test_texts_stay_as_they_are_written(tmp_path, words):
+    lines = [f"{i},{word},{i}" for i, word in enumerate(words)]
+    (tmp_path / "t.csv").write_text("\n".join(["nr,text,year", *lines]))
+    loaded = load_pool(tmp_path / "t.csv", columns="text", show="text")
+    assert loaded.X.tolist() == loaded.show.tolist() == words
+    shown = make_rendering(SessionPool(loaded.X))
+    assert [shown.content(i)["text"] for i in range(4)] == words
+
+
+def test_texts_that_are_all_of_a_table_stay_as_they_are_written(tmp_path):
+    (tmp_path / "t.csv").write_text("nr,text\n1,NA\n2,None\n3,good\n")
+    for columns in (None, ["text"]):
+        loaded = load_pool(tmp_path / "t.csv", ids="nr", columns=columns)
+        assert loaded.X["text"].tolist() == ["NA", "None", "good"]
+    assert load_pool(tmp_path / "t.csv", ids="text", columns=["nr"]).X["nr"].tolist() == [1, 2, 3]
+
+
+def test_what_people_see_of_a_table_stays_as_it_is_written(tmp_path):
+    (tmp_path / "t.csv").write_text("code,year,size\nNA,2001,1.5\nDE,2002,\n,2003,3\n")
+    loaded = load_pool(tmp_path / "t.csv", columns=["size"], show=["code", "year", "size"])
+    shown = make_rendering(SessionPool(loaded.show))
+    rows = [[value for _, value in shown.content(i)["rows"]] for i in range(3)]
+    assert rows == [["NA", "2001", "1.5"], ["DE", "2002", None], [None, "2003", "3"]]
+    assert loaded.X["size"].dtype == float
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        (["001", "002", "0010"], ["001", "002", "0010"]),
+        (["1", "2", "10"], [1, 2, 10]),
+        (["-1", "2", "1790000000000000001"], [-1, 2, 1790000000000000001]),
+        (["1", "2", "18446744073709551615"], [1, 2, 18446744073709551615]),
+        (["1", "2", "3.0"], ["1", "2", "3.0"]),
+        (["1", "2", "1e1"], ["1", "2", "1e1"]),
+        (["NA", "DE", "FR"], ["NA", "DE", "FR"]),
+        (["True", "False", "None"], ["True", "False", "None"]),
+    ],
+)
+def test_ids_stay_as_they_are_written(tmp_path, written, ids):
+    lines = [f"{id},{i}" for i, id in enumerate(written)]
+    (tmp_path / "t.csv").write_text("\n".join(["nr,size", *lines]))
+    loaded = load_pool(tmp_path / "t.csv", ids="nr")
+    assert loaded.ids.tolist() == ids
+    assert loaded.X.columns.tolist() == ["size"]
+    pool = SessionPool(loaded.X, loaded.ids)
+    assert [pool.position_of(text) for text in written] == [0, 1, 2]
+    assert [pool.shown(text) for text in pool.texts([0, 1, 2], [])] == ids
+
+
+def test_an_id_that_is_missing_is_told_with_its_row(tmp_path):
+    (tmp_path / "t.csv").write_text("nr,size\na,1\n,2\nc,3\n")
+    with pytest.raises(LabelingError, match=r"t.csv has no id in row 2 \(column 'nr'\)"):
+        load_pool(tmp_path / "t.csv", ids="nr")
+
+
+@pytest.mark.parametrize("show", ["text", ["text"]])
+def test_one_column_is_shown_by_its_name(tmp_path, show):
+    pd.DataFrame({"size": [1, 2], "text": ["one", "two"]}).to_csv(tmp_path / "t.csv", index=False)
+    loaded = load_pool(tmp_path / "t.csv", columns=["size"], show=show)
+    assert make_rendering(SessionPool(loaded.show)).content(1) == {"text": "two"}
+
+
 def test_a_folder_of_images_shows_the_files(tmp_path):
     for i in range(20):
         folder = tmp_path / "photos" / ("a" if i % 2 else "b")
@@ -135,6 +202,14 @@ def test_a_folder_of_images_shows_the_files(tmp_path):
         with session.serve(block=False, **{**page, "port": 0}) as server:
             data, _ = server.app.service.rendering.data(0)
             assert data == (tmp_path / "photos" / "a" / "01.png").read_bytes()
+
+
+@pytest.mark.parametrize(("suffix", "dtype"), [("png", "u2"), ("tif", "u2"), ("tif", "f4")])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_images_of_more_than_bytes_are_refused(tmp_path, suffix, dtype, mode):
+    Image.fromarray(np.full((4, 4), 4000, dtype)).save(tmp_path / f"deep.{suffix}")
+    with pytest.raises(LabelingError, match=rf"deep.{suffix} has pixels of mode.*8-bit"):
+        load_pool(tmp_path, mode=mode)
 
 
 def test_images_for_a_net(tmp_path):

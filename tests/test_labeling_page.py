@@ -68,15 +68,20 @@ def call(server, action, *, status=200, **payload):
     return json.loads(content)
 
 
-def claim_one(server, annotator="ada", **payload):
-    """An item, once there is one."""
+def claim_some(server, n, annotator="ada", **payload):
+    """Items, once there are so many."""
     pause = threading.Event()
     for _ in range(500):
-        items = call(server, "claim", annotator=annotator, n=1, **payload)["items"]
-        if items:
-            return items[0]
+        items = call(server, "claim", annotator=annotator, n=n, **payload)["items"]
+        if len(items) == n:
+            return items
         pause.wait(0.02)
-    raise AssertionError("no item came")
+    raise AssertionError(f"{n} items did not come")
+
+
+def claim_one(server, annotator="ada", **payload):
+    """An item, once there is one."""
+    return claim_some(server, 1, annotator, **payload)[0]
 
 
 # -- what is done ---------------------------------------------------------------------------
@@ -92,8 +97,57 @@ def test_an_item_is_claimed_labelled_and_undone(server, session):
     (event,) = [e for e in session.events() if e.kind == "label"]
     assert event.data["seconds"] == 2.5
     assert call(server, "history", annotator="ada")["items"][0]["answer"] == {"label": 1}
-    assert call(server, "undo", annotator="ada")["item"]["id"] == item["id"]
+    call(server, "relabel", annotator="ada", id=item["id"], label=0)
+    for what, left in [("correction", {"label": 1}), ("label", None)]:
+        undone = call(server, "undo", annotator="ada")
+        assert (undone["what"], undone["item"]["id"]) == (what, item["id"])
+        assert undone["item"]["answer"] == left
     assert session.item(item["id"], "ada").state == "claimed"
+
+
+def in_a_browser(answer):
+    """What JavaScript reads: all of its numbers are floats."""
+    return json.loads(json.dumps(answer), parse_int=lambda digits: int(float(digits)))
+
+
+@pytest.fixture(params=[3, 2**53, 1_790_000_000_000_000_001])
+def long_numbers(request):
+    """A session whose ids and classes are numbers from there on."""
+    first = request.param
+    learner = ActiveLearner(LogisticRegression(), "margin", random_state=0)
+    learner.fit(X[:4], [first, first + 1] * 2)
+    classes, ids = [first, first + 1], first + np.arange(56)
+    with make_session(learner=learner, classes=classes, ids=ids) as session:
+        yield session
+
+
+def test_ids_of_64_bits_come_back_as_they_were_sent(long_numbers):
+    with long_numbers.serve(port=0, block=False) as server:
+        first, second, third = in_a_browser(claim_some(server, 3))
+        label = in_a_browser(call(server, "setup"))["classes"][0]["value"]
+        call(server, "label", annotator="ada", id=second["id"], label=label)
+        call(server, "note", annotator="ada", id=second["id"], text="odd")
+        call(server, "skip", annotator="ada", id=third["id"])
+        answered = [str(item.id) for item in long_numbers.answered("ada")]
+        assert answered == [third["id"], second["id"]]
+        labelled, noted = (e.place for e in long_numbers.events() if e.kind in ("label", "note"))
+        assert labelled == noted
+        undone = in_a_browser(call(server, "undo", annotator="ada"))
+        assert undone["item"]["id"] == third["id"]
+        again = in_a_browser(claim_some(server, 2))
+        assert [item["id"] for item in again] == [first["id"], third["id"]]
+
+
+def test_classes_of_64_bits_come_back_as_they_were_sent(long_numbers):
+    with long_numbers.serve(port=0, block=False) as server:
+        first, second = (each["value"] for each in in_a_browser(call(server, "setup"))["classes"])
+        item = claim_one(server)["id"]
+        call(server, "label", annotator="ada", id=item, label=second)
+        assert long_numbers.answered("ada")[0].label == long_numbers.classes[1]
+        refused = call(server, "label", status=409, annotator="ada", id=item, label=first)
+        assert in_a_browser(refused)["item"]["answer"] == {"label": second}
+        call(server, "relabel", annotator="ada", id=item, label=first)
+        assert long_numbers.answered("ada")[0].label == long_numbers.classes[0]
 
 
 def test_what_the_model_asks_next_comes_while_it_trains(session, server):
@@ -390,6 +444,14 @@ def test_pixels_in_one_line_take_a_shape_and_their_own_range():
         make_rendering(SessionPool(pool), image_shape=(2, 2))
 
 
+@pytest.mark.parametrize(("brightest", "white"), [(1, 1), (200, 255)])
+def test_bytes_are_masks_only_where_none_is_larger(brightest, white):
+    pool = np.zeros((2000, 4, 4), np.uint8)
+    pool[:, 0, 0] = 1
+    pool[1234, 1, 1] = brightest
+    assert make_rendering(SessionPool(pool)).range == (0, white)
+
+
 def test_numbers_outside_the_range_and_nan_are_drawn():
     pixels = as_pixels(np.array([[np.nan, -5.0], [0.5, 9.0]]), limits=(0.0, 1.0))
     assert pixels.tolist() == [[0, 0], [128, 255]]
@@ -413,6 +475,12 @@ def test_files_of_images_are_sent_as_they_are_or_made_png(tmp_path, suffix):
         assert media_type == f"image/{image.format.lower()}"
 
 
+def test_files_of_more_than_bytes_are_not_shown_as_white(tmp_path):
+    Image.fromarray(np.full((4, 4), 4000, np.uint16)).save(tmp_path / "deep.tif")
+    with pytest.raises(LabelingError, match=r"deep.tif has pixels of mode.*8-bit"):
+        make_rendering(SessionPool([str(tmp_path / "deep.tif")])).data(0)
+
+
 def test_texts_and_tables_are_told_apart():
     pd = pytest.importorskip("pandas")
     pl = pytest.importorskip("polars")
@@ -424,6 +492,10 @@ def test_texts_and_tables_are_told_apart():
     for pool in (pd.DataFrame(table), pl.DataFrame(table)):
         assert shown(pool) == ("table", {"rows": [["a", "1.23457"], ["b", "x"]]})
         assert shown(pool, 1)[1] == {"rows": [["a", None], ["b", None]]}
+    whole = {"customer": [12345678, 2], "price": [1.5, 2.5], "other": [12345678.0, None]}
+    rows = [["customer", "12345678"], ["price", "1.5"], ["other", "12345678"]]
+    for pool in (pd.DataFrame(whole), pl.DataFrame(whole)):
+        assert shown(pool)[1] == {"rows": rows}
     assert shown(sp.csr_matrix([[0, 2.0, 0]])) == ("table", {"rows": [["x1", "2"]]})
     assert len(shown(np.zeros((2, 999)))[1]["rows"]) == 201
 
@@ -475,6 +547,7 @@ def test_keys_that_cannot_be_are_refused(keys, words):
         ({"render": "images"}, ValueError, "Did you mean 'image'"),
         ({"render": 3}, ValueError, "render"),
         ({"reasons": "unclear"}, ValueError, "reasons"),
+        ({"allowed_hosts": "labels.example.org"}, LabelingError, "allowed_hosts must be a list"),
         ({"show_confidence": "yes"}, ValueError, "show_confidence"),
         ({"keys": {"9": "c"}}, LabelingError, "no class"),
         ({"image_shape": (7, 7)}, ValueError, "has 49 numbers"),

@@ -71,6 +71,19 @@ def test_messages_are_answered_with_images_in_them(widget, session):
     assert "There is no" in ask(widget, "nothing")["error"]
 
 
+def test_ids_of_64_bits_go_out_as_texts(session):
+    ids = 1_790_000_000_000_000_001 + np.arange(36)
+    with LabelingSession(
+        ":memory:", X[4:], learner=session.learner, classes=["a", "b"], ids=ids
+    ) as named:
+        widget = named.widget(annotator="ada")
+        first, other = claim(widget)
+        assert int(first["id"]) in ids
+        assert "progress" in ask(widget, "label", id=first["id"], label="b")["answer"]
+        assert str(named.answered("ada")[0].id) == first["id"] != other["id"]
+        widget.close()
+
+
 def test_html_of_the_users_goes_into_the_frame(session):
     widget = session.widget(render=lambda row: f"<i>{row[0]}</i>", annotator="ada")
     assert "<i>" in claim(widget)[0]["content"]["srcdoc"]

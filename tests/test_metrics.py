@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,17 +10,22 @@ import pytest
 import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_wine
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     VotingClassifier,
 )
 from sklearn.exceptions import DataConversionWarning
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, minmax_scale
 from sklearn.svm import SVC
@@ -40,10 +46,13 @@ from skactive.metrics import (
     robustness_curve,
     robustness_report,
 )
+from skactive.metrics._black_box import BlackBoxTarget
 from skactive.metrics._evaluation import Evaluation
 from skactive.metrics._masking import warn_if_masked
+from skactive.model_view import ModelView
 from skactive.prioritization import prioritization_report
 from skactive.retraining import EvaluationSplit
+from skactive.utils.indexing import Rows
 from tests.models import SmallCNN, SmallMLP
 
 
@@ -235,6 +244,12 @@ def test_batch_sizes_that_are_none(affine, batch_size):
             call()
 
 
+@pytest.mark.parametrize("eps", [0, -1, np.inf, "0.1", True])
+def test_a_scorers_radius_is_told_before_a_search(eps):
+    with pytest.raises(ValueError, match="'eps' parameter of make_robust_scorer"):
+        make_robust_scorer("pgd", eps=eps)
+
+
 # -- any classifier --------------------------------------------------------------------------------
 
 
@@ -311,6 +326,68 @@ def test_what_predict_says_decides_also_with_a_threshold_of_its_own(affine, thre
         assert found == pytest.approx((margin[order] > 0.05 * worst).mean(), abs=1 / 400)
 
 
+class FourVotes(ClassifierMixin, BaseEstimator):
+    """Class 1 wins where two features are high, and ties where one is: then class 0 is said."""
+
+    def fit(self, X, y):
+        self.classes_ = np.arange(2)
+        return self
+
+    def predict_proba(self, X):
+        votes = 1 + (X.reshape(len(X), -1)[:, :2] >= 0.5).sum(axis=1)
+        return np.column_stack([4 - votes, votes]) / 4
+
+    def predict(self, X):
+        return self.predict_proba(X).argmax(axis=1)
+
+
+class FarOffThreshold(FourVotes):
+    """Scores are all of class 1, by far; class 0 is said up to a threshold of its own."""
+
+    def decision_function(self, X):
+        return 1000.0 * X.reshape(len(X), -1)[:, :2].sum(axis=1)
+
+    def predict(self, X):
+        return (self.decision_function(X) > 1050).astype(int)
+
+
+class FourVotesModule(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(2))
+
+    def forward(self, X):
+        votes = 1 + (X.flatten(1)[:, :2] >= 0.5).sum(dim=1)
+        return torch.stack([4 - votes, votes], dim=1) + self.bias
+
+
+@pytest.mark.parametrize("model", [FourVotes(), FarOffThreshold(), FourVotesModule()])
+@pytest.mark.parametrize("shape", [(2,), (1, 3, 3)])
+def test_an_attack_goes_on_where_classes_tie(model, shape):
+    attack = TabularSquare(eps=0.1, n_queries=100)
+    if isinstance(model, nn.Module):
+        model = AdversarialNetClassifier.from_module(model, [0, 1])
+    else:
+        model.fit(None, None)
+        if len(shape) == 3:
+            attack = TorchAttack("Square", eps=0.1, n_queries=100, p_init=0.5)
+    X, y = np.full((40, *shape), 0.45, np.float32), np.zeros(40, int)
+    assert_array_equal(robust_correct(model, X, y, attack), y)
+    assert_array_equal(robust_correct(model, X + 0.1, y + 1, attack), y)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_neighbours_that_tie_are_searched_to_the_last_corner(k):
+    rng = np.random.default_rng(0)
+    X = rng.random((150, 3))
+    y = (X.sum(axis=1) > 1.5).astype(int)
+    model, Xt, yt = KNeighborsClassifier(k).fit(X[:50], y[:50]), X[50:], y[50:]
+    low, high = (Xt - 0.15).clip(0, 1), (Xt + 0.15).clip(0, 1)
+    corners = [np.where(ends, high, low) for ends in product([False, True], repeat=3)]
+    expected = np.all([model.predict(moved) == yt for moved in [Xt, *corners]], axis=0)
+    assert_array_equal(robust_correct(model, Xt, yt, TabularSquare(0.15, 200)), expected)
+
+
 def test_pairwise_scores_of_three_classes_are_votes():
     X, y = load_wine(return_X_y=True)
     X, attack = minmax_scale(X), TabularSquare(0.15, n_queries=200)
@@ -319,6 +396,22 @@ def test_pairwise_scores_of_three_classes_are_votes():
     searched = GridSearchCV(SVC(**params), {"C": [1.0]}, cv=2).fit(X, y)
     found = [robust_accuracy_score(m, X, y, attack) for m in (by_class, by_pair, searched)]
     assert found == pytest.approx([found[0]] * 3, abs=0.02)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4])
+@pytest.mark.parametrize(
+    "kind", [OneVsRestClassifier, AdaBoostClassifier, BaggingClassifier, RFE, SVC]
+)
+def test_only_scores_of_pairs_are_read_as_such(kind, n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.random((80, 3))
+    y = (X[:, 0] * n_classes).astype(int)
+    pairs = SVC(kernel="linear", C=10, decision_function_shape="ovo")
+    model = pairs if kind is SVC else kind(pairs)
+    scores = BlackBoxTarget(ModelView.of(model.fit(X, y)), Rows(X)).scores(torch.from_numpy(X))
+    assert scores.shape == (80, n_classes)
+    assert (scores.argmax(dim=1).numpy() == model.predict(X)).mean() > 0.95
+    assert 0 < robust_accuracy_score(model, X, y, TabularSquare(eps=0.1, n_queries=5)) < 1
 
 
 def test_what_a_black_box_cannot_do_is_said(affine, digits):
@@ -530,6 +623,9 @@ def test_robust_scoring_records_and_leaves_the_training_alone(digits):
     assert seen[2] == seen[3]
     assert sum(net.history[:, "robust_acc_best"]) >= 1
     assert_array_equal(net.predict_proba(X_val), fit([]).predict_proba(X_val))
+    for rows in (pd.DataFrame(X_val, index=range(7, 67)), list(X_val)):
+        scoring = RobustScoring(PGD(eps=0.05, steps=3), data=(rows, y_val), every=2, n_samples=30)
+        assert fit([scoring]).history[:, "robust_acc"] == seen
     whole = RobustScoring(PGD(eps=0.05, steps=3), data=(X_val, y_val))
     net = fit([whole])
     last = robust_accuracy_score(net, X_val, y_val, PGD(eps=0.05, steps=3))
@@ -537,6 +633,29 @@ def test_robust_scoring_records_and_leaves_the_training_alone(digits):
     for bad, message in ((RobustScoring(), "nothing to attack"), (RobustScoring(every=0), "every")):
         with pytest.raises(ValueError, match=message):
             fit([bad])
+
+
+def test_robust_scoring_draws_rows_of_any_container(affine):
+    _, X, y = affine
+    containers = [X, torch.from_numpy(X), X.tolist(), pd.DataFrame(X, columns=list("abcdef"))]
+    found = []
+    for data in containers:
+        scoring = RobustScoring("pgd", data=(data, y.tolist()), eps=0.05, n_samples=50)
+        fitted = data if isinstance(data, pd.DataFrame) else X
+        net = linear_net(fitted, y, callbacks=[scoring])
+        found.append(net.history[:, "robust_acc"])
+    assert found == [found[0]] * 4
+
+
+def test_settings_of_square_serve_tables_or_are_refused(affine):
+    _, X, y = affine
+    model = LogisticRegression().fit(X, y)
+    given = TorchAttack("Square", eps=0.05, n_queries=20, p_init=0.3, n_restarts=1, loss="margin")
+    expected = robust_correct(model, X, y, TabularSquare(0.05, 20, p_init=0.3))
+    assert_array_equal(robust_correct(model, X, y, given), expected)
+    for bad in ({"n_restarts": 3}, {"loss": "ce"}, {"resc_schedule": True}, {"seed": 1}):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))}=.*TabularSquare"):
+            robust_correct(model, X, y, TorchAttack("Square", eps=0.05, **bad))
 
 
 def test_robust_scoring_in_a_plain_skorch_net(digits):

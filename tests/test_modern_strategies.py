@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,25 +12,32 @@ from scipy.stats import chisquare
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
+from skactive import ActiveLearner
 from skactive.exceptions import CapabilityError
 from skactive.kernels import badge, batch_bald, coverage
 from skactive.kernels.badge import badge_select
 from skactive.kernels.batch_bald import batch_bald_select, epig_scores, gumbel_top_k
-from skactive.kernels.uncertainty import mutual_information
+from skactive.kernels.uncertainty import entropy, mutual_information
 from skactive.strategies import (
     CEAL,
     ClassBalanced,
     ClusterMargin,
     Combine,
     CoreSet,
+    FunctionStrategy,
     MaxEntropy,
     ProbCover,
+    QueryStrategy,
     RobustCoreSet,
+    ScoringStrategy,
+    Selection,
     Subsample,
     TypiClust,
     UHerding,
 )
+from skactive.strategies._coverage import _smallest_distance
 
 
 def rng(seed=0):
@@ -339,6 +347,32 @@ def test_rounding_of_the_embedding_decides_nothing(strategy):
             assert_array_equal(strategy.query(None, rounded_otherwise(points, seed), 12), picks)
 
 
+@pytest.mark.parametrize("temperature", [1e-3, 1e-5])
+def test_herding_at_a_low_temperature_asks_the_most_uncertain_first(temperature):
+    X = rng().normal(size=(300, 5))
+    model = LogisticRegression().fit(X[:200], rng(1).integers(10, size=200))
+    logits = np.sort(model.decision_function(X), axis=1)
+    strategy = UHerding(temperature=temperature, width=1e-3, random_state=0)
+    picks = strategy.query(model, X, 4)
+    assert_array_equal(picks, (logits[:, -1] - logits[:, -2]).argsort()[:4])
+
+
+def test_herding_weighs_alike_what_is_all_certain():
+    X = np.repeat(np.arange(4.0), 30)[:, None] + 0.01 * rng().random((120, 1))
+    X = np.c_[np.cos(X), np.sin(X)]
+    model = DecisionTreeClassifier().fit(X, np.arange(120) // 60)
+    picks = UHerding(width=0.1, random_state=0).query(model, X, 4)
+    assert set(picks // 30) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("repeats", [[1, 1, 1], [2, 2, 1], [9, 9, 9], [40, 1, 1]])
+@pytest.mark.parametrize("noise", [0, 1e-9])
+def test_repeated_labels_do_not_widen_the_kernel(repeats, noise):
+    points = np.repeat([[0, 1.0], [0.1, 0.995], [1, 0]], repeats, axis=0)
+    points += noise * rng().random(points.shape)
+    assert _smallest_distance(points) == pytest.approx(np.hypot(0.1, 0.005), abs=1e-7)
+
+
 # -- robust core-set ------------------------------------------------------------------------------
 
 
@@ -432,6 +466,114 @@ def test_a_subsample_passes_extras_on_in_place(iris):
     assert found.pseudo_indices.min() >= 40
     expected = model.predict(X[found.pseudo_indices])
     assert_array_equal(found.pseudo_labels, expected)
+
+
+class Twinning(QueryStrategy):
+    """The first rows, every other one with a twin, which is itself; the last row by its class."""
+
+    def _select(self, query):
+        rows, first = query.X.materialise(), np.arange(query.n)
+        twinned = first % 2 == 0
+        last = np.array([len(rows) - 1])
+        labels = query.model.predict_proba(query.X)[last].argmax(axis=1)
+        return Selection(first, -rows[first, 0], rows[first[twinned]], last, labels, twinned)
+
+
+@pytest.mark.parametrize("outer", [Subsample, ClassBalanced])
+def test_all_that_a_strategy_says_of_its_picks_comes_through_another(outer, iris):
+    model, X, _ = iris
+    candidates = np.arange(3, 147)
+    found = outer(Twinning(), random_state=0).select(model, X, n=11, candidates=candidates)
+    assert_array_equal(found.scores, -X[found.indices, 0])
+    assert_array_equal(found.twins, X[found.twin_indices])
+    assert len(found.twins) in (6, 7)  # classes have 3, 4 and 4 picks
+    assert_array_equal(found.pseudo_labels, model.predict(X[found.pseudo_indices]))
+
+
+def test_class_balance_keeps_the_pseudo_labels_of_all_classes(iris):
+    model, X, _ = iris
+    found = ClassBalanced(CEAL(threshold=0.5), random_state=0).select(model, X, n=3)
+    certain = np.flatnonzero(entropy(model.predict_proba(X)) < 0.5)
+    assert_array_equal(found.pseudo_indices, np.setdiff1d(certain, found.indices))
+
+
+def test_class_balance_has_no_scores_nor_twins_of_rules_without_them(iris):
+    model, X, _ = iris
+    found = ClassBalanced("mcp", random_state=0).select(model, X, n=6)
+    assert vars(found) == vars(Selection(found.indices))
+
+
+class FirstRows(ScoringStrategy):
+    """It scores rows in their order, and notes what it draws."""
+
+    _requires = ()
+    drawn: ClassVar[list] = []
+
+    def _score(self, model, X, rng):
+        self.drawn.append(int(rng.integers(2**31)))
+        return -np.arange(len(X))
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        lambda inner, **own: Subsample(inner, size=30, **own),
+        ClassBalanced,
+        lambda inner, **own: Combine(["margin", inner], **own),
+        lambda inner, **own: Subsample(ClassBalanced(inner), **own),
+    ],
+)
+def test_a_strategy_within_another_draws_from_its_own_random_state(outer, iris):
+    model, X, _ = iris
+
+    def drawn(inner, **own):
+        FirstRows.drawn.clear()
+        outer(FirstRows(random_state=inner), **own).query(model, X, n=6)
+        return tuple(FirstRows.drawn)
+
+    assert len({drawn(0), drawn(0, random_state=1), drawn(0)}) == 1
+    assert drawn(1) != drawn(0)
+    assert drawn(None, random_state=1) == drawn(None, random_state=1)
+    assert len({drawn(None), drawn(None), drawn(None, random_state=1)}) == 3
+    state = np.random.RandomState(0)  # goes on from query to query
+    assert drawn(state) != drawn(state)
+
+
+def test_classes_are_asked_with_numbers_of_their_own(iris):
+    model, X, _ = iris
+    FirstRows.drawn.clear()
+    ClassBalanced(FirstRows(random_state=0)).query(model, X, n=6)
+    assert len(set(FirstRows.drawn)) == 3
+
+
+def least_sure(estimator, X, n_instances=1):
+    """It asks what only an estimator knows, and what only a learner does."""
+    assert estimator.predict(X).shape == (len(X),)
+    assert len(estimator.X_training) == len(estimator.y_training) == 15
+    return np.argsort(estimator.predict_proba(X).max(axis=1), kind="stable")[:n_instances]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda function: Subsample(function, size=100),
+        ClassBalanced,
+        lambda function: ClassBalanced(Subsample(function, size=0.5)),
+    ],
+)
+def test_a_function_within_is_given_the_estimator(wrapped, iris):
+    _, X, y = iris
+    learner = ActiveLearner(LogisticRegression(), wrapped(FunctionStrategy(least_sure)))
+    idx, _ = learner.fit(X[::10], y[::10]).query(X, n=3)
+    assert len(set(idx)) == 3
+
+
+@pytest.mark.parametrize("wrapper", [Subsample, ClassBalanced])
+def test_what_a_function_within_returns_is_checked(wrapper, iris):
+    model, X, _ = iris
+    last = FunctionStrategy(lambda estimator, X, n_instances=1: -1 - np.arange(n_instances))
+    with pytest.raises(ValueError, match="FunctionStrategy._select must return distinct"):
+        wrapper(last).query(model, X, 6)
 
 
 def test_nested_parameters_are_searchable():

@@ -3,13 +3,17 @@
 import dataclasses
 import datetime as dt
 import functools
+import importlib.resources
 import json
 import pickle
 import re
 import tracemalloc
+import types
 import zipfile
-from collections import defaultdict
+from collections import defaultdict, deque
+from zoneinfo import ZoneInfo
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,16 +28,19 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
+from torchvision import tv_tensors
 
 import skactive
 from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner, Committee
 from skactive.attacks import FGSM, PGD
 from skactive.callbacks import EMA, BestEpoch
-from skactive.exceptions import NewerFormatError, UnsavableError, UntrustedError
+from skactive.exceptions import DamagedFileError, NewerFormatError, UnsavableError, UntrustedError
 from skactive.losses import TRADES
 from skactive.persistence import save
+from skactive.persistence._attributes import restore_attributes
+from skactive.persistence._frames import _decode_values
+from skactive.persistence._kinds import KINDS
 from skactive.strategies import CEAL, DFAL, DRE
-from skactive.utils.checksums import DamagedFileError
 from tests.models import SmallCNN, SmallMLP
 
 OWN = {"SmallMLP": SmallMLP, "SmallCNN": SmallCNN}
@@ -46,9 +53,9 @@ def table():
     return X, (X[:, 0] > X[:, 1]).astype(int)
 
 
-def mlp(**params):
+def mlp(module=SmallMLP, **params):
     params = {"attack": FGSM(eps=0.05), "max_epochs": 2, "random_state": 0, **params}
-    return AdversarialNetClassifier(SmallMLP, **params)
+    return AdversarialNetClassifier(module, **params)
 
 
 def weights(net):
@@ -205,6 +212,26 @@ def test_a_module_of_another_shape_is_told(table, tmp_path):
         skactive.load(tmp_path / "net", modules={"SmallMLP": SmallMLP})
 
 
+def small_mlp(n_features):
+    """Makes a module, and is none."""
+    return SmallMLP(n_features, 2)
+
+
+class Maker:
+    """Makes modules, and is none."""
+
+    def __call__(self, n_features):
+        return SmallMLP(n_features, 2)
+
+
+@pytest.mark.parametrize("make", [functools.partial(SmallMLP, n_classes=2), small_mlp, Maker()])
+def test_ones_own_makers_of_modules_are_kept(table, tmp_path, make):
+    X, y = table
+    net = mlp(functools.partial(functools.partial(make), 4)).fit(X, y)
+    loaded = again(net, tmp_path, modules={**OWN, "small_mlp": small_mlp, "Maker": Maker})
+    assert_array_equal(loaded.predict_proba(X), net.predict_proba(X))
+
+
 def test_plain_attributes_of_layers_are_kept(table, tmp_path):
     X, y = table
     net = AdversarialNetClassifier(SmallCNN, attack=None, max_epochs=1, random_state=0)
@@ -303,6 +330,77 @@ def test_samples_of_every_kind_come_back(table, tmp_path, wrap):
     assert_array_equal(loaded.sample_weight_, learner.sample_weight_)
 
 
+ZONES = {
+    "of the database": ZoneInfo("Europe/Paris"),
+    "fixed": dt.timezone(-dt.timedelta(hours=3, minutes=30)),
+    "fixed, named as one of the database": dt.timezone(dt.timedelta(hours=1), "CET"),
+    "fixed, named as none": dt.timezone(dt.timedelta(hours=2), "CEST"),
+    "UTC": dt.UTC,
+    "dateutil's UTC": dateutil.tz.tzutc(),
+    "dateutil's offset": dateutil.tz.tzoffset("CET", 3600),
+}
+
+
+@pytest.mark.parametrize("kind", ZONES)
+def test_time_zones_come_back(tmp_path, kind):
+    zone = ZONES[kind]
+    days = pd.to_datetime(["2024-01-01 12:00", "2024-07-01 12:00"]).tz_localize(zone)
+    ambiguous = pd.Timestamp("2024-10-27 01:00:00.000000001", tz="UTC").tz_convert(zone)
+    frame = pd.DataFrame({"at": days, "n": [1, 2]}, index=days)
+    stamps, moments = [*days, ambiguous], days.to_pydatetime().tolist()
+    values = {"frame": frame, "column": frame["at"], "stamps": stamps, "moments": moments}
+    loaded = again(values, tmp_path)
+    for found in (loaded["frame"]["at"].dt, loaded["frame"].index, loaded["column"].dt):
+        assert found.hour.tolist() == [12, 12]
+        naive = moments[0].replace(tzinfo=None)  # zones of pytz take no other
+        assert found.tz.utcoffset(naive) == zone.utcoffset(naive)
+    for part in ("stamps", "moments"):
+        for before, after in zip(values[part], loaded[part], strict=True):
+            assert (after, after.isoformat()) == (before, before.isoformat())
+            assert after.tzname() == before.tzname()
+            summer = dt.timedelta(days=182)
+            assert (after + summer).isoformat() == (before + summer).isoformat()
+
+
+def zone_of_a_file():
+    pytest.importorskip("tzdata")
+    with importlib.resources.files("tzdata.zoneinfo.Europe").joinpath("Paris").open("rb") as file:
+        return ZoneInfo.from_file(file, "CET")
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: dateutil.tz.gettz("Europe/Paris"), dateutil.tz.tzlocal, zone_of_a_file]
+)
+def test_zones_that_could_not_be_found_again_are_refused(tmp_path, made):
+    zone = made()
+    days = pd.date_range("2024-01-01", periods=2, tz=zone)
+    moment = dt.datetime(2024, 1, 1, tzinfo=zone)
+    for each in (pd.DataFrame({"t": days}), days, days[0], moment):
+        with pytest.raises(UnsavableError, match=r"times in the zone .*'Europe/Paris'"):
+            save({"at": each}, tmp_path / "a")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "UTC+02:00", "Europe/Paris"])
+def test_zones_that_were_written_as_words_are_read(zone):
+    days = np.array(["2024-01-01"], dtype="datetime64[us]")
+    found = _decode_values({"values": days, "zone": zone}, ReadAlready())
+    assert str(found.tz) == zone
+
+
+def test_times_that_were_written_with_their_offset_are_read():
+    word = "2024-01-01T12:00:00+01:00"
+    stamp = {"class": "Timestamp", "value": word, "unit": "ns"}
+    for kind, node in (("datetime", {"value": word}), ("pandas value", stamp)):
+        assert KINDS.readers[kind](node, ReadAlready()).isoformat() == word
+
+
+class ReadAlready:
+    """A decoder of parts that need no decoding."""
+
+    def decode(self, node):
+        return node
+
+
 def objects(values):
     return np.array(values, dtype=object)
 
@@ -389,6 +487,9 @@ def test_values_of_many_kinds_come_back(tmp_path):
         "times": [
             dt.date(2020, 1, 2),
             dt.datetime(2020, 1, 2, 3, 4, 5, 6, dt.UTC),
+            dt.datetime(2020, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Paris"), fold=1),
+            dt.time(2, 30, tzinfo=ZoneInfo("Europe/Paris")),
+            dt.time(2, 30, tzinfo=dt.timezone(dt.timedelta(hours=1), "CET")),
             dt.timedelta(3),
         ],
         "array of dates": np.array(["2020-01-02", "NaT"], dtype="datetime64[D]"),
@@ -402,6 +503,41 @@ def test_values_of_many_kinds_come_back(tmp_path):
     assert repr(loaded) == repr(values)
     nan = again([float("nan")], tmp_path)[0]
     assert nan != nan
+
+
+def test_slices_come_back(tmp_path):
+    values = [slice(np.int64(0), np.int64(3)), slice(None, 4), slice("a", (1, 2), None)]
+    assert repr(again(values, tmp_path)) == repr(values)
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_structures_in_structures_come_back(tmp_path, align):
+    fields = [("a", "i1"), ("b", [("c", "f8"), ("d", "i4", (2,))])]
+    kind = np.dtype(fields, align=align)
+    value = np.array([(1, (2.0, [3, 4]))], dtype=kind)[0]
+    loaded = again([kind, value], tmp_path)
+    assert loaded[0] == loaded[1].dtype == kind
+    assert str(loaded[1]) == str(value)
+
+
+def test_masks_come_back(tmp_path):
+    hard = np.ma.MaskedArray([1, 2], [0, 1], hard_mask=True)
+    loaded = again([np.ma.masked, hard, np.ma.MaskedArray([1, 2], [0, 1])], tmp_path)
+    assert loaded[0] is np.ma.masked
+    assert [each.hardmask for each in loaded[1:]] == [True, False]
+    assert loaded[1].tolist() == [1, None]
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"coerce": False}, {"na_object": None}, {"na_object": np.nan}], ids=repr
+)
+def test_arrays_of_text_of_any_length_come_back(tmp_path, params):
+    kind = getattr(np.dtypes, "StringDType", None) or pytest.skip("of NumPy 2")
+    words = [["a", "bb"], ["", params.get("na_object", "c")]]
+    array = np.array(words, dtype=kind(**params))
+    loaded = again([array], tmp_path)[0]
+    assert loaded.dtype == array.dtype
+    assert repr(loaded) == repr(array)
 
 
 def test_generators_go_on(tmp_path):
@@ -544,6 +680,63 @@ def test_what_is_no_data_is_refused(tmp_path, kind):
     assert not list(tmp_path.iterdir())
 
 
+class OwnArray(np.ndarray):
+    """Keeps its numbers where no attribute tells of them."""
+
+
+class OwnQueue(deque):
+    """Keeps its items so."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.rec.array([(1, 2.0)], dtype=[("a", int), ("b", float)]),
+        np.char.array(["a"]),
+        np.arange(3).view(OwnArray),
+        OwnQueue([1]),
+        tv_tensors.Image(torch.zeros(1, 2, 2)),
+        pd.Timedelta("1s"),
+        pd.Period("2020-01", "M"),
+        UnsavableError("words"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_holds_more_than_attributes_is_refused(tmp_path, value):
+    with pytest.raises(UnsavableError, match=rf"part is a .*{type(value).__name__}, which a file"):
+        save({"part": value}, tmp_path / "a")
+
+
+def test_samples_of_which_the_file_would_hold_nothing_are_refused(tmp_path):
+    X = tv_tensors.Image(torch.rand(8, 1, 2, 2))
+    learner = ActiveLearner(Untaught(), "random", random_state=0).fit(X, np.array([0, 1] * 4))
+    with pytest.raises(UnsavableError, match="X is a torchvision.*Image"):
+        learner.save(tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+class Normed(torch.nn.Sequential):
+    """Its layer is of a class that torch makes at run time."""
+
+    def __init__(self, norm):
+        super().__init__(getattr(torch.nn.utils.parametrizations, norm)(torch.nn.Linear(4, 2)))
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
+def test_layers_with_parametrizations_are_refused_unless_a_class_builds_them(table, tmp_path, norm):
+    X, y = table
+    built = mlp(Normed, module__norm=norm).fit(X, y)
+    loaded = again(built, tmp_path, modules={"Normed": Normed})
+    assert_array_equal(loaded.predict_proba(X), built.predict_proba(X))
+    module = torch.nn.Sequential(*Normed(norm))
+    net = mlp(module).fit(X, y)
+    with pytest.raises(UnsavableError, match=r"module\.0 has parametrizations.*as a class"):
+        net.save(tmp_path / "a")
+    if norm == "spectral_norm":  # the other leaves a hook behind
+        torch.nn.utils.parametrize.remove_parametrizations(module[0], "weight")
+        again(net.fit(X, y), tmp_path, modules=None)
+
+
 def test_circles_are_refused(tmp_path):
     circle = []
     circle.append(circle)
@@ -683,3 +876,91 @@ def test_a_large_set_takes_little_memory_beyond_it(tmp_path):
     assert saving < 16 << 20
     assert loading < X.nbytes + (16 << 20)
     assert_array_equal(loaded.X_labeled_, X)
+
+
+# -- what layers hold beside their parameters ----------------------------------------------------
+
+
+class Projected(torch.nn.Module):
+    """Forgot to register its projection, and keeps a mean of what it saw."""
+
+    def __init__(self, sparse=False):
+        super().__init__()
+        self.projection = torch.randn(4, 8)
+        self.scales = {"in": [np.random.default_rng().random(4).astype("f4")]}
+        self.graph = torch.eye(4).to_sparse() if sparse else None
+        self.mean = torch.zeros(4)
+        self.register_buffer("shift", torch.zeros(8))
+        self.alias = self.shift
+        self.last = torch.nn.Linear(8, 2)
+
+    def forward(self, X):
+        X = X.flatten(1)
+        if self.training:
+            self.mean = 0.9 * self.mean + X.detach().mean(dim=0)
+            self.shift += 0.01
+        X = (X - self.mean) * torch.from_numpy(self.scales["in"][0])
+        return self.last(X @ self.projection + self.alias)
+
+
+class InAList(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [torch.nn.Linear(4, 4)]
+        self.last = torch.nn.Linear(4, 2)
+
+    def forward(self, X):
+        return self.last(self.layers[0](X.flatten(1)))
+
+
+@pytest.mark.parametrize("module", [Projected, Projected(), functools.partial(Projected, True)])
+def test_tensors_that_no_layer_registered_come_back(module, table, tmp_path):
+    net = mlp(module, attack=None).fit(*table)
+    loaded = again(net, tmp_path, modules={"Projected": Projected})
+    assert_array_equal(net.predict_proba(table[0]), loaded.predict_proba(table[0]))
+    net.partial_fit(*table), loaded.partial_fit(*table)
+    assert_array_equal(net.predict_proba(table[0]), loaded.predict_proba(table[0]))
+    assert loaded.module_.alias is loaded.module_.shift
+
+
+def test_layers_that_torch_does_not_know_of_are_not_lost_in_silence(table, tmp_path):
+    net = mlp(InAList, attack=None).fit(*table)
+    with pytest.raises(UnsavableError, match=r"layers in layers .* nn\.ModuleList"):
+        save(net, tmp_path / "file.skactive")
+
+
+class Frozen(torch.nn.Module):
+    """A layer of fixed weights, which is kept from the optimiser by hiding it."""
+
+    def __init__(self):
+        super().__init__()
+        fixed = torch.nn.Linear(4, 4)
+        torch.nn.init.eye_(fixed.weight), torch.nn.init.zeros_(fixed.bias)
+        self.hidden = {"fixed": fixed}
+        self.last = torch.nn.Linear(4, 2)
+
+    def forward(self, X):
+        return self.last(self.hidden["fixed"](X.flatten(1)))
+
+
+def test_layers_that_are_the_same_whenever_made_need_no_file(table, tmp_path):
+    net = mlp(Frozen, attack=None).fit(*table)
+    loaded = again(net, tmp_path, modules={"Frozen": Frozen})
+    assert_array_equal(net.predict_proba(table[0]), loaded.predict_proba(table[0]))
+
+
+@pytest.mark.parametrize("attributes", [{"p": len}, {"p": [print]}, {"forward": 0.5}])
+def test_files_give_layers_nothing_but_data(attributes):
+    decoder = types.SimpleNamespace(decode=lambda value: value)
+    with pytest.raises(ValueError, match=f"is given {next(iter(attributes))}, which no layer"):
+        restore_attributes({"0": torch.nn.Dropout()}, {"0": attributes}, decoder)
+
+
+def test_saving_to_a_link_writes_what_it_leads_to(tmp_path):
+    (tmp_path / "deep").mkdir()
+    real, link = tmp_path / "deep" / "real.skactive", tmp_path / "link.skactive"
+    save({"a": 1}, real)
+    link.symlink_to(real)
+    save({"a": 2}, link)
+    assert link.is_symlink()
+    assert skactive.load(real) == skactive.load(link) == {"a": 2}

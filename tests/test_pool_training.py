@@ -500,6 +500,10 @@ def test_scikit_learns_own_and_pipelines_get_marked_rows(digits, estimator):
     idx, rows = learner.query(X[50:], 5)
     with pytest.raises(ValueError, match="-1 is a class"):
         learner.teach(rows, y[50:][idx] - 1)
+    learner.fit(X[:50], y[:50] > 4)
+    idx, rows = learner.query(X[50:], 5)
+    with pytest.raises(ValueError, match="labels are booleans"):
+        learner.teach(rows, y[50:][idx] > 4)
 
 
 def test_who_does_not_learn_from_a_pool_is_told(digits):

@@ -13,6 +13,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skorch.helper import SliceDataset
 
 from skactive import ActiveLearner, AdversarialNetClassifier
+from skactive.attacks import FGSM
+from skactive.metrics import robust_accuracy_score
+from skactive.utils.inputs import as_batch
+from skactive.utils.stacking import stack_rows
 from tests.models import SmallCNN, SmallMLP
 
 
@@ -56,6 +60,23 @@ def test_numeric_tables(table, kind, tmp_path):
     # rows taken out of a memmap are an array in memory
     assert type(rows) is (np.ndarray if kind == "memmap" else type(pool))
     assert len(set(idx)) == 6
+
+
+@pytest.mark.parametrize("kind", ["Float64", "Float32", "Int64", "mixed", "double[pyarrow]"])
+def test_tables_with_masks_are_numbers_where_distances_are_measured(table, kind):
+    pandas = pytest.importorskip("pandas")
+    if "pyarrow" in kind:
+        pytest.importorskip("pyarrow")
+    X, y = table
+    frame = pandas.DataFrame((10 * X).round())
+    masked = frame.astype({0: "Float64"} if kind == "mixed" else kind)
+    picks = [
+        ActiveLearner(logistic(), "coreset", random_state=0)
+        .fit(pool[:20], y[:20])
+        .query(pool, 5)[0]
+        for pool in (frame, masked)
+    ]
+    assert_array_equal(*picks)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -139,3 +160,38 @@ def test_a_pipeline_that_loses_rows_is_caught(table):
 
     with pytest.raises(ValueError, match=r"60 rows of probabilities for 120"):
         Margin().query(broken, X, 3)
+
+
+STRATEGIES = ["egl", "dfal", "low_input_gradient", "virtual_adversarial", "adversarial_entropy"]
+
+
+def test_a_tensor_that_wants_gradients_is_a_pool_and_gets_none(digits):
+    X, y = digits[0][:100], digits[1][:100]
+    net = AdversarialNetClassifier(SmallCNN, attack=FGSM(eps=0.1), max_epochs=1, random_state=0)
+    wants = torch.as_tensor(X.copy()).requires_grad_()
+    plain, asked = (ActiveLearner(net, random_state=0).fit(P[:50], y[:50]) for P in (X, wants))
+    assert_array_equal(asked.predict_proba(wants), plain.predict_proba(X))
+    assert_array_equal(net.fit(wants, y).predict(wants), net.fit(X, y).predict(X))
+    for strategy in STRATEGIES:
+        idx, rows = asked.set_params(query_strategy=strategy).query(wants, n=4)
+        assert_array_equal(idx, plain.set_params(query_strategy=strategy).query(X, n=4)[0])
+        assert not rows.requires_grad
+    asked.teach(rows, y[idx])
+    score = [robust_accuracy_score(net, P, y, attack=FGSM(eps=0.1)) for P in (X, wants)]
+    assert score[0] == score[1]
+    assert wants.grad is None
+    assert wants.requires_grad
+    assert not as_batch(wants).requires_grad
+    assert not as_batch([row.clone() for row in wants]).requires_grad
+    assert not stack_rows(wants, wants).requires_grad
+
+
+def test_a_classifier_of_scikit_learn_takes_a_tensor_that_wants_gradients(table):
+    X, y = table
+    wants = torch.as_tensor(X).requires_grad_()
+    learner = ActiveLearner(logistic(), "margin", random_state=0)
+    idx, _ = round_trip(learner, wants, y)
+    assert_array_equal(round_trip(learner, X, y)[0], idx)
+    assert learner.score(wants, y) == learner.score(X, y)
+    learner.set_params(query_strategy="coreset").query(wants, n=3)
+    assert wants.grad is None

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from skactive import AdversarialNetClassifier
 from skactive.attacks import FGSM
-from skactive.utils.checksums import DamagedFileError
+from skactive.exceptions import DamagedFileError
 from tests.models import SmallCNN, SmallMLP
 
 safetensors = pytest.importorskip("safetensors.torch")
@@ -69,6 +69,27 @@ def test_weights_that_do_not_fit_change_nothing(images, tmp_path):
         cnn().save_weights(tmp_path / "b")
     with pytest.raises(FileNotFoundError):
         cnn().load_weights(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"module": SmallMLP}, "do not fit the module SmallMLP"),
+        ({"classes": range(10)}, "is of a net with the classes"),
+    ],
+)
+def test_a_net_that_is_not_fitted_stays_so_where_a_file_is_refused(
+    images, tmp_path, params, message
+):
+    X, y = images
+    cnn().fit(X, y).save_weights(tmp_path / "a")
+    net = cnn().set_params(**params)
+    before = dict(vars(net))
+    with pytest.raises(ValueError, match=message):
+        net.load_weights(tmp_path / "a")
+    assert vars(net) == before
+    with pytest.raises(NotFittedError):
+        net.predict(X)
 
 
 def logits_of(net, X):

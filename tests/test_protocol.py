@@ -18,6 +18,7 @@ from skactive.analysis import (
     holm,
 )
 from skactive.analysis import label_costs as all_label_costs
+from skactive.analysis._contest import _tuned
 from skactive.strategies import Margin
 
 matplotlib.use("Agg")
@@ -161,11 +162,15 @@ def test_what_lies_outside_the_budget_is_said():
         ({"random": _seeds(_palm(N)), "a": _seeds(_palm(N), 3)}, {}, "the same\n? ?seeds"),
         ({"random": _palm(N)}, {}, "n_stages, n_seeds"),
         ({"random": _seeds(_palm(N))}, {"n_bootstrap": 0}, "n_bootstrap"),
+        ({1: _seeds(_palm(N))}, {}, "'random' has no scores; there are 1"),
+        ({}, {}, "'random' has no scores; there are none"),
+        ({"random": _seeds(_palm(N))}, {"target": np.nan}, "'target' .* a finite score"),
+        ({"random": _seeds(_palm(N))}, {"target": "0.9"}, "Write target=0.9, without quotes"),
     ],
 )
 def test_bad_costs_are_refused(scores, settings, message):
     with pytest.raises(ValueError, match=message):
-        label_costs(N, scores, 0.5, **settings)
+        label_costs(N, scores, **{"target": 0.5, **settings})
 
 
 # -- curves ------------------------------------------------------------------------------------
@@ -397,6 +402,43 @@ def test_the_learner_is_tuned_before_it_is_compared(iris):
     searched, compared = seen[:7], seen[7:]
     assert {size for _, size in searched} == {20, 30}  # folds of a sample of the budget's size
     assert {c for c, _ in compared} == {1.0}
+
+
+@pytest.mark.parametrize(("budget", "size"), [(1.0, 75), (0.2, 30), (150, 75), (149, 75)])
+def test_it_is_tuned_on_as_many_as_are_bought_at_most_half(iris, budget, size):
+    sizes = []
+
+    class Noting(LogisticRegression):
+        def fit(self, X, y):
+            sizes.append(len(y))
+            return super().fit(X, y)
+
+    grid = {"C": [1.0]}
+    _tuned(Noting(max_iter=500), *iris, grid, None, budget, seed=0)
+    assert max(sizes) == size
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"budget": -1}, "'budget' parameter of compare_curves"),
+        ({"budget": "20"}, "Write budget=20, without quotes"),
+        ({"n_initial": 0}, "'n_initial' parameter"),
+        ({"n_per_query": 1.5}, "'n_per_query' parameter"),
+        ({"budget": 2, "tune": {"C": [1]}}, "2 rows of 3 classes are too few.*larger budget"),
+        ({"budget": 6, "tune": {"C": [1]}}, "6 rows of 3 classes are too few.*larger budget"),
+    ],
+)
+def test_parameters_that_are_none_are_told_before_anything_runs(iris, settings, message):
+    with pytest.raises(ValueError, match=message):
+        compare_curves(LogisticRegression(), *iris, ["random"], **settings)
+
+
+def test_a_report_without_runs_says_so():
+    with pytest.raises(ValueError, match="no seed has a complete curve"):
+        CurveReport([]).label_costs(0.9)
+    with pytest.raises(ValueError, match="there are none"):
+        CurveReport([]).compare()
 
 
 def test_a_run_that_fails_is_shown_and_the_others_go_on(iris):

@@ -17,8 +17,17 @@ from torch.nn import functional as F
 
 from skactive import ActiveLearner, AdversarialNetClassifier
 from skactive.attacks import FGSM, PGD, AutoAttack, TorchAttack
-from skactive.callbacks import AWP, EMA, SWA, BestEpoch, EpsWarmup, OverfittingGuard, Recipe
-from skactive.losses import MART, TRADES, Loss, divergence, trades_loss
+from skactive.callbacks import (
+    AWP,
+    EMA,
+    SWA,
+    BestEpoch,
+    CosineDecay,
+    EpsWarmup,
+    OverfittingGuard,
+    Recipe,
+)
+from skactive.losses import IBP, MART, TRADES, Loss, divergence, trades_loss
 from skactive.nets._samples import Samples
 from skactive.nets.recipes._awp import perturbed_weights
 from tests.models import SmallCNN
@@ -129,6 +138,25 @@ def test_swa_is_the_mean_of_the_last_epochs_with_statistics_of_its_own(images):
     # Three batches, each counted once and equally: far from the initial zeros.
     assert int(net.module_[1].num_batches_tracked) == 3
     assert net.score(*images) > 0.5
+
+
+SCHEDULES = {
+    "radius": {"callbacks": [EpsWarmup(0.5)]},
+    "average": {"callbacks": [SWA(0.5)]},
+    "rate": {"callbacks": [CosineDecay()]},
+    "bounds": {"attack": None, "loss": IBP(eps=0.05, warm_up=0, ramp=0.5)},
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_are_of_the_epochs_that_are_trained(images, schedule):
+    """Also where ``fit`` is told another number of them than the net has, as skorch's is."""
+    params = SCHEDULES[schedule]
+    expected = cnn(max_epochs=2, **params).fit(*images)
+    told = cnn(max_epochs=9, **params).fit(*images, epochs=2)
+    assert same(told, expected)
+    assert told.max_epochs == 9
+    assert same(told.partial_fit(*images, epochs=2), expected.partial_fit(*images))
 
 
 @pytest.mark.parametrize("averaging", [EMA(), SWA(0.0)])

@@ -341,6 +341,29 @@ def test_a_selected_sample_in_the_evaluation_set_is_an_error(learner, digits):
         split.check(split.X_evaluation[:1].astype(np.float64))
 
 
+@pytest.mark.parametrize("to", [np.copy, np.float64, pd.DataFrame, lambda X: X / np.float32(255)])
+@pytest.mark.parametrize("back", [False, True])
+def test_bytes_are_known_again_as_numbers_and_as_pixels(to, back):
+    X = np.random.default_rng(0).integers(0, 256, (60, 6), dtype=np.uint8)
+    y = (X[:, 0] > 127).astype(int)
+    taught, tested = (to(X), X) if back else (X, to(X))
+    learner = ActiveLearner(RandomForestClassifier(2), random_state=0).fit(taught[:20], y[:20])
+    split = EvaluationSplit(tested, y, exclude=taught[:20], random_state=0)
+    assert set(range(20)) <= set(split.candidates)
+    split.check(learner)
+    split = EvaluationSplit(tested, y, random_state=0)
+    n_leaked = (split.evaluation < 20).sum()
+    for leaking in (learner, taught[:20]):
+        with pytest.raises(DataLeakageError, match=f"{n_leaked} of the"):
+            split.check(leaking)
+
+
+def test_bytes_are_not_taken_for_pixels_of_other_bytes():
+    split = EvaluationSplit(np.uint8([[0], [1]]), [0, 1], exclude=[[0]], share=1e-6)
+    assert split.X_evaluation == 1
+    split.check(np.uint8([[255]]))
+
+
 @pytest.mark.parametrize("model", [RandomForestClassifier(5), LogisticRegression(max_iter=500)])
 def test_an_estimator_that_does_not_tell_its_training_data_measures_nothing(model):
     X, y = load_iris(return_X_y=True)
@@ -446,6 +469,9 @@ def test_table_file_and_figure(report, tmp_path):
     ]
     report.to_csv(tmp_path / "report.csv")
     assert RetrainingReport.from_csv(tmp_path / "report.csv") == report
+    (tmp_path / "other.csv").write_text("strategy,apfd,seconds\nrandom,0.5,0.01\n")
+    with pytest.raises(ValueError, match=r"other\.csv cannot be read .* no column 'budget'"):
+        RetrainingReport.from_csv(tmp_path / "other.csv")
     axes = report.plot()
     assert len(axes) == 3
     axes[0].figure.savefig(tmp_path / "report.png")

@@ -31,6 +31,7 @@ from skactive.strategies import (
 )
 from skactive.utils.estimator_checks import check_query_strategy
 from skactive.utils.indexing import n_rows
+from skactive.utils.validation import InvalidParameterError
 from tests.models import InDouble, SmallCNN
 
 COMMITTEE_ONLY = {"vote_entropy", "consensus_entropy", "max_disagreement"}
@@ -218,6 +219,46 @@ def test_wrappers_start_as_what_they_wrap(digits):
     for strategy in (WRAPPERS["combined"](), WRAPPERS["balanced"](), WRAPPERS["subsample"]()):
         with pytest.raises(NotFittedError, match="'typiclust'"):
             ActiveLearner(LogisticRegression(), strategy).query(images, n=5)
+
+
+def wrapped(strategy):
+    """It, within each wrapper that takes it, and within wrappers in wrappers."""
+    Subsample, ClassBalanced = strategies_module.Subsample, strategies_module.ClassBalanced
+    yield Subsample(strategy, size=20)
+    yield ClassBalanced(strategy)
+    yield Subsample(ClassBalanced(strategy))
+    if isinstance(strategy, ScoringStrategy) and strategy._ranks_by_score:
+        yield strategies_module.Combine(["margin", strategy])
+        yield ClassBalanced(strategies_module.Combine([strategy]))
+
+
+@pytest.mark.parametrize("name", all_strategies())
+def test_a_parameter_is_refused_alike_alone_and_within_another(name):
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    for parameter, allowed in all_strategies()[name]._parameter_constraints.items():
+        if allowed == "no_validation":
+            continue
+        bad = all_strategies()[name](**{parameter: object()})
+        with pytest.raises(InvalidParameterError, match=f"The '{parameter}' parameter") as alone:
+            bad.query(model, X, n=3)
+        for outer in wrapped(bad):
+            with pytest.raises(InvalidParameterError) as within:
+                outer.query(model, X, n=3)
+            assert str(within.value) == str(alone.value)
+        with pytest.raises(InvalidParameterError) as taught:  # before it trains anything
+            ActiveLearner(LogisticRegression(), bad).fit(X, y)
+        assert str(taught.value) == str(alone.value)
+
+
+def test_a_learner_refuses_a_parameter_before_it_trains():
+    X, y = load_iris(return_X_y=True)
+    bad = strategies_module.CoreSet(embedding="inptu")
+    for strategy in (bad, strategies_module.Subsample(bad)):
+        learner = ActiveLearner(LogisticRegression(max_iter=500), strategy)
+        for ask in (lambda: learner.fit(X, y), lambda: learner.query(X)):
+            with pytest.raises(InvalidParameterError, match="CoreSet.*Did you mean 'input'"):
+                ask()
 
 
 EMBEDDED = ["coreset", "robust_coreset", "typiclust", "probcover", "uherding"]

@@ -1,5 +1,6 @@
 """Reports: of results written by hand, number by number, and of a study that was run."""
 
+import dataclasses
 import io
 import json
 
@@ -99,6 +100,42 @@ def test_a_report_is_made_again_from_what_it_leaves(mnist, tmp_path, capsys):
     (first.parent / "protocols.json").write_text('{"source": "x", "protocols": [{}]}')
     assert main(["report", str(first.parent)]) == 2
     assert "damaged" in capsys.readouterr().err
+
+
+def test_a_report_that_could_not_be_made_again_is_as_it_was(mnist):
+    """Where the runs are gone it is the only copy of their rows."""
+    resource = pytest.importorskip("resource")
+    folder = write_report(mnist).parent
+    before = {name: (folder / name).read_bytes() for name in ("stages.csv", "protocols.json")}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before["stages.csv"]) // 2, limits[1]))
+    try:
+        with pytest.raises(StudyError, match="cannot be written to"):
+            write_report(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    for name, content in before.items():
+        assert (folder / name).read_bytes() == content, name
+
+
+def test_rows_that_were_lost_are_missed(mnist, capsys):
+    folder = write_report(mnist).parent
+    text = (folder / "stages.csv").read_text()
+    (folder / "stages.csv").write_text(text[: text.rindex("\n", 0, -1) + 1])
+    assert main(["report", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert "83 of 84 rows of mnist" in said, said
+    (folder / "stages.csv").write_text(text + "mist" + text[text.rindex("\nmnist,") + 6 :])
+    assert main(["report", str(folder)]) == 2
+    assert "rows of mist, of which protocols.json says nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["2024", "NA", "1e3"])
+def test_a_study_may_be_named_by_a_number_or_none(name, tmp_path):
+    protocol = dataclasses.replace(preset("mnist", stages=3), name=name)
+    put(tmp_path, protocol, "random", "robust", 0, [0.2] * 4)
+    kept = write_report(tmp_path).parent
+    assert study_report(kept).to_frame().study.tolist() == [name] * 4
 
 
 def test_what_is_missing_is_named_with_its_command(mnist):

@@ -27,7 +27,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skactive import ActiveLearner, AdversarialNetClassifier, Committee
+from skactive import ActiveLearner, AdversarialNetClassifier, BudgetedLearner, Committee
 from skactive.retraining import retraining_report
 from tests.models import SmallMLP
 
@@ -196,6 +196,46 @@ def test_a_label_first_seen_now_is_learned(estimator, shifted):
     learner.fit(old[0][few], old[1][few]).teach(*new)
     assert learner.history_[-1]["training"] == "cold"
     assert 9 in learner.predict(new[0])
+
+
+@pytest.mark.parametrize("only_new", [False, True])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SGDClassifier(loss="log_loss", random_state=0),
+        Perceptron(random_state=0),
+        MLPClassifier(max_iter=20, random_state=0),
+        GaussianNB(var_smoothing=1e-2),
+        OneVsRestClassifier(SGDClassifier(random_state=0)),
+        make_pipeline(StandardScaler(), SGDClassifier(random_state=0)),
+    ],
+    ids=named,
+)
+def test_a_declared_class_may_stay_away(estimator, only_new, shifted):
+    (X, y), new, test = shifted
+    few = y < 8
+    learner = ActiveLearner(estimator, "random", warm_start=True, classes=np.arange(10))
+    learner.fit(X[few][:50], y[few][:50])
+    learner.teach(X[few][50:], y[few][50:], only_new=only_new)
+    counted_twice = isinstance(estimator, GaussianNB) and not only_new
+    assert learner.history_[-1]["training"] == ("cold" if counted_twice else "warm")
+    assert learner.predict(test[0]).max() < 8
+    learner.teach(*new)
+    assert {8, 9} < set(learner.predict(new[0]))
+
+
+def test_a_budget_goes_on_though_its_first_labels_lack_a_class():
+    X, y = load_digits(return_X_y=True)
+    learner = BudgetedLearner(
+        SGDClassifier(loss="log_loss", random_state=0),
+        "entropy",
+        n_initial=10,
+        n_per_query=2,
+        budget=40,
+        warm_start=True,
+        random_state=0,
+    ).fit(X[:300] / 16, y[:300])
+    assert {"cold", "warm"} == {row["training"] for row in learner.learner_.history_}
 
 
 def test_committees_and_reports_learn_too(shifted):

@@ -10,14 +10,16 @@ from itertools import chain
 
 from . import ROOT
 from ._recording import machine
-from ._records import Record, Sample, known, records
+from ._records import Record, Run, Sample, known, records
 
 
 def again(names: list[str]) -> list[str]:
     """Repeat what confirmed the records of these names, or all dear ones whose code has changed.
 
     Each run is a process of its own, since which functions run is seen as modules are imported.
-    What another processor had made is confirmed beside its commits.
+    What another processor had made is confirmed beside its commits, the quickest sample first, as
+    long as something of a commit is left to confirm. A sample that was compared on this processor
+    with what stands is compared so again: a report of the same rows is the same everywhere.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def _repeated(record: Record) -> Iterator[str]:
     if not record.changed():
         print("  the code that made or confirmed it is today's")
         return
-    for words in dict.fromkeys(_commands(record)):
+    for words in _commands(record):
         print(f"  confirm {shlex.join(words)}", flush=True)
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.claims", "confirm", *words],
@@ -51,13 +53,25 @@ def _repeated(record: Record) -> Iterator[str]:
 
 
 def _commands(record: Record) -> Iterator[tuple[str, ...]]:
-    """What `confirm` takes, for each sample and each commit that it is to be run beside."""
-    stale = [run for run in record.runs if run.changed()]
+    """What `confirm` takes for a sample and a commit to run it beside, while something is left."""
+    for sample in sorted(record.confirmed, key=lambda sample: sample.seconds or 0.0):
+        for beside in _besides(record, sample):
+            left = known(record.name)
+            of_commit = [run for run in left.runs if beside in ("", sample.beside, _commit(run))]
+            if any(map(left.unconfirmed, of_commit)):
+                yield tuple(_words(record.name, sample, beside))
+
+
+def _besides(record: Record, sample: Sample) -> list[str]:
+    stale = [run for run in record.runs if record.unconfirmed(run)]
     here = {run.machine for run in stale} == {machine()}
-    commits = dict.fromkeys(run.commit.removesuffix("-dirty") for run in stale)
-    for sample in record.confirmed:
-        for beside in [sample.beside] if here or sample.beside else commits:
-            yield tuple(_words(record.name, sample, beside))
+    if here or sample.beside or sample.machine == machine():
+        return [sample.beside]
+    return [*dict.fromkeys(map(_commit, stale))]
+
+
+def _commit(run: Run) -> str:
+    return run.commit.removesuffix("-dirty")
 
 
 def _words(name: str, sample: Sample, beside: str) -> Iterator[str]:

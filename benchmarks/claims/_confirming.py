@@ -63,6 +63,8 @@ def confirm(
         stand = _tables(Path(folder) / "then" if beside else ROOT / RESULTS, tables)
     if run.stopped:
         raise KeyboardInterrupt
+    if beside:
+        made = {inside: as_written_then(rows, stand[inside]) for inside, rows in made.items()}
     # Beside a commit both ran on one machine: there is no rounding to forgive.
     _check_alike(made, stand, 0.0 if beside else record.tolerance)
     if beside:
@@ -82,6 +84,15 @@ def confirm(
     record.confirmed.append(sample)
     record.save()
     return sample
+
+
+def as_written_then(made: list[Row], stand: list[Row]) -> list[Row]:
+    """Rows without the columns that the code of before did not write; it says which these are."""
+    known = {column for row in stand for column in row}
+    new = sorted({column for row in made for column in row if known and column not in known})
+    if new:
+        print(f"Not compared, for that code did not write them: {', '.join(new)}.")
+    return [{k: v for k, v in row.items() if k not in new} for row in made]
 
 
 def _check_alike(

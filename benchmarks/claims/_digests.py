@@ -63,6 +63,11 @@ def functions_of(said: str) -> list[str]:
     return said.partition("|")[2].split()
 
 
+def functions_in(path: Path) -> set[str]:
+    """Names of the functions that a module has."""
+    return {*_outline(path.read_bytes()).functions}
+
+
 class Scoped(ast.NodeTransformer):
     """Changes functions, and knows what each is called in its module: ``"Walker.step"``."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import ROOT
-from ._digests import file_digest, functions_of, is_code
+from ._digests import file_digest, functions_in, functions_of, is_code
 
 RESULTS = Path("docs/results")
 MADE = RESULTS / "made"
@@ -65,12 +65,14 @@ class Sample(Run):
     then: dict[str, list[str]] = field(default_factory=dict)
 
     def stands_for(self, root: Path, path: str, said: str) -> bool:
-        """Whether it ran, as it is today, what another run had run of a file."""
+        """Whether it ran, as it is today, what another run had run of a file and is still there."""
         if path not in self.code or (self.beside and said not in self.then.get(path, [])):
             return False
         mine = self.code[path]
-        ran_all = self.covers or "|" not in mine or {*functions_of(said)} <= {*functions_of(mine)}
-        return ran_all and _is_today(root, path, mine)
+        if not _is_today(root, path, mine):
+            return False
+        not_run = {*functions_of(said)} - {*functions_of(mine)}
+        return self.covers or "|" not in mine or not_run.isdisjoint(functions_in(root / path))
 
 
 @dataclass
@@ -124,15 +126,17 @@ class Record:
 
     def changed(self, root: Path = ROOT) -> list[str]:
         """Files whose code is another today than when it made these numbers, or confirmed them."""
+        return sorted({path for run in self.runs for path in self.unconfirmed(run, root)})
+
+    def unconfirmed(self, run: Run, root: Path = ROOT) -> list[str]:
+        """Files of a run whose code is another today than it had, and that no sample ran since."""
         covering = [sample.code for sample in self.confirmed if sample.covers]
-        found = {
+        return [
             path
-            for run in self.runs
             for path, said in run.changed(root).items()
             if not any(sample.stands_for(root, path, said) for sample in self.confirmed)
             and (not covering or any(path in code for code in covering))
-        }
-        return sorted(found)
+        ]
 
 
 @lru_cache(maxsize=16384)

@@ -97,7 +97,11 @@ def shown(value: float, form: str) -> str:
         return f"{format(100 * value, form[:-1] + 'f')} %"
     if form.endswith("p"):
         return format(100 * value, f"{form[:-1]}f")
-    return format(int(value) if form.endswith("d") else value, form)
+    if form.endswith("d"):
+        if value != int(value):
+            raise ClaimError(f"{value} is no whole number, as {form!r} asks for")
+        value = int(value)
+    return format(value, form)
 
 
 def answer(root: Path, question: str) -> str | None:
@@ -138,11 +142,22 @@ def _values(root: Path, name: str, column: str, words: list[str]) -> list[float]
         return values_of(rows, column, name)
     replaced = {other.partition("=")[0] for other in others}
     kept = [word for word in conditions if word.partition("=")[0] not in replaced]
-    of = {row.get("seed"): row for row in select(root, name, [*kept, *others])}
-    pairs = [(row, of[row.get("seed")]) for row in rows if row.get("seed") in of]
-    if not pairs or len(pairs) < max(len(rows), len(of)):
+    of, by = _by_seed(rows, name), _by_seed(select(root, name, [*kept, *others]), name)
+    if of.keys() != by.keys():
         raise ClaimError(f"{name}: rows are not paired by seed: {' '.join(words)}")
-    return [_PAIRED[words[at]](float(a[column]), float(b[column])) for a, b in pairs]
+    ours, theirs = (values_of([found[seed] for seed in of], column, name) for found in (of, by))
+    if {len(ours), len(theirs)} != {len(of)}:
+        raise ClaimError(f"{name}: {column!r} has empty cells, which cannot be paired")
+    return [*map(_PAIRED[words[at]], ours, theirs)]
+
+
+def _by_seed(rows: Sequence[Row], name: str) -> dict[Any, Row]:
+    of = {row.get("seed"): row for row in rows}
+    if len(of) < len(rows):
+        raise ClaimError(
+            f"{name} has several rows of a seed, of which one is to be paired: say which"
+        )
+    return of
 
 
 def _holds(values: list[float], test: str, limit: float) -> None:

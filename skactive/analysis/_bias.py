@@ -11,9 +11,11 @@ from scipy.spatial.distance import jensenshannon
 from ..kernels.uncertainty import CHARACTERISTICS
 from ..utils.indexing import distinct_positions
 from ..utils.names import no_such
+from ..utils.validation import COUNT, check_constraints
 from ._rounding import as_floats, is_constant
 
 _CLASS = "class"
+_CONSTRAINTS = {"n_bins": [COUNT]}
 
 
 def selection_bias(
@@ -38,7 +40,7 @@ def selection_bias(
         Positions of the selected samples in the pool, or a mask.
     y : array-like of shape (n_pool,) or None, default=None
         True classes of the pool, for the characteristic ``"class"`` (one bin a class).
-    characteristics : sequence of str, mapping of str to callable, or None, default=None
+    characteristics : str, sequence of str, mapping of str to callable, or None, default=None
         Any of ``"entropy"``, ``"gini"``, ``"least_confidence"``, ``"margin"``, ``"class"``, or
         functions of `proba` by name. ``None``: the first four, and ``"class"`` if `y` is given.
     n_bins : int, default=50
@@ -53,7 +55,7 @@ def selection_bias(
     ------
     ValueError
         If nothing is picked, a position is out of range or repeated, a characteristic is
-        unknown or not finite, or ``"class"`` is asked for without `y`.
+        unknown or not finite, ``"class"`` is asked for without `y`, or `n_bins` is below 1.
 
     References
     ----------
@@ -74,10 +76,13 @@ def selection_bias(
     precision, proba = proba.dtype, proba.astype(float)
     if proba.ndim != 2 or len(proba) == 0:
         raise ValueError(f"proba must have shape (n_pool, n_classes), got {proba.shape}.")
+    check_constraints(_CONSTRAINTS, {"n_bins": n_bins}, "selection_bias")
     rows = distinct_positions(picked, len(proba), "picked")
     if rows.size == 0:
         raise ValueError("picked is empty: a selection of nothing has no distribution.")
-    if characteristics is None:
+    if isinstance(characteristics, str):
+        characteristics = [characteristics]
+    elif characteristics is None:
         characteristics = [*CHARACTERISTICS, *([_CLASS] if y is not None else [])]
     bias = {}
     for name in characteristics:

@@ -17,6 +17,7 @@ from ._rounding import as_floats, is_constant, noise
 from ._signed_rank import SIDES, holm, rank_biserial, signed_rank
 
 _CONSTRAINTS = {
+    "alpha": [Number("a level in (0, 1)", 0, 1)],
     "alternative": [StrOptions(set(SIDES))],
     "interval": [StrOptions({"t", "bootstrap"})],
     "tolerance": [Number("a number >= 0", 0, closed="left"), None],
@@ -163,7 +164,7 @@ def compare_strategies(
     baseline : str, default="random"
     alternative : {"two-sided", "greater", "less"}, default="two-sided"
         ``"greater"``: the strategy scores higher than the baseline.
-    alpha : float, default=0.05
+    alpha : float in (0, 1), default=0.05
         With so few pairs that not even a unanimous result could be significant at this level,
         no p-value is given; where none could survive the correction, `note` says so.
     tolerance : float or None, default=None
@@ -188,8 +189,8 @@ def compare_strategies(
     Raises
     ------
     ValueError
-        If the baseline is missing, the lengths differ, `alternative` is unknown, or `tolerance`
-        is negative.
+        If the baseline is missing, the lengths differ, a score is infinite, `alternative` is
+        unknown, `alpha` is no level, or `tolerance` is negative.
 
     Notes
     -----
@@ -213,14 +214,12 @@ def compare_strategies(
     >>> compare_strategies({"random": [.5, .6], "dre": [.6, .7]})[0].note
     'no test: 2 pairs, at least 6 are needed for p < 0.05'
     """
-    if baseline not in scores:
-        raise ValueError(f"baseline {baseline!r} has no scores; there are {', '.join(scores)}.")
-    given = {"alternative": alternative, "tolerance": tolerance, "interval": interval}
+    check_baseline(baseline, scores)
+    given = {"alternative": alternative, "alpha": alpha, "tolerance": tolerance,
+             "interval": interval}  # fmt: skip
     check_constraints(_CONSTRAINTS, given, "compare_strategies")
     arrays = {name: as_floats(values) for name, values in scores.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if len(set(shapes.values())) > 1 or arrays[baseline].ndim != 1:
-        raise ValueError(f"scores must be 1-d and equally long, got shapes {shapes}.")
+    _check_pairs(arrays)
     base = arrays.pop(baseline)
     pairs = {name: _paired(array, base, tolerance) for name, array in arrays.items()}
     found = [
@@ -234,6 +233,25 @@ def compare_strategies(
         for row, p, note in zip(found, corrected, reach, strict=True)
     ]
     return ComparisonReport(rows, baseline)
+
+
+def check_baseline(baseline: str, scores: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless the baseline has scores."""
+    if baseline not in scores:
+        names = ", ".join(map(str, scores)) or "none"
+        raise ValueError(f"baseline {baseline!r} has no scores; there are {names}.")
+
+
+def _check_pairs(arrays: Mapping[str, NDArray]) -> None:
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if set(shapes.values()) != {(next(iter(arrays.values())).size,)}:
+        raise ValueError(f"scores must be 1-d and equally long, got shapes {shapes}.")
+    infinite = [name for name, array in arrays.items() if np.isinf(array).any()]
+    if infinite:
+        raise ValueError(
+            f"scores of {' and '.join(infinite)} hold infinite values, which have no differences. "
+            "Pass NaN where a run has no score: its pair is then left out."
+        )
 
 
 def _paired(scores: NDArray, base: NDArray, tolerance: float | None) -> tuple[NDArray, NDArray]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from ..learners import BudgetedLearner
 from ..strategies import resolve_strategy
 from ..strategies._named import named
+from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import take_rows
 from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
@@ -24,12 +25,16 @@ from ..utils.validation import COUNT, Number, check_constraints
 from ._curve_report import CurvePoint, CurveReport, are_shares
 
 _CONSTRAINTS: dict = {
+    "n_initial": COUNT_OR_SHARE,
+    "n_per_query": COUNT_OR_SHARE,
+    "budget": COUNT_OR_SHARE,
     "n_seeds": [COUNT],
     "test_size": [Number("a share in (0, 1)", 0, 1, closed="neither")],
     "cpu_limit": [Number("seconds > 0", 0, closed="neither"), None],
     "random_state": ["random_state", np.random.Generator],
 }
 _SPLIT, _START, _TUNE = 0, 1, 2
+_TUNING_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,11 @@ def compare_curves(
         The learner that all share.
     X, y : array-like
         Data; a stratified share of it is held out for scores.
-    entries : list of str, or mapping of str to strategy or Entry
-        What is compared: names of strategies, or your own names for them.
-    n_initial, n_per_query, budget : int or float
+    entries : list of str, QueryStrategy or callable, or mapping of str to one of these or Entry
+        What is compared: strategies, which a list names itself, or your own names for them.
+    n_initial : int or float, default=10
+    n_per_query : int or float, default=10
+    budget : int or float, default=100
         As in `BudgetedLearner`: labels to start with, in a query, and in all.
     n_seeds : int, default=10
         With fewer than six no test can be significant; with several entries it takes more.
@@ -117,7 +124,8 @@ def compare_curves(
     Raises
     ------
     ValueError
-        If there are no entries, no strategy has that name, or a parameter is out of range.
+        If there are no entries, no strategy has that name, a parameter is out of range, or
+        `budget` is too few labels to tune with.
 
     Examples
     --------
@@ -132,7 +140,8 @@ def compare_curves(
     >>> [row.strategy for row in curves.compare()]
     ['margin']
     """
-    given = {"n_seeds": n_seeds, "test_size": test_size, "cpu_limit": cpu_limit,
+    given = {"n_initial": n_initial, "n_per_query": n_per_query, "budget": budget,
+             "n_seeds": n_seeds, "test_size": test_size, "cpu_limit": cpu_limit,
              "random_state": random_state}  # fmt: skip
     check_constraints(_CONSTRAINTS, given, "compare_curves")
     y, entered = np.asarray(y), _named(entries)
@@ -169,10 +178,28 @@ def _named(entries: list | Mapping[str, Any]) -> dict[str, Entry]:
 def _tuned(
     estimator: Estimator, X: Any, y: Any, grid: Any, scoring: Any, budget: Any, seed: int
 ) -> Estimator:
-    size = budget if budget < len(y) else 0.5
-    rows, _ = train_test_split(np.arange(len(y)), train_size=size, stratify=y, random_state=seed)
-    search = GridSearchCV(clone(estimator), grid, scoring=scoring, cv=3)
+    size = as_count(budget, len(y))
+    if len(y) - size < len(np.unique(y)):  # a stratified sample leaves one of each class, at least
+        size = len(y) // 2
+    rows = _sample(y, size, seed)
+    search = GridSearchCV(clone(estimator), grid, scoring=scoring, cv=_TUNING_FOLDS)
     return clone(search.fit(take_rows(X, rows), y[rows]).best_estimator_)
+
+
+def _sample(y: NDArray, size: int, seed: int) -> NDArray[np.intp]:
+    """Rows to tune on, stratified."""
+    n_classes = len(np.unique(y))
+    if size >= n_classes:
+        rows, _ = train_test_split(
+            np.arange(len(y)), train_size=size, stratify=y, random_state=seed
+        )
+        if np.unique(y[rows], return_counts=True)[1].max() >= _TUNING_FOLDS:
+            return rows
+    raise ValueError(
+        f"tune searches in {_TUNING_FOLDS} folds of a sample of `budget` rows, and {size} rows of "
+        f"{n_classes} classes are too few for that. Pass a larger budget, or no tune and an "
+        "estimator that is tuned already."
+    )
 
 
 def _run(

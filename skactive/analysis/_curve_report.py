@@ -206,7 +206,7 @@ class CurveReport(Report):
             If no seed is complete, or as in `skactive.analysis.label_costs`.
         """
         whole = np.all([np.isfinite(area) for area in self.areas().values()], axis=0)
-        if not whole.any():
+        if not self.rows or not whole.any():
             raise ValueError("no seed has a complete curve of every strategy: leave some out.")
         start = Runs(self.rows).start(np.array(self.seeds)[whole].tolist())
         n = np.append(start, self.n_labels[self.n_labels > start])

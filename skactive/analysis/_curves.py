@@ -34,6 +34,6 @@ def area_under_budget_curve(n_labels: ArrayLike, scores: ArrayLike) -> float:
     0.7333333333333333
     """
     x, y = np.asarray(n_labels, dtype=float), np.asarray(scores, dtype=float)
-    if x.shape != y.shape or x.ndim != 1 or len(x) == 0 or (np.diff(x) <= 0).any():
+    if x.shape != y.shape or x.ndim != 1 or len(x) == 0 or not (np.diff(x) > 0).all():
         raise ValueError("n_labels and scores must be 1-d, equally long, n_labels increasing.")
     return mean_height(x, y)

@@ -13,10 +13,12 @@ from ..utils.drawing import PALETTE
 from ..utils.random_state import derive_seed
 from ..utils.reports import Report
 from ..utils.typing import RandomState
-from ..utils.validation import COUNT, check_constraints
+from ..utils.validation import COUNT, Number, check_constraints
+from ._comparison import check_baseline
 from ._curve_fit import LearningCurveFit, fit_learning_curve, refit
 
 _CONSTRAINTS: dict = {
+    "target": [Number("a finite score")],
     "n_bootstrap": [COUNT],
     "random_state": ["random_state", np.random.Generator],
 }
@@ -190,7 +192,7 @@ def label_costs(
     >>> [(row.strategy, round(row.ratio, 1)) for row in costs]
     [('random', 1.0), ('margin', 0.5)]
     """
-    given = {"n_bootstrap": n_bootstrap, "random_state": random_state}
+    given = {"target": target, "n_bootstrap": n_bootstrap, "random_state": random_state}
     check_constraints(_CONSTRAINTS, given, "label_costs")
     n, curves = np.asarray(n_labels, dtype=float), _curves(n_labels, scores, baseline)
     found = {name: _Inverted(n, curve, target) for name, curve in curves.items()}
@@ -206,8 +208,7 @@ def label_costs(
 def _curves(
     n_labels: ArrayLike, scores: Mapping[str, ArrayLike], baseline: str
 ) -> dict[str, NDArray]:
-    if baseline not in scores:
-        raise ValueError(f"baseline {baseline!r} has no scores; there are {', '.join(scores)}.")
+    check_baseline(baseline, scores)
     curves = {name: np.asarray(values, dtype=float) for name, values in scores.items()}
     shapes = {name: curve.shape for name, curve in curves.items()}
     wanted = (len(np.asarray(n_labels)), curves[baseline].shape[-1])

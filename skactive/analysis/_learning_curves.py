@@ -18,6 +18,9 @@ from ..utils.random_state import derive_seed
 from ..utils.reports import Tabular
 from ..utils.statistics import half_interval
 from ..utils.typing import Estimator, Pool, StrategyLike
+from ..utils.validation import Number, check_constraints
+
+_CONSTRAINTS = {"confidence": [Number("a share in (0, 1)", 0, 1), None]}
 
 
 class ActiveLearningCurveDisplay(Tabular):
@@ -29,8 +32,8 @@ class ActiveLearningCurveDisplay(Tabular):
     Parameters
     ----------
     curves : mapping of str to (n_labels, scores)
-        By strategy: label counts of shape (n_rounds,), scores of shape (n_rounds, n_runs), NaN
-        where a run has none.
+        By strategy: label counts of shape (n_rounds,), in any order, scores of shape
+        (n_rounds, n_runs), NaN where a run has none.
     score_name : str, default="score"
         What the scores are; the label of the axis.
 
@@ -188,8 +191,12 @@ class ActiveLearningCurveDisplay(Tabular):
         ------
         ImportError
             If matplotlib is not installed (extra ``plot``).
+        ValueError
+            If `confidence` is no share.
         """
-        ax = axes_for(ax, what=f"{type(self).__name__}.plot")
+        caller = f"{type(self).__name__}.plot"
+        check_constraints(_CONSTRAINTS, {"confidence": confidence}, caller)
+        ax = axes_for(ax, what=caller)
         self.lines_, self.bands_ = [], []
         start = n_series(ax)
         for number, (name, (n_labels, scores)) in enumerate(self.curves.items(), start):
@@ -247,7 +254,8 @@ def _curve(name: str, n_labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray, 
             f"The curve of {name!r} must be label counts of shape (n_rounds,) and scores of shape "
             f"(n_rounds, n_runs), got {counts.shape} and {values.shape}."
         )
-    return counts, values
+    order = np.argsort(counts, kind="stable")
+    return counts[order], values[order]
 
 
 def _means(scores: NDArray) -> NDArray:

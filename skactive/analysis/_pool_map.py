@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 
+from ..distributed import in_memory
 from ..learners import ActiveLearner
 from ..model_view import InputView, ModelView
 from ..strategies import resolve_strategy
 from ..strategies._named import named
 from ..utils.drawing import HIGHLIGHT, NEUTRAL, axes_for, colour, ink
-from ..utils.indexing import Rows, n_rows
+from ..utils.indexing import Rows, distinct_positions, n_rows
 from ..utils.labels import as_labels
 from ..utils.reports import Tabular
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
@@ -30,12 +31,12 @@ class PoolMapDisplay(Tabular):
     ----------
     positions : array-like of shape (n_pool, 2)
         Where the samples lie.
-    picks : mapping of str to array-like of int
-        Positions in the pool that each strategy picked, most wanted first.
+    picks : mapping of str to array-like of int or bool
+        Positions in the pool that each strategy picked, most wanted first, or a mask.
     labels : array-like of shape (n_pool,) or None, default=None
         Classes, shown by colour: true ones, or those that a model predicts.
-    labeled : array-like of int or None, default=None
-        Positions in the pool that are labelled already.
+    labeled : array-like of int or bool, or None, default=None
+        Positions in the pool that are labelled already, or a mask.
 
     Attributes
     ----------
@@ -69,9 +70,14 @@ class PoolMapDisplay(Tabular):
                 f"positions must be of shape (n_pool, 2), got {self.positions.shape}. "
                 "from_estimator(…) makes them of any pool."
             )
-        self.picks = {name: np.asarray(found, dtype=np.intp) for name, found in picks.items()}
+        if not picks:
+            raise ValueError("picks must hold a strategy or more, got none.")
+        n = len(self.positions)
+        self.picks = {
+            name: distinct_positions(found, n, f"picks[{name!r}]") for name, found in picks.items()
+        }
         self.labels = None if labels is None else as_labels(self.positions, labels)
-        self.labeled = np.asarray([] if labeled is None else labeled, dtype=np.intp)
+        self.labeled = distinct_positions([] if labeled is None else labeled, n, "labeled")
 
     @classmethod
     def from_estimator(
@@ -95,6 +101,7 @@ class PoolMapDisplay(Tabular):
             A learner leaves out what it has labelled, which the map shows too. One that is not
             fitted serves strategies for a cold start.
         X_pool : array-like of shape (n_pool, ...)
+            Of a pool in partitions all rows are read into memory: pass a part of a large one.
         query_strategies : sequence of str, QueryStrategy or callable, mapping, or None
             ``None``, the default, is the learner's own.
         n : int, default=20
@@ -125,6 +132,7 @@ class PoolMapDisplay(Tabular):
             If the estimator lacks what a strategy needs, or the pool holds no numbers to make a
             map of: pass `embedding`.
         """
+        X_pool = in_memory(X_pool)
         learner = estimator if isinstance(estimator, ActiveLearner) else None
         if query_strategies is None:
             if learner is None:
@@ -164,6 +172,8 @@ class PoolMapDisplay(Tabular):
         rows = -(-n // columns)
         room = {"nrows": rows, "ncols": columns, "figsize": (3.4 * columns + 1, 3.3 * rows)}
         made = axes_for(ax, what=f"{type(self).__name__}.plot", squeeze=False, **room)
+        if np.size(made) < n:
+            raise ValueError(f"ax must hold Axes for each of {n} strategies, got {np.size(made)}.")
         self.axes_ = np.ravel(made)[:n]
         for spare in np.ravel(made)[n:] if ax is None else []:
             spare.set_axis_off()
@@ -251,6 +261,8 @@ def embedded(estimator: Any, X: Any, embedding: Any) -> NDArray:
 
 def project(points: NDArray) -> NDArray:
     """The two principal components; points of one or two dimensions as they are."""
+    if len(points) == 1:  # which has no components
+        points = points[:, :2]
     if points.shape[1] > 2:
         return PCA(n_components=2, random_state=0).fit_transform(points)
     return np.column_stack([points, np.zeros((len(points), 2 - points.shape[1]))])

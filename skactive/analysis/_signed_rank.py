@@ -47,6 +47,11 @@ def holm(pvalues: ArrayLike) -> NDArray:
     -------
     corrected : ndarray of shape (n_tests,)
 
+    Raises
+    ------
+    ValueError
+        If there is one outside [0, 1].
+
     References
     ----------
     Holm, "A simple sequentially rejective multiple test procedure", 1979.
@@ -58,6 +63,8 @@ def holm(pvalues: ArrayLike) -> NDArray:
     [0.03, 0.06, 0.06]
     """
     p = np.asarray(pvalues, dtype=float)
+    if p.ndim != 1 or (p < 0).any() or (p > 1).any():
+        raise ValueError(f"pvalues must be 1-d and lie in [0, 1], or be NaN, got {pvalues!r}.")
     corrected = np.full(p.shape, np.nan)
     tested = np.flatnonzero(np.isfinite(p))
     order = tested[np.argsort(p[tested], kind="stable")]

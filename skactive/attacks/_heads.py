@@ -14,7 +14,8 @@ def logits_head(module: nn.Module, X: Tensor, y: Tensor | None = None) -> nn.Mod
     """`module`, or for one that returns probabilities a wrapper that returns their logarithms.
 
     Probabilities shrink gradients to nothing where the module is confident and make distances
-    to the boundary meaningless; their logarithms serve as logits do.
+    to the boundary meaningless; their logarithms serve as logits do. A module that overwrites its
+    input is given copies: steps and gradients are taken of the input as it was.
 
     Raises
     ------
@@ -23,7 +24,7 @@ def logits_head(module: nn.Module, X: Tensor, y: Tensor | None = None) -> nn.Mod
         that it does not have.
     """
     with torch.no_grad():
-        output = module(X[:_ROWS].clone())  # it may overwrite what it gets
+        output = module(given := X[:_ROWS].clone())
     n_rows = min(_ROWS, len(X))
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) != 2 or shape[0] != n_rows or shape[1] < 2:
@@ -40,7 +41,20 @@ def logits_head(module: nn.Module, X: Tensor, y: Tensor | None = None) -> nn.Mod
             f"y holds class {int(y.max() if y.max() >= shape[1] else y.min())}, but the module has "
             f"{shape[1]} classes, 0 to {shape[1] - 1}."
         )
-    return LogProbabilities(module) if _are_probabilities(output) else module
+    head = LogProbabilities(module) if _are_probabilities(output) else module
+    return head if torch.equal(given, X[:_ROWS]) else OnCopies(head)
+
+
+class OnCopies(nn.Module):
+    """A module that may overwrite its input, given a copy."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, X: Tensor) -> Tensor:
+        """What the module makes of the input."""
+        return self.module(X.clone())
 
 
 def are_log_probabilities(output: Tensor) -> bool:

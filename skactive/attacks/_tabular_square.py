@@ -15,6 +15,9 @@ from ._torchattacks import TorchAttack
 # Square halves the share of features it moves after so many queries.
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
+# Settings of torchattacks' Square that say what is done here anyway.
+_ALSO_HERE = {"norm": "Linf", "n_restarts": 1, "loss": "margin", "resc_schedule": False}
+
 
 class TabularSquare(Attack):
     """Black-box random search for tables: Square with subsets of features in place of windows.
@@ -121,15 +124,30 @@ class TabularSquare(Attack):
 
 
 def for_rows(attack: Attack) -> Attack:
-    """The attack that serves rows of features: Square's windows mean nothing there."""
-    if isinstance(attack, TorchAttack) and attack.name == "Square" and attack.norm == "Linf":
-        return TabularSquare(
-            attack.eps,
-            attack.settings.get("n_queries", 5000),
-            bounds=attack.bounds,
-            random_state=attack.random_state,
+    """The attack that serves rows of features: Square's windows mean nothing there.
+
+    Raises
+    ------
+    ValueError
+        If Square has settings that `TabularSquare` has no counterpart of.
+    """
+    if not (isinstance(attack, TorchAttack) and attack.name == "Square" and attack.norm == "Linf"):
+        return attack
+    given = attack.settings
+    taken = {name: given[name] for name in ("n_queries", "p_init") if name in given}
+    unserved = [
+        f"{name}={value!r}"
+        for name, value in given.items()
+        if name not in ("eps", "verbose", *taken) and value != _ALSO_HERE.get(name)
+    ]
+    if unserved:
+        raise ValueError(
+            f"Rows of features are attacked by TabularSquare in place of Square, which has no "
+            f"{', '.join(unserved)}. Leave that out: TabularSquare has eps, n_queries and p_init."
         )
-    return attack
+    return TabularSquare(
+        attack.eps, bounds=attack.bounds, random_state=attack.random_state, **taken
+    )
 
 
 def _smallest(values: Tensor, n: int) -> Tensor:
@@ -139,5 +157,9 @@ def _smallest(values: Tensor, n: int) -> Tensor:
 
 
 def _margins(scores: Tensor, y: Tensor) -> Tensor:
+    """By how much the true class leads: above 0 just where it is the one that is said."""
     own = scores.gather(1, y[:, None])[:, 0]
-    return own - scores.scatter(1, y[:, None], -float("inf")).amax(dim=1)
+    lead = own - scores.scatter(1, y[:, None], -float("inf")).amax(dim=1)
+    # Of classes that tie the first one is said.
+    least = torch.finfo(lead.dtype).tiny
+    return torch.where(scores.argmax(dim=1) == y, lead.clamp(min=least), lead)

@@ -31,6 +31,7 @@ _RADIUS = {"PIFGSM": "max_epsilon", "PIFGSMPP": "max_epsilon"}
 _MIN_CLASSES = {"APGDT": 4, "AutoAttack": 4, "JSMA": 10}
 _COLOR_ONLY = ("TIFGSM", "PIFGSM", "PIFGSMPP")
 _COLOR_ONLY_IN_3_3 = ("Pixle",)
+_SQUARE_ONLY = ("DIFGSM", "Pixle", "TIFGSM")
 _NOT_IN_3_3 = ("EADEN", "EADL1", "JSMA", "PIFGSM", "PIFGSMPP", "SPSA")
 _SINGLE_STEP = ("FGSM", "FFGSM")
 _BLACK_BOX = ("Square", "OnePixel", "Pixle")
@@ -65,9 +66,10 @@ class TorchAttack(Attack):
     gradients, switches sub-modules between modes, returns tensors that carry a graph, clamps
     any input into [0, 1] without a word, and fails on tabular, float64 or channels-last data
     and on other class counts than 10. Here inputs of any shape and floating dtype are accepted
-    (rows of features are attacked as 1×1 images; black-box attacks that move windows of
-    neighbouring pixels are weak on them), the class count is taken from the module, what comes
-    back is detached, clipped and checked, and module and generators are left as they were.
+    (rows of features are attacked as images of one line; black-box attacks that move windows of
+    neighbouring pixels are weak on them, DIFGSM, TIFGSM and Pixle take square images alone), the
+    class count is taken from the module, what comes back is detached, clipped and checked, and
+    module and generators are left as they were.
 
     The ``loss`` of a call is not used: each class has its own.
 
@@ -215,6 +217,7 @@ class TorchAttack(Attack):
         wrapped = _Unit(module, X, low, high).eval()
         images = ((X - low) / (high - low)).clamp(0, 1)
         images = (images if X.dim() == 4 else images.flatten(1)[:, None, None]).float().contiguous()
+        _check_square(self._class().__name__, X)
         _check_channels(self._class().__name__, images.shape[1])
         with (
             ALONE,
@@ -258,6 +261,16 @@ class TorchAttack(Attack):
         return attack
 
 
+def _check_square(name: str, X: Tensor) -> None:
+    is_image = X.dim() == 4 and X.shape[2] > 1
+    if name in _SQUARE_ONLY and not (is_image and X.shape[2] == X.shape[3]):
+        raise ValueError(
+            f"{name} moves pixels within square images, of shape (n, channels, side, side); these "
+            f"inputs have shape {tuple(X.shape)}. Of others take MIFGSM in place of DIFGSM and "
+            "TIFGSM, Square or OnePixel in place of Pixle."
+        )
+
+
 def _check_channels(name: str, n_channels: int) -> None:
     import torchattacks
 
@@ -265,8 +278,8 @@ def _check_channels(name: str, n_channels: int) -> None:
         return
     if name in _COLOR_ONLY:
         raise ValueError(
-            f"{name} smooths images of three channels; these inputs have {n_channels}. MIFGSM and "
-            "DIFGSM take any."
+            f"{name} smooths images of three channels; these inputs have {n_channels}. MIFGSM "
+            "takes any."
         )
     if name in _COLOR_ONLY_IN_3_3 and torchattacks.__version__.startswith("3.3."):
         raise ValueError(

@@ -20,7 +20,8 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
     ----------
     output : Box of shape (n, n_classes)
         Bounds of the logits, as a module makes them of a `Box` of inputs. Of a module that ends in
-        a softmax over the classes, what that reads: it keeps their order.
+        a softmax over the classes, what that reads: it keeps their order. So with a selection of
+        columns, ``logits[:, order]``.
     y : Tensor of shape (n,), int64
         Class indices.
     method : {"ibp", "crown"}, default="ibp"
@@ -45,6 +46,9 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
     [[0.0, 0.25]]
     """
     output = before_softmax(output)
+    columns = _selected_columns(output)
+    if columns is not None:  # margins are of what they were selected from
+        return margin_bounds(output.args[0], columns[y], method)[:, columns]
     if output.function is F.linear and isinstance(output.args[0], Box):
         margins = _elided(output, y)
     else:
@@ -55,6 +59,19 @@ def margin_bounds(output: Box, y: Tensor, method: str = "ibp") -> Tensor:
     if not output.tape:
         raise ValueError("method='crown' needs boxes that remember: Box.around(…, tape=True).")
     return torch.maximum(margins, _relaxed(output, y))
+
+
+def _selected_columns(output: Box) -> Tensor | None:
+    """Which columns of another box `output` holds, if that is how it was made."""
+    if output.function is not Tensor.__getitem__ or output.args[0].ndim != 2:
+        return None
+    index = output.args[1]
+    if not isinstance(index, tuple) or len(index) != 2 or not isinstance(index[0], slice):
+        return None
+    if index[0] != slice(None):
+        return None
+    columns = torch.arange(output.args[0].shape[1], device=output.device)[index[1]]
+    return columns if columns.ndim == 1 else None
 
 
 def _relaxed(output: Box, y: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ class ArrowReader(TableReader):
         return rows.column_names
 
     def _column(self, rows: Any, name: str) -> NDArray:
-        return _as_numpy(rows.column(name))
+        return _as_numpy(rows.column(name), name)
 
     def _only(self, rows: Any, names: list) -> Any:
         return rows.select(names)
@@ -45,20 +46,50 @@ class ArrowReader(TableReader):
         return pa.concat_tables(pieces).take(order)
 
 
-def _as_numpy(column: Any) -> NDArray:
-    """A column as an array; of lists or tensors of one shape, with one row for each."""
+def _as_numpy(column: Any, name: str) -> NDArray:
+    """A column as an array; of lists or tensors of one shape, with one row for each.
+
+    Raises
+    ------
+    ValueError
+        If lists or tensors are missing, or not of one shape. Numbers missing in lists are NaN.
+    """
     whole = column.combine_chunks()
     whole = whole.chunk(0) if hasattr(whole, "chunks") and whole.num_chunks == 1 else whole
-    if hasattr(whole, "to_numpy_ndarray"):
-        return whole.to_numpy_ndarray()
-    return _stacked(column.to_numpy())
+    if not hasattr(whole, "to_numpy_ndarray"):
+        return _stacked(column, name)
+    numbers = whole.storage.flatten()
+    _refuse(whole.is_null(), 1, name, "a null in place of a tensor")
+    _refuse(numbers.is_null(), len(numbers) // max(1, len(whole)), name, "a null within a tensor")
+    return whole.to_numpy_ndarray()
 
 
-def _stacked(values: NDArray) -> NDArray:
-    """Rows that are arrays, or lists of lists of numbers, as one array."""
-    if values.dtype == object and len(values) and isinstance(values[0], np.ndarray):
-        return np.stack([_stacked(value) for value in values])
-    return values
+def _stacked(column: Any, name: str) -> NDArray:
+    """Lists of numbers, or of such lists, as one array; other columns as they are."""
+    import pyarrow.compute as pc
+
+    shape = [len(column)]
+    while len(column) and hasattr(column.type, "value_field"):
+        per_row = math.prod(shape[1:])
+        _refuse(column.is_null(), per_row, name, "a null in place of a list")
+        lengths = pc.list_value_length(column)
+        differ = pc.not_equal(lengths, lengths[0])
+        _refuse(differ, per_row, name, "a list of another length than the first")
+        shape.append(lengths[0].as_py())
+        column = pc.list_flatten(column)
+    return column.to_numpy().reshape(shape)
+
+
+def _refuse(wrong: Any, per_row: int, name: str, what: str) -> None:
+    """Raise if one of the items of a column, so many in each row, is wrong."""
+    import pyarrow.compute as pc
+
+    first = pc.index(wrong, True).as_py()
+    if first >= 0:
+        raise ValueError(
+            f"The column {name!r} of the pool has {what}, first in row {first // per_row} of those "
+            "read: no array holds it. Leave such rows out, table.filter(mask), or fill them."
+        )
 
 
 def table_pool(X: Any) -> PartitionedPool:

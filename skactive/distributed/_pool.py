@@ -303,25 +303,22 @@ class PartitionedPool(Rows):
     # -- rows -----------------------------------------------------------------------------
 
     def take(self, indices: Any) -> Any:
-        """Rows at positions in the whole pool, as a model reads them: `inputs`."""
+        """Rows of the whole pool, as NumPy takes them, and as a model reads them: `inputs`."""
         return self.inputs(indices)
 
     def take_named(self, indices: Any) -> tuple[Any, NDArray | None]:
         """Rows at positions in the whole pool, in its own type, and their ids if they have some."""
-        rows = self._own(indices)
-        kept, ids = self.reader.without_ids(rows)
+        positions = _positions_at(indices, len(self))
+        kept, ids = self.reader.without_ids(self._own(positions))
         if self.names is not None:
-            ids = self.engine.names_at(self.names, np.asarray(indices), len(self))
+            ids = self.engine.names_at(self.names, positions, len(self))
         return kept, ids
 
     def inputs(self, indices: Any) -> Any:
         """Rows at positions in the whole pool, as a model reads them."""
-        return self.reader.read(self._own(indices), 0)[1]
+        return self.reader.read(self._own(_positions_at(indices, len(self))), 0)[1]
 
-    def _own(self, indices: Any) -> Any:
-        if isinstance(indices, slice):
-            indices = np.arange(*indices.indices(len(self)))
-        positions = np.asarray(indices, dtype=np.intp)
+    def _own(self, positions: NDArray[np.intp]) -> Any:
         rows = self.engine.rows_at(positions)
         return self._taken(*self.located(positions)) if rows is None else rows
 
@@ -394,6 +391,44 @@ class Kept:
             raise error
         self._pool.learned(visited.facts)
         return visited.result
+
+
+def _positions_at(indices: Any, n: int) -> NDArray[np.intp]:
+    """Positions of the rows that NumPy would take of n, without an array of all of them.
+
+    Parameters
+    ----------
+    indices : array-like of int or bool, or slice
+        Positions, negative ones from the end, or a mask.
+    n : int
+        Number of rows.
+
+    Raises
+    ------
+    IndexError
+        If they are of another kind or shape, or lie elsewhere.
+    """
+    if isinstance(indices, slice):
+        return np.arange(*indices.indices(n))
+    given = np.asarray(indices)
+    if given.dtype == bool and given.shape == (n,):
+        return np.flatnonzero(given)
+    if given.dtype == bool and given.ndim == 1:
+        raise IndexError(
+            f"indices as a mask must have one entry per row, shape ({n},), got {given.shape}."
+        )
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise IndexError(
+            "indices must be a 1-d array of positions, which are integers, a boolean mask or a "
+            f"slice, got shape {given.shape} and dtype {given.dtype}."
+        )
+    positions = given.astype(np.intp)
+    if positions.size and (positions.min() < -n or positions.max() >= n):
+        raise IndexError(
+            f"indices must lie in [{-n}, {n}), got values in [{positions.min()}, "
+            f"{positions.max()}]. Are they positions in another pool?"
+        )
+    return np.where(positions < 0, positions + n, positions)
 
 
 def _nothing(part: Part, payload: Any) -> bool:

@@ -49,8 +49,8 @@ def mean_distance(X: Any, metric: Any = "euclidean", n_jobs: int | None = None) 
 
 
 def _similarity(distances: NDArray) -> NDArray:
-    distances += 1.0
-    return np.reciprocal(distances, out=distances)
+    similar = distances + 1.0  # not in place: precomputed distances are the caller's own
+    return np.reciprocal(similar, out=similar)
 
 
 def _row_means(

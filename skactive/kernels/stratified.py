@@ -14,6 +14,8 @@ _BLOCK = 1 << 16
 # Rows drawn from the pool per pick: enough to serve all but the rare bins.
 _OVERDRAW = 4
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+# Makes ordinary numbers of subnormal ones, of which not even a half need exist.
+_SUBNORMALS = 2.0**100
 
 
 def bin_indices(scores: ArrayLike, n_bins: int) -> NDArray[np.unsignedinteger]:
@@ -85,10 +87,11 @@ class Binning:
             if np.isfinite(scale):
                 position = np.subtract(scores[window], low, dtype=dtype)
                 np.multiply(position, scale, out=position)
-            else:  # as wide or narrow as the type goes: halved values have a finite range
-                position = np.multiply(scores[window], 0.5, dtype=np.float64)
-                np.subtract(position, 0.5 * low, out=position)
-                np.divide(position, 0.5 * high - 0.5 * low, out=position)
+            else:  # as wide or narrow as the type goes: rescaled, the range is an ordinary number
+                unit = 0.5 if width == np.inf else _SUBNORMALS
+                position = np.multiply(scores[window], unit, dtype=np.float64)
+                np.subtract(position, unit * low, out=position)
+                np.divide(position, unit * high - unit * low, out=position)
                 np.multiply(position, n_bins, out=position)
             block = position.astype(bins.dtype)
             np.subtract(block, (block == n_bins).astype(block.dtype), out=bins[window])

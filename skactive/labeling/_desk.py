@@ -17,6 +17,7 @@ from ._items import Item
 from ._labels import Classes
 from ._pool import SessionPool
 from ._store import Store, sql
+from ._texts import check_text, list_of_texts
 
 _ITEM = (
     "SELECT i.place, i.id, i.position, i.round, i.rank, i.score, i.free, i.final, "
@@ -59,6 +60,8 @@ class Desk:
         Seconds for which an item is an annotator's alone.
     clock : callable
         Seconds since 1970.
+    first : callable
+        Positions of rows that were labelled before the session, which nobody is asked for.
     """
 
     def __init__(
@@ -69,11 +72,13 @@ class Desk:
         annotators: Sequence[str] | None,
         lease: float,
         clock: Callable[[], float],
+        first: Callable[[], frozenset[int]] = frozenset,
     ) -> None:
+        self.first = first
         self.store = store
         self.pool = pool
         self.classes = classes
-        self.annotators = None if annotators is None else list(annotators)
+        self.annotators = None if annotators is None else list_of_texts("annotators", annotators)
         self.lease = lease
         self.clock = clock
 
@@ -136,7 +141,7 @@ class Desk:
     def skip(self, item: Any, annotator: str, reason: str, seconds: float | None) -> int:
         """Enter that an annotator cannot answer; the number of the event."""
         self.check_annotator(annotator)
-        _check_text("reason", reason)
+        check_text("reason", reason)
         _check_seconds(seconds)
         with self.store.write() as connection:
             now = self.clock()
@@ -158,8 +163,9 @@ class Desk:
             row = self._find(connection, item, annotator)
             if not final and row.state not in ("labelled", "skipped"):
                 raise NotClaimedError(
-                    f"{annotator!r} has not answered item {item!r}, so there is nothing to "
-                    "relabel. Claim and label it, or pass final=True to decide for everybody."
+                    f"{annotator!r} has not answered item {self.pool.shown(row.id)!r}, so there is "
+                    "nothing to relabel. Claim and label it, or pass final=True to decide for "
+                    "everybody."
                 )
             before = row.final if final else row.label
             before = None if before is None else json.loads(before)
@@ -173,8 +179,8 @@ class Desk:
                 label=label, before=before, final=final,
             ).seq  # fmt: skip
 
-    def undo(self, annotator: str) -> Item | None:
-        """Take the annotator's latest answer back; the item, which is theirs again."""
+    def undo(self, annotator: str) -> tuple[str, Item] | None:
+        """Take the annotator's latest answer back; its kind, and the item, theirs again."""
         self.check_annotator(annotator)
         with self.store.write() as connection:
             last = connection.execute(sql(_UNDOABLE), {"annotator": annotator}).scalar()
@@ -188,18 +194,24 @@ class Desk:
                 connection, "undo", now, annotator=annotator, place=target.place,
                 target=target.seq, until=now + self.lease, **left,
             )  # fmt: skip
-            return self._shown(self._at(connection, target.place, annotator))
+            return target.kind, self._shown(self._at(connection, target.place, annotator))
 
     def note(self, item: Any, text: str, annotator: str) -> int:
         """Enter a remark on an item; the number of the event."""
         self.check_annotator(annotator)
-        _check_text("text", text)
+        check_text("text", text)
         with self.store.write() as connection:
             row = self._find(connection, item, annotator)
             noted: Event = append(
                 connection, "note", self.clock(), annotator=annotator, place=row.place, text=text
             )
             return noted.seq
+
+    def names(self) -> set[str]:
+        """Who may label, as far as it was said, and who did something here."""
+        with self.store.read() as connection:
+            found = connection.execute(sql("SELECT DISTINCT annotator FROM skactive_events"))
+            return {*found.scalars(), *(self.annotators or ())} - {None}
 
     def check_annotator(self, annotator: Any) -> None:
         """Raise an `AnnotatorError` unless somebody of that name may label here."""
@@ -318,8 +330,3 @@ def _check_seconds(seconds: Any) -> None:
     known = isinstance(seconds, (int, float)) and math.isfinite(seconds) and seconds >= 0
     if seconds is not None and not known:
         raise LabelingError(f"seconds must be a number from 0 on, or None, got {seconds!r}.")
-
-
-def _check_text(name: str, text: Any) -> None:
-    if not isinstance(text, str) or len(text) > 10_000 or "\0" in text:
-        raise LabelingError(f"{name} must be a text of at most 10000 characters, got {text!r:.99}.")

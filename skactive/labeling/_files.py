@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import json
-from collections.abc import Callable, Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ._desk import Desk
-from ._errors import AnnotatorError, LabelingError, UnknownClassError, UnknownItemError
-from ._events import append
+from ._errors import LabelingError
 from ._pool import SessionPool
-from ._store import sql
+
+_LIMIT = threading.Lock()
 
 
 class Conflict(NamedTuple):
-    r"""A row of a file that says something else than its annotator did.
+    r"""A row of a file that says something else than its annotator or a referee did.
 
     Attributes
     ----------
     line : int
     id : str or int
     annotator : str
+        Or the referee, where the file has another decision.
     kept : object
         The label that stands; None for a skip.
     label : object
-        That of the file.
+        That of the file; None for a skip.
 
     Examples
     --------
@@ -60,8 +61,10 @@ class ImportReport:
 
     Attributes
     ----------
-    n_new, n_known, n_blank : int
-        Labels entered now, labels that were there, rows without one.
+    n_new, n_skips, n_final : int
+        Labels, skips and decisions of referees that were entered now.
+    n_known, n_blank : int
+        Those that were there, and rows without any.
     conflicts : list of Conflict
         Rows that were not entered.
 
@@ -77,28 +80,46 @@ class ImportReport:
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "labels.csv"
     >>> _ = file.write_text("id;label;annotator\na;cat;ada\nb;;ada\n")
     >>> session.read_csv(file)
-    ImportReport(n_new=1, n_known=0, n_blank=1, conflicts=[])
+    ImportReport(n_new=1, n_skips=0, n_final=0, n_known=0, n_blank=1, conflicts=[])
     >>> session.read_csv(file)  # again
-    ImportReport(n_new=0, n_known=1, n_blank=1, conflicts=[])
+    ImportReport(n_new=0, n_skips=0, n_final=0, n_known=1, n_blank=1, conflicts=[])
     """
 
     n_new: int = 0
+    n_skips: int = 0
+    n_final: int = 0
     n_known: int = 0
     n_blank: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
 
 
 class Row(NamedTuple):
-    """One row of a file."""
+    """One row of a file: an answer, a referee's decision, both or nothing."""
 
     line: int
     id: str
     label: str
     annotator: str
+    skipped: bool
+    reason: str
+    final: str
+    referee: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a label or a skip."""
+        return bool(self.label) or self.skipped
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is a decision, and who made it: other programs may have such a column."""
+        return bool(self.final and self.referee)
 
 
-def rows_of_csv(path: Path, annotator: str | None) -> list[Row]:
+def rows_of_csv(path: Path, annotator: str | None, names: Collection[str]) -> list[Row]:
     """Rows of a file, whatever of comma, semicolon and tab parts its columns.
+
+    Blanks around names are left out, but for those of `names`.
 
     Raises
     ------
@@ -113,108 +134,73 @@ def rows_of_csv(path: Path, annotator: str | None) -> list[Row]:
     header = lines.readline()
     lines.seek(0)
     reader = csv.DictReader(lines, delimiter=max(",;\t", key=header.count), strict=True)
-    if not {"id", "label"} <= set(reader.fieldnames or ()):
-        raise LabelingError(
-            f"{path} must have columns id and label, separated by comma, semicolon or tab; it has "
-            f"{', '.join(reader.fieldnames or ())[:200]!r}."
-        )
-    rows = []
     try:
-        for row in reader:
-            who = (row.get("annotator") or "").strip() or annotator or ""
-            rows.append(Row(reader.line_num, row["id"] or "", (row["label"] or "").strip(), who))
+        with _fields_of_length(len(text)):
+            if not {"id", "label"} <= set(reader.fieldnames or ()):
+                raise LabelingError(
+                    f"{path} must have columns id and label, separated by comma, semicolon or tab; "
+                    f"it has {', '.join(reader.fieldnames or ())[:200]!r}."
+                )
+            rows = [_row(reader.line_num, row, annotator, names) for row in reader]
     except csv.Error as error:
         raise LabelingError(f"{path}, line {reader.line_num}: {error}.") from error
     nobody = [row.line for row in rows if row.label and not row.annotator]
     if nobody:
         raise LabelingError(
-            f"{path} does not say whose labels stand in lines {_few(nobody)}. Pass annotator=…, or "
+            f"{path} does not say whose labels stand in lines {few(nobody)}. Pass annotator=…, or "
             "add a column annotator."
         )
     return rows
 
 
-def import_labels(rows: Sequence[Row], desk: Desk, overlap: int, path: str) -> ImportReport:
-    """Enter labels in one transaction; see `LabelingSession.read_csv`."""
-    report = ImportReport(n_blank=sum(not row.label for row in rows))
-    labelled = [(row, *_checked(row, desk)) for row in rows if row.label]
-    wrong = [(row.line, found) for row, found, _ in labelled if isinstance(found, LabelingError)]
-    if wrong:
-        raise type(wrong[0][1])(
-            f"{path}, lines {_few([line for line, _ in wrong])}: {wrong[0][1]} Nothing was entered."
-        )
-    with desk.store.write() as connection:
-        now = desk.clock()
-        for row, label, position in labelled:
-            place = item_at(connection, desk, position, overlap)
-            state = connection.execute(
-                sql(
-                    "SELECT state, label FROM skactive_work "
-                    "WHERE place = :place AND annotator = :annotator"
-                ),
-                {"place": place, "annotator": row.annotator},
-            ).first()
-            if state is None or state.state == "claimed":
-                append(connection, "import", now, annotator=row.annotator, place=place, label=label)
-                report.n_new += 1
-                continue
-            kept = None if state.label is None else json.loads(state.label)
-            if kept == label:
-                report.n_known += 1
-            else:
-                shown = desk.pool.shown(row.id)
-                report.conflicts.append(Conflict(row.line, shown, row.annotator, kept, label))
-    return report
+@contextlib.contextmanager
+def _fields_of_length(n: int) -> Iterator[None]:
+    """Have `csv` read fields of up to `n` characters; its limit is one for the whole process."""
+    with _LIMIT:
+        before = csv.field_size_limit()
+        csv.field_size_limit(max(n, before))
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
-def _checked(row: Row, desk: Desk) -> tuple[Any, int]:
-    """Label and position of a row, or what is wrong with it."""
-    try:
-        desk.check_annotator(row.annotator)
-        return desk.classes.parsed(row.label), desk.pool.position_of(row.id)
-    except (AnnotatorError, UnknownClassError, UnknownItemError) as error:
-        return error, -1
+def _row(
+    line: int, row: dict[str, str | None], annotator: str | None, names: Collection[str]
+) -> Row:
+    def text(column: str) -> str:
+        found = row.get(column) or ""
+        return found if found.strip() else ""
 
+    def name(column: str) -> str:
+        found = text(column)
+        return found if found in names else found.strip()
 
-def item_at(connection: Any, desk: Desk, position: int, overlap: int) -> int:
-    """The item at that position; one that was never asked becomes one."""
-    place = connection.execute(
-        sql("SELECT place FROM skactive_items WHERE position = :position"), {"position": position}
-    ).scalar()
-    if place is not None:
-        return int(place)
-    digests = desk.pool.digests([position])
-    return int(
-        connection.execute(
-            sql(
-                "INSERT INTO skactive_items (place, id, position, digest, free) "
-                "SELECT coalesce(max(place), 0) + 1, :id, :position, :digest, :free "
-                "FROM skactive_items RETURNING place"
-            ),
-            {
-                "id": desk.pool.texts([position], digests)[0], "position": position,
-                "digest": digests[0], "free": overlap,
-            },
-        ).scalar()
+    label, who = text("label"), name("annotator") or annotator or ""
+    skipped = bool(not label and who and text("state").strip() == "skipped")
+    return Row(
+        line, row["id"] or "", label, who, skipped, row.get("reason") or "", text("final"),
+        name("referee"),
     )  # fmt: skip
 
 
 def export_columns(
     pool: SessionPool, taken: Collection[str]
-) -> tuple[list[str], Callable[[int], list[Any]]]:
-    """Names of columns that show a row to a reader, and their values at a position.
+) -> tuple[list[str], Callable[[Sequence[int]], list[Any]]]:
+    """Names of columns that show a row to a reader, and their values at some positions.
 
-    Those of a DataFrame, but for names that the labels' own columns have; the texts of a list.
+    Those of a table, but for names that the labels' own columns have; the texts of a list.
     """
-    if hasattr(pool.X, "columns") and hasattr(pool.X, "iloc"):
-        names = [str(name) for name in pool.X.columns]
-        kept = [i for i, name in enumerate(names) if name not in taken]
-        return [names[i] for i in kept], lambda at: [pool.X.iloc[at, i] for i in kept]
+    if pool.columns is not None:
+        kept = [i for i, name in enumerate(pool.columns) if name not in taken]
+        names = [pool.columns[i] for i in kept]
+        return names, lambda at: [[row[i] for i in kept] for row in pool.cells(at)]
     if isinstance(pool.content(0), str):
-        return ["text"], lambda at: [pool.content(at)]
-    return [], lambda at: []
+        return ["text"], lambda at: [[pool.content(i)] for i in at]
+    return [], lambda at: [[] for _ in at]
 
 
-def _few(lines: list[int]) -> str:
+def few(lines: list[int]) -> str:
+    """Numbers of lines as a message names them."""
     more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
     return ", ".join(map(str, lines[:5])) + more

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distributed import PartitionedPool, is_partitioned, partitioned
 from ..utils.indexing import n_rows, take_rows
 from ..utils.inputs import is_dataset
 from ..utils.row_keys import row_keys
@@ -25,11 +27,17 @@ class SessionPool:
     X : any pool
     ids : array-like of str or int of shape (n_pool,), name of a column, or None
         ``None`` makes ids of the position and the content, ``"17-3f9a0c44d21b"``.
+
+    Attributes
+    ----------
+    given : the pool as it came
+    X : the pool as rows are taken of it: a `PartitionedPool` where it comes in partitions
     """
 
     def __init__(self, X: Any, ids: Any = None) -> None:
-        self.X = X
-        self.n = n_rows(X)
+        self.given = X
+        self.X: Any = partitioned(X).by_columns() if is_partitioned(X) else X
+        self.n = n_rows(self.X)
         if self.n == 0:
             raise LabelingError("pool has no rows: there is nothing to label.")
         self.ids = None if ids is None else self._given(ids)
@@ -86,11 +94,37 @@ class SessionPool:
     def content(self, position: int) -> Any:
         """One row: an array, a row of a DataFrame as a Series, a text, an item of a Dataset."""
         X = self.X
+        if isinstance(X, PartitionedPool):
+            # Rows of arrays keep their type, DataArray, say; tables come as rows of a DataFrame.
+            rows = X.take_named([position])[0] if hasattr(X, "shape") else X.take([position])
+            return rows.iloc[0] if hasattr(rows, "iloc") else rows[0]
         if hasattr(X, "iloc"):
             return X.iloc[position]
         if is_dataset(X) or isinstance(X, (list, tuple)):
             return X[position]
         return take_rows(X, [position])[0] if not hasattr(X, "tocsr") else X[[position]]
+
+    @cached_property
+    def columns(self) -> list[str] | None:
+        """Names of the columns of a table; None for any other pool."""
+        rows = self.X.take([0]) if isinstance(self.X, PartitionedPool) else self.X
+        return [str(name) for name in rows.columns] if hasattr(rows, "columns") else None
+
+    def cells(self, positions: Sequence[int]) -> list[tuple]:
+        """Rows of a table, each value as its column has it: whole numbers beside floats, too."""
+        if not isinstance(self.X, PartitionedPool):
+            rows = take_rows(self.X, np.asarray(positions, dtype=np.intp))
+        elif hasattr(self.given, "to_pydict") or hasattr(self.given, "to_table"):
+            # Of Arrow, whose whole numbers a DataFrame makes floats of, where some are missing.
+            table = self.X.take_named(positions)[0]
+            columns = [table.column(name).to_pylist() for name in self.columns or ()]
+            return list(zip(*columns, strict=True))
+        else:
+            rows = self.X.take(positions)
+        if not hasattr(rows, "iloc"):
+            return rows.rows()  # polars
+        columns = [rows.iloc[:, i].array for i in range(rows.shape[1])]
+        return list(zip(*columns, strict=True))
 
     def digests(self, positions: Sequence[int] | NDArray) -> list[str]:
         """A digest of each row's content."""
@@ -110,9 +144,9 @@ class SessionPool:
         text = repr([self.n, digests, self.texts(at.tolist(), digests)])
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
-    def sample(self, n: int) -> NDArray[np.intp]:
-        """Which of `n` rows are read to know them again: evenly spaced ones."""
-        sampled = _SAMPLED_ITEMS if is_dataset(self.X) else _SAMPLED
+    def sample(self, n: int, most: int | None = None) -> NDArray[np.intp]:
+        """Which of `n` rows are read to know them again, evenly spaced; at most so many."""
+        sampled = most or (_SAMPLED_ITEMS if is_dataset(self.given) else _SAMPLED)
         return np.unique(np.linspace(0, n - 1, min(n, sampled)).astype(np.intp))
 
     def check(self, positions: Sequence[int], digests: Sequence[str]) -> None:
@@ -132,7 +166,9 @@ class SessionPool:
     # -- inside ---------------------------------------------------------------------------
 
     def _given(self, ids: Any) -> NDArray:
-        if isinstance(ids, str):
+        if isinstance(ids, str) and isinstance(self.X, PartitionedPool):
+            ids = _ids_in(self.given, ids)
+        elif isinstance(ids, str):
             if not hasattr(self.X, "columns") or ids not in list(self.X.columns):
                 raise LabelingError(f"ids={ids!r} is no column of the pool.")
             ids = self.X[ids]
@@ -152,3 +188,14 @@ class SessionPool:
                 "ids out to number the rows, or drop the duplicates."
             )
         return given
+
+
+def _ids_in(X: Any, column: str) -> NDArray:
+    """A column of ids, one partition after the other: no two of them need lie in memory."""
+    try:
+        pool = partitioned(X).named(column)
+    except (TypeError, ValueError) as error:
+        raise LabelingError(str(error)) from error
+    ends = np.cumsum(pool.lengths)
+    parts = [np.arange(end - n, end) for end, n in zip(ends, pool.lengths, strict=True)]
+    return np.concatenate([np.asarray(pool.take_named(part)[1]) for part in parts])

@@ -29,7 +29,7 @@ def load_pool(
     *,
     ids: str | None = None,
     columns: str | Sequence[str] | None = None,
-    show: Sequence[str] | None = None,
+    show: str | Sequence[str] | None = None,
     image_size: Sequence[int] | None = None,
     mode: str = "RGB",
 ) -> LoadedPool:
@@ -41,12 +41,14 @@ def load_pool(
         An array (``.npy``, mapped, not read), a table (``.csv``, ``.parquet``), or a folder of
         images, which are read into memory.
     ids : str or None, default=None
-        Column with the ids. Images have their paths below the folder.
+        Column with the ids, as they are written: ``007`` stays a text. Images have their paths
+        below the folder.
     columns : str, sequence of str or None, default=None
         Columns that the learner sees; one name gives it a series of texts, a list a table.
-        ``None`` is all but the ids.
-    show : sequence of str or None, default=None
-        Columns that people see; ``None`` are those of the learner.
+        ``None`` is all but the ids. A single column of texts is as a CSV file has it (``NA`` is a
+        text, too), several columns as pandas reads them.
+    show : str, sequence of str or None, default=None
+        Columns that people see, texts as they are written; ``None`` are those of the learner.
     image_size : (height, width) or None, default=None
         Size of images for the learner; people see the files. ``None`` needs images of one size.
     mode : {"RGB", "L"}, default="RGB"
@@ -90,26 +92,65 @@ def _table(
     suffix: str,
     ids: str | None,
     columns: str | Sequence[str] | None,
-    show: Sequence[str] | None,
+    show: str | Sequence[str] | None,
 ) -> LoadedPool:
     pandas = optional_import("pandas", what="A pool in a table", extra="label")
-    try:
-        table = pandas.read_csv(path) if suffix == ".csv" else pandas.read_parquet(path)
-    except (OSError, ValueError, ImportError) as error:
-        raise LabelingError(f"{path} cannot be read as a table: {error}.") from error
-    if ids is not None:
-        _check_columns(path, table, [ids])
+    reader = pandas.read_csv if suffix == ".csv" else pandas.read_parquet
+    table = _read(path, reader)
+    _check_columns(path, table, [*_listed(ids), *_listed(columns), *_listed(show)])
     if columns is None:
         columns = [name for name in table.columns if name != ids]
-    _check_columns(path, table, [columns] if isinstance(columns, str) else columns)
-    if show is not None:
-        _check_columns(path, table, show)
-    X = table[columns] if isinstance(columns, str) else table[list(columns)]
+    alone = isinstance(columns, str) or (len(columns) == 1 and not _is_numeric(table[columns[0]]))
+    texts = {*_listed(ids), *_listed(columns if alone else None), *_listed(show)}
+    written = table
+    if suffix == ".csv" and texts:  # pandas reads 007 as 7, and NA as missing
+        as_texts = {"dtype": str, "keep_default_na": False, "usecols": list(texts)}
+        written = _read(path, reader, **as_texts)
     return LoadedPool(
-        X,
-        None if ids is None else table[ids].to_numpy(),
-        None if show is None else table[list(show)],
+        (written if alone else table)[columns if isinstance(columns, str) else list(columns)],
+        None if ids is None else _ids(path, table[ids], written[ids]),
+        None if show is None else _seen(table, written, show),
     )
+
+
+def _read(path: Path, reader: Any, **how: Any) -> Any:
+    try:
+        return reader(path, **how)
+    except (OSError, ValueError, ImportError) as error:
+        raise LabelingError(f"{path} cannot be read as a table: {error}.") from error
+
+
+def _listed(names: str | Sequence[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or ())
+
+
+def _is_numeric(column: Any) -> bool:
+    return column.dtype.kind in "biuf"
+
+
+def _ids(path: Path, column: Any, written: Any) -> Any:
+    """Ids as they are written: numbers only where these are written the same."""
+    values, texts = column.to_numpy(), written.to_numpy()
+    if values.dtype.kind in "iu" and np.array_equal(values.astype(str), texts.astype(str)):
+        return values
+    blank = np.flatnonzero(written.isna() | (written == ""))
+    if len(blank):
+        raise LabelingError(
+            f"{path} has no id in row {blank[0] + 1} (column {column.name!r}). Give each row one, "
+            "or leave ids out to number the rows."
+        )
+    return texts
+
+
+def _seen(table: Any, written: Any, show: str | Sequence[str]) -> Any:
+    """Columns for people: of one name a series; in a table numbers, and texts as written."""
+    if isinstance(show, str) or written is table:
+        return written[show if isinstance(show, str) else list(show)]
+    seen = table[list(show)].copy()
+    for name in show:
+        if not _is_numeric(table[name]):
+            seen[name] = written[name].mask(written[name] == "")  # blank cells are missing ones
+    return seen
 
 
 def _check_columns(path: Path, table: Any, names: Sequence[str]) -> None:
@@ -120,6 +161,16 @@ def _check_columns(path: Path, table: Any, names: Sequence[str]) -> None:
                 f"{path} has no column {name!r}.{did_you_mean(name, known)} There are "
                 f"{', '.join(known[:20])}."
             )
+
+
+def in_bytes(image: Any, mode: str, file: Path) -> Any:
+    """An image file in colour or gray; not one of 16 or 32 bits, which Pillow cuts off at 255."""
+    if image.mode.startswith(("I", "F")):
+        raise LabelingError(
+            f"{file} has pixels of mode {image.mode!r}; 8-bit intensities are read. Scale them to "
+            "0…255 and save the image in 8 bits."
+        )
+    return image.convert(mode)
 
 
 def _images(folder: Path, image_size: Sequence[int] | None, mode: str) -> LoadedPool:
@@ -133,7 +184,7 @@ def _images(folder: Path, image_size: Sequence[int] | None, mode: str) -> Loaded
     for file in files:
         try:
             with Image.open(file) as image:
-                read = image.convert(mode)
+                read = in_bytes(image, mode, file)
                 if image_size is not None:
                     height, width = image_size
                     read = read.resize((width, height), Image.Resampling.BILINEAR)

@@ -7,14 +7,15 @@ import datetime
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..utils.drawing import axes_for, ink, legend, series
 from ..utils.html import facts_table
 from ..utils.optional import optional_import
 from ._desk import Desk
+from ._entering import import_labels
 from ._events import events
-from ._files import ImportReport, export_columns, import_labels, rows_of_csv
+from ._files import ImportReport, export_columns, rows_of_csv
 from ._labels import Classes
 from ._ledger import n_changed
 from ._pool import SessionPool
@@ -22,8 +23,9 @@ from ._store import Store, sql
 
 _COLUMNS = (
     "id", "label", "annotator", "state", "reason", "round", "rank", "score", "at", "seconds",
-    "notes", "final", "position",
+    "notes", "final", "referee", "position",
 )  # fmt: skip
+_AT_ONCE = 4096  # rows of the pool read together
 _PROGRESS = {
     "n_pool": "pool", "n_asked": "asked", "n_open": "open", "n_labelled": "labelled",
     "n_skipped": "skipped", "n_rounds": "rounds", "n_taught": "taught",
@@ -119,11 +121,19 @@ class Reports:
         frame : DataFrame
             ``id``, ``label``, ``annotator``, ``state`` (``"labelled"``, ``"skipped"``,
             ``"open"``), ``reason`` of a skip, ``round``, ``rank``, ``score``, ``at`` (UTC),
-            ``seconds``, ``notes``, ``final`` (a referee's label), ``position``.
+            ``seconds``, ``notes``, ``final`` (a referee's label), ``referee`` (whose),
+            ``position``. Whole numbers of which some are missing are nullable (``Int64``).
         """
         pandas = optional_import("pandas", what="to_frame", extra="label")
-        frame = pandas.DataFrame(list(self._rows()), columns=list(_COLUMNS))
-        return frame.assign(at=pandas.to_datetime(frame["at"], unit="s", utc=True))
+        rows = list(self._rows())
+        frame = pandas.DataFrame(rows, columns=list(_COLUMNS))
+        whole = ["round", "rank"]
+        whole += ["label", "final"] if type(self._classes.labels[0]) is int else []
+        columns = {name: [row[name] for row in rows] for name in whole}
+        return frame.assign(
+            at=pandas.to_datetime(frame["at"], unit="s", utc=True),
+            **{name: _nullable(pandas, each) for name, each in columns.items() if None in each},
+        )
 
     def _repr_html_(self) -> str:
         told = self.progress()
@@ -135,8 +145,8 @@ class Reports:
     def to_csv(self, path: str | Path) -> None:
         """Write answers to a file that spreadsheets and `read_csv` read.
 
-        The columns of `to_frame`, those of a DataFrame pool before them (``text`` for a pool of
-        texts), so that blank labels can be filled in by hand. Times are UTC in ISO 8601.
+        The columns of `to_frame`, those of a pool that is a table before them (``text`` for a pool
+        of texts), so that blank labels can be filled in by hand. Times are UTC in ISO 8601.
 
         Parameters
         ----------
@@ -146,11 +156,13 @@ class Reports:
         with Path(path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["id", *names, *_COLUMNS[1:]])
-            for row in self._rows():
-                row["at"] = "" if row["at"] is None else _iso(row["at"])
-                writer.writerow(
-                    [row["id"], *content(row["position"]), *(row[name] for name in _COLUMNS[1:])]
-                )
+            rows = list(self._rows())
+            for start in range(0, len(rows), _AT_ONCE):
+                part = rows[start : start + _AT_ONCE]
+                shown = content([row["position"] for row in part])
+                for row, cells in zip(part, shown, strict=True):
+                    row["at"] = "" if row["at"] is None else _iso(row["at"])
+                    writer.writerow([row["id"], *cells, *(row[name] for name in _COLUMNS[1:])])
 
     def read_csv(self, path: str | Path, annotator: str | None = None) -> ImportReport:
         """Enter labels from a file: all that is new in it, or, after an error, nothing.
@@ -159,22 +171,26 @@ class Reports:
         ----------
         path : str or Path
             Columns ``id`` and ``label``, and ``annotator`` if they are of several; all others
-            are left alone. A blank label is none. Items need not have been asked.
+            are left alone, but for those with which `to_csv` tells skips (``state``, ``reason``)
+            and a referee's decisions (``final``, ``referee``). A blank label is none. Items need
+            not have been asked.
         annotator : str or None, default=None
             Whose labels they are, where the file does not say.
 
         Returns
         -------
         report : ImportReport
-            How many labels were new, known and blank, and ``conflicts``: rows whose annotator
-            gave the item another answer, which stands. Reading a file again changes nothing.
+            How many labels, skips and decisions were new, how many known, how many rows blank,
+            and ``conflicts``: rows whose annotator gave the item another answer, or a referee
+            another label, which stands. Reading a file again changes nothing.
 
         Raises
         ------
         LabelingError
-            If a column, an id, a class or an annotator is wrong; the message names the lines.
+            If a column, an id, a class or an annotator is wrong, or the learner came with a label
+            of an item; the message names the lines.
         """
-        rows = rows_of_csv(Path(path), annotator)
+        rows = rows_of_csv(Path(path), annotator, self._desk.names())
         return import_labels(rows, self._desk, self.overlap, str(path))
 
     def plot(self, ax: Any = None) -> Any:
@@ -215,7 +231,7 @@ class Reports:
     def _rows(self) -> Iterator[dict[str, Any]]:
         with self._store.read() as connection:
             rows = connection.execute(sql(_ROWS)).all()
-            told, notes = _told(connection)
+            told, notes, referees = _told(connection)
         for row in rows:
             given = told.get((row.place, row.annotator), {})
             yield {
@@ -226,26 +242,43 @@ class Reports:
                 "round": row.round, "rank": row.rank, "score": row.score, "at": given.get("at"),
                 "seconds": given.get("seconds"), "notes": "; ".join(notes.get(row.place, [])),
                 "final": None if row.final is None else json.loads(row.final),
+                "referee": None if row.final is None else referees.get(row.place),
                 "position": row.position,
             }  # fmt: skip
 
 
-def _told(connection: Any) -> tuple[dict[tuple[int, str], dict[str, Any]], dict[int, list[str]]]:
-    """When and how each answer came, the latest that was not undone, and notes by item."""
-    told: dict[tuple[int, str], dict[str, Any]] = {}
-    notes: dict[int, list[str]] = {}
+class _Told(NamedTuple):
+    """When and how each answer came, the latest that stands; notes and referees by item."""
+
+    answers: dict[tuple[int, str], dict[str, Any]]
+    notes: dict[int, list[str]]
+    referees: dict[int, str]
+
+
+def _told(connection: Any) -> _Told:
+    told = _Told({}, {}, {})
     undone = {e.target for e in events(connection, kind="undo")}
     for kind in ("import", "skip", "label", "relabel"):
         for e in events(connection, kind=kind):
-            if e.seq in undone or e.data.get("final") or e.place is None or e.annotator is None:
+            if e.seq in undone or e.place is None or e.annotator is None:
                 continue
-            known = told.get((e.place, e.annotator), {"seq": 0})
+            if e.data.get("final"):
+                told.referees[e.place] = e.annotator
+                continue
+            known = told.answers.get((e.place, e.annotator), {"seq": 0})
             if e.seq > known["seq"]:
-                told[e.place, e.annotator] = {"seconds": known.get("seconds"), "at": e.at,
-                                              "seq": e.seq, **e.data}  # fmt: skip
+                told.answers[e.place, e.annotator] = {
+                    "seconds": known.get("seconds"), "at": e.at, "seq": e.seq, **e.data
+                }  # fmt: skip
     for e in events(connection, kind="note"):
-        notes.setdefault(e.place or 0, []).append(f"{e.annotator}: {e.data['text']}")
-    return told, notes
+        told.notes.setdefault(e.place or 0, []).append(f"{e.annotator}: {e.data['text']}")
+    return told
+
+
+def _nullable(pandas: Any, values: list[int | None]) -> Any:
+    """Whole numbers, and None, of which a DataFrame makes floats otherwise."""
+    unsigned = any(value is not None and value >= 2**63 for value in values)
+    return pandas.array(values, dtype="UInt64" if unsigned else "Int64")
 
 
 def _tell_times(axis: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 
 from ..learners._training import seeded_clone
 from ..utils.indexing import take_rows
@@ -221,12 +221,22 @@ class Review:
         if folds < 2 or len(present) < 2:
             proba = self._trainer.learner.predict_proba(X)
             return aligned_proba(proba, self._trainer.learner.classes_, columns), columns
-        seed = self._trainer.seed
-        proba = cross_val_predict(
-            seeded_clone(self._trainer.learner.estimator, seed), X, y, method="predict_proba",
-            cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-        )  # fmt: skip
-        return aligned_proba(proba, present, columns), columns
+        return self._judged_by_others(X, y, folds, columns), columns
+
+    def _judged_by_others(self, X: Any, y: NDArray, n_folds: int, columns: NDArray) -> NDArray:
+        """Of models that learned the other folds, with the labels as they are.
+
+        scikit-learn's `cross_val_predict` numbers the labels first: a ``class_weight`` would then
+        be that of another class, and declared classes of a net would be unknown.
+        """
+        seed, proba = self._trainer.seed, np.empty((len(y), len(columns)))
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        for others, fold in splitter.split(np.empty((len(y), 0)), y):
+            model = seeded_clone(self._trainer.learner.estimator, seed)
+            model.fit(take_rows(X, others), y[others])
+            found = model.predict_proba(take_rows(X, fold))
+            proba[fold] = aligned_proba(found, model.classes_, columns)
+        return proba
 
     def _positions_of(self, ids: list) -> NDArray[np.intp]:
         with self._store.read() as connection:

@@ -54,6 +54,7 @@ class Rounds:
     retrain_every: int | None
     clock: Callable[[], float]
     _rule: Any
+    _settled = False  # whether all that was taught was decided by this rule
     _store: Store
     _pool: SessionPool
     _trainer: Trainer
@@ -70,9 +71,12 @@ class Rounds:
         if self.retrain_every is None:
             return False
         with self._store.read() as connection:
-            if n_changed(connection, self.overlap) < self.retrain_every:
+            self._settled = self._settled or self._is_settled(connection)
+            if self._settled and n_changed(connection, self.overlap) < self.retrain_every:
                 return False
-            changes, _ = self._decisions(connection, partial=False)
+            changes, seen = self._decisions(connection, partial=False)
+            if len(changes) + len(seen) < self.retrain_every:
+                return False
             where = positions(connection, [place for place, _ in changes])
         return self._trainer.n_classes_after([(where[p], y) for p, y in changes]) > 1
 
@@ -168,6 +172,7 @@ class Rounds:
             changes, seen = self._decisions(connection, partial)
             where = positions(connection, [place for place, _ in changes])
         if not changes and not seen:
+            self._settled = True
             return None
         moved = [(where[place], label) for place, label in changes]
         started = time.perf_counter()
@@ -186,16 +191,32 @@ class Rounds:
             overtaken = bool(self._newer(connection))
             if not overtaken:
                 done = append(connection, "teach", self.clock(), **trained.told)
+                self._store.put_meta(connection, rule=self._rule_name)
         if overtaken:
             self._catch_up()
         else:
+            self._settled = True
             self._trainer.adopt(trained.draft, done.seq, trained.moved)
 
-    def _decisions(self, connection: Any, partial: bool) -> tuple:
+    def _decisions(self, connection: Any, partial: bool, everything: bool | None = None) -> tuple:
+        if everything is None:
+            everything = self._rule == "weighted" or not self._settled
         return decisions(
             connection, self.overlap, self._decide(connection), partial=partial,
-            everything=self._rule == "weighted",
+            everything=everything,
         )  # fmt: skip
+
+    @property
+    def _rule_name(self) -> str:
+        """Of the rule in the store; a function may be another one under the same name."""
+        return self._rule if isinstance(self._rule, str) else ""
+
+    def _is_settled(self, connection: Any) -> bool:
+        """Whether the rule decides what was taught as the one did by which it was taught."""
+        if self._rule_name and self._rule_name == self._store.meta(connection).get("rule"):
+            return True
+        every = self._decisions(connection, partial=False, everything=True)
+        return bool(every == self._decisions(connection, partial=False, everything=False))
 
     def _enter_round(self, found: Asked, then: Moment) -> bool:
         """Write a query and its items down, unless anything it depends on changed meanwhile."""

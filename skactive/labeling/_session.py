@@ -49,13 +49,15 @@ class LabelingSession(Rounds, Review, Reports, Serving):
         A file such as ``"labels.db"`` (SQLite), or for a team on several machines a URL such as
         ``"postgresql+psycopg://user@host/database"``; ``":memory:"`` to try things out.
     pool : array-like, sparse matrix, DataFrame, list, tensor or Dataset of shape (n_pool, ...)
-        What there is to label. Kept by the caller: the store holds ids, not rows.
+        What there is to label; also a pool in partitions, of Dask or Arrow, say. Kept by the
+        caller: the store holds ids, not rows.
     learner : ActiveLearner or Committee
         Chooses what to ask. It may be fitted on a first labelled set; otherwise what comes first
         is drawn at random. The session teaches this very object: use it to predict. If it has no
         ``random_state``, it gets the store's; if it has no ``classes``, these.
     classes : list of str, int, float or bool
-        All labels that may be given, in the order in which annotators see them.
+        All labels that may be given, in the order in which annotators see them; floats that are
+        not whole, which no classifier can be taught, are refused.
     ids : array-like of str or int of shape (n_pool,), name of a column, or None, default=None
         The user's ids, all different. ``None`` makes them of position and content.
     batch : int, default=20
@@ -81,7 +83,9 @@ class LabelingSession(Rounds, Review, Reports, Serving):
     PoolChangedError
         If the store was made with another pool, other ids, classes or overlap.
     LabelingError
-        If a parameter is out of range.
+        If classes, ids or annotators do not fit.
+    ValueError
+        If another parameter is out of range.
 
     Notes
     -----
@@ -137,7 +141,10 @@ class LabelingSession(Rounds, Review, Reports, Serving):
         try:
             with self._store.write() as connection:
                 self._enter(connection, learner)
-            self._desk = Desk(self._store, self._pool, self._classes, annotators, lease, clock)
+            self._desk = Desk(
+                self._store, self._pool, self._classes, annotators, lease, clock,
+                self._trainer.first,
+            )  # fmt: skip
             self._catch_up()
         except BaseException:
             self._store.close()
@@ -151,7 +158,7 @@ class LabelingSession(Rounds, Review, Reports, Serving):
     @property
     def pool(self) -> Any:
         """The pool, as it was given."""
-        return self._pool.X
+        return self._pool.given
 
     @property
     def store(self) -> Store:
@@ -257,7 +264,8 @@ class LabelingSession(Rounds, Review, Reports, Serving):
             The item, claimed by them again (after a relabel: answered as before); ``None`` if
             there is nothing to undo.
         """
-        return self._desk.undo(annotator)
+        undone = self._desk.undo(annotator)
+        return None if undone is None else undone[1]
 
     def relabel(self, id: Any, y: Any, annotator: str, *, final: bool = False) -> None:
         """Replace the annotator's own answer, a label or a skip.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,13 @@ from sklearn.base import clone
 from ..learners import ActiveLearner
 from ..strategies import RandomSampling, resolve_strategy
 from ..utils.indexing import AllBut, take_rows
+from ..utils.inputs import is_dataset
 from ..utils.random_state import derive_seed
 from ..utils.row_keys import row_keys
 from ._digest import model_digest
 from ._errors import LabelingError
 from ._events import Event
+from ._files import few
 from ._labels import Classes
 from ._pool import SessionPool
 
@@ -80,10 +82,10 @@ class Trainer:
         self.training = threading.RLock()
         self.asking = threading.RLock()
         self._declare(classes)
-        at = np.unique(np.linspace(0, pool.n - 1, min(pool.n, _PROBED)).astype(np.intp))
-        self._probe = take_rows(pool.X, at)
+        self._probe = take_rows(pool.X, pool.sample(pool.n, _PROBED))
         self.n_start = len(learner.labeled_) if self.fitted else 0
         self._excluded: NDArray | None = None
+        self._check_ids()
 
     @property
     def fitted(self) -> bool:
@@ -141,6 +143,10 @@ class Trainer:
                 self._excluded = np.flatnonzero(start.found_in(self.pool.X))
         return np.union1d(asked, self._excluded)
 
+    def first(self) -> frozenset[int]:
+        """Rows of the pool that were labelled from the start."""
+        return frozenset(self.known(np.empty(0, dtype=np.intp)).tolist())
+
     def left(self, asked: NDArray) -> int:
         """How many rows are left to ask for."""
         return self.pool.n - len(self.known(asked))
@@ -182,12 +188,14 @@ class Trainer:
         new = [(p, y) for p, y in changes if p not in self.taught]
         if len(new) < len(changes):
             draft.warm_start = False
+            if not self.n_start and taught.keys().isdisjoint(self.taught):
+                self._add(draft.add, new)  # first: a learner cannot forget all that it has
+                new = []
             self._correct(draft, changes)
         if self.fitted and not new:
             draft.teach()
         else:
-            rows, labels = self._rows(new)
-            draft.teach(rows, labels, ids=self._ids(new))
+            self._add(draft.teach, new)
         draft.warm_start = self.learner.warm_start
         return draft
 
@@ -222,6 +230,11 @@ class Trainer:
         positions = np.array([p for p, _ in labelled], dtype=np.intp)
         return take_rows(self.pool.X, positions), np.array([y for _, y in labelled])
 
+    def _add(self, method: Callable[..., Any], labelled: Sequence[tuple[int, Any]]) -> None:
+        """Give samples and their labels to a draft's `add` or `teach`."""
+        rows, labels = self._rows(labelled)
+        method(rows, labels, ids=self._ids(labelled))
+
     def _correct(self, draft: ActiveLearner, changes: Sequence[tuple[int, Any]]) -> None:
         """Change labels of a draft and take some away; its samples lie in the order of teaching."""
         at = {position: self.n_start + i for i, position in enumerate(self.taught)}
@@ -240,6 +253,31 @@ class Trainer:
         positions = [p for p, _ in labelled]
         texts = self.pool.texts(positions, self.pool.digests(positions))
         return np.array([self.pool.shown(text) for text in texts])
+
+    def _check_ids(self) -> None:
+        """Ids that cannot stand beside the learner's are refused before anybody labels."""
+        known = self.learner.labeled_.ids if self.n_start else None
+        if known is None:
+            return
+        arrays = known, np.asarray(self._ids([(0, None)]))
+        kinds = ["texts" if each.dtype.kind == "U" else "whole numbers" for each in arrays]
+        if kinds[0] != kinds[1]:
+            raise LabelingError(
+                f"The learner's ids are {kinds[0]}, those of the session {kinds[1]}. Pass ids= of "
+                "the same kind, or a learner that was fitted without."
+            )
+        self._check_same_rows(known)
+
+    def _check_same_rows(self, known: NDArray) -> None:
+        if self.pool.ids is None or is_dataset(self.pool.X):  # whose items nobody compares
+            return
+        first, both = self.first(), np.intersect1d(known, self.pool.ids).tolist()
+        others = [each for each in both if self.pool.position_of(each) not in first]
+        if others:
+            raise LabelingError(
+                f"The learner knows ids {few(others)}, but in this pool they are other rows. Pass "
+                "ids= that name a row wherever it is, or a learner that was fitted without."
+            )
 
     def _knows(self, n_start: int, taught: Mapping[int, Any]) -> bool:
         labels = self.learner.y_labeled_.tolist() if self.fitted else []

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ..attacks import Attack, resolve_attack
 from ..distributed import in_memory
-from ..exceptions import CapabilityError
 from ..model_view import ModelView, NetView
 from ..utils.indexing import Rows
 from ..utils.labels import unknown_labels
@@ -123,21 +122,17 @@ def _target_of(estimator: Any, batch_size: int) -> _Target:
     members = getattr(view.estimator, "members_", None)
     if members is None:
         net = _net_view(view)
-        return _Target(net.estimator, net.classes_, net.deciding_module, net.net_inputs)
+        return _Target(net.estimator, net.classes_, net.deciding_module, net.float_inputs)
     views = [_net_view(ModelView.of(member, caller="adversarial_examples")) for member in members]
     columns = [torch.as_tensor(np.searchsorted(view.classes_, each.classes_)) for each in views]
     module = _MeanOfNets([each.logits_module for each in views], columns, len(view.classes_))
-    return _Target(views[0].estimator, view.classes_, module, views[0].net_inputs)
+    return _Target(views[0].estimator, view.classes_, module, views[0].float_inputs)
 
 
 def _net_view(view: ModelView) -> NetView:
     view.require("gradients")
     assert isinstance(view, NetView)
-    if view._before is not None:
-        raise CapabilityError(
-            "adversarial_examples perturbs the net's own input, which the earlier steps of a "
-            "Pipeline cannot be given back. Pass the net alone."
-        )
+    view.refuse_earlier_steps("adversarial examples")
     return view
 
 
@@ -153,7 +148,7 @@ class _MeanOfNets(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         logs = []
         for net, columns in zip(self.nets, self.columns, strict=True):
-            own = net(X).log_softmax(dim=1)
+            own = net(X.clone()).log_softmax(dim=1)  # each may overwrite what it gets
             full = own.new_full((len(X), self.n_classes), torch.finfo(own.dtype).min / 2)
             logs.append(full.index_copy(1, columns.to(own.device), own))
         return torch.stack(logs).logsumexp(dim=0)

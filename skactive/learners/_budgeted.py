@@ -245,8 +245,8 @@ class BudgetedLearner(
         return self.learner_.history_
 
     def _facts(self) -> dict[str, Any]:
-        budget = {"budget": f"{self.budget} labels, {self.n_per_query} a round"}
-        return {**budget, **super()._facts()}
+        budget = f"{_told(self.budget)} labels, {_told(self.n_per_query)} a round"
+        return {"budget": budget.replace("% labels", "% of the labels"), **super()._facts()}
 
     def _note(self, bought: list[NDArray]) -> None:
         self.queried_indices_ = np.concatenate(bought)
@@ -294,3 +294,8 @@ class BudgetedLearner(
         inner = get_tags(ActiveLearner(self.estimator))
         tags.input_tags, tags.classifier_tags = inner.input_tags, inner.classifier_tags
         return tags
+
+
+def _told(value: float) -> str:
+    """A count, or a share in percent."""
+    return str(value) if isinstance(value, int | np.integer) else f"{100 * value:g} %"

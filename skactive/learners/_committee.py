@@ -71,16 +71,18 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         **fit_params: Any,
     ) -> MemberEnsemble:
         """Train all members; nets do not attack the samples marked in `as_is`."""
-        if sample_weight is not None:
-            fit_params = {"sample_weight": np.asarray(sample_weight), **fit_params}
         y = np.asarray(y)
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        data = TrainingData(X, y, weights, as_is)
+        # Of all members before any is trained, as one may take no weights.
+        of_members = [{**fit_params, **data.fit_params(each)} for each in self.estimators]
         self.classes_ = np.unique(y if self.classes is None else np.asarray(self.classes))
         seed = derive_seed(self.random_state)
         self.members_ = []
-        for number, estimator in enumerate(self.estimators):
+        pairs = zip(self.estimators, of_members, strict=True)
+        for number, (estimator, params) in enumerate(pairs):
             member = seeded_clone(estimator, derive_seed(seed, number))
             rows = self._bootstrap(X, y, derive_seed(seed, number))
-            params = {**fit_params, **TrainingData(X, y, None, as_is).fit_params(estimator)}
             taken = (X, y)
             if rows is not None:
                 taken = (take_rows(X, rows), y[rows])
@@ -104,7 +106,9 @@ class MemberEnsemble(ClassifierMixin, BaseEstimator):
         rng = numpy_generator(seed)
         rows = rng.integers(len(y), size=len(y))
         for label in np.setdiff1d(y, y[rows]):
-            rows[rng.integers(len(rows))] = rng.choice(np.flatnonzero(y == label))
+            _, of, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
+            spare = np.flatnonzero(counts[of] > 1)  # never the last row of another class
+            rows[rng.choice(spare)] = rng.choice(np.flatnonzero(y == label))
         return rows
 
     @property

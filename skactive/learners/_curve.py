@@ -16,7 +16,10 @@ from ..utils.indexing import n_rows, take_rows
 from ..utils.progress import shown
 from ..utils.random_state import derive_seed
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
+from ..utils.validation import COUNT, check_constraints
 from ._budgeted import BudgetedLearner
+
+_CONSTRAINTS = {"n_repeats": [COUNT]}
 
 
 def active_learning_curve(
@@ -72,7 +75,7 @@ def active_learning_curve(
     Raises
     ------
     ValueError
-        If a scorer is not known, or as in `BudgetedLearner.fit`.
+        If a scorer is not known, `n_repeats` is below 1, or as in `BudgetedLearner.fit`.
 
     Examples
     --------
@@ -91,6 +94,7 @@ def active_learning_curve(
     >>> {name: scores.shape for name, scores in test.items()}
     {'accuracy': (2, 2), 'neg_log_loss': (2, 2)}
     """
+    check_constraints(_CONSTRAINTS, {"n_repeats": n_repeats}, "active_learning_curve")
     y = np.asarray(y)
     if is_partitioned(X):
         X = partitioned(X).by_columns()

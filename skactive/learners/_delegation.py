@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..utils.inputs import detached
 from ..utils.typing import Pool
 
 
@@ -40,7 +41,7 @@ class DelegatedPrediction:
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self._inside().predict(X)
+        return self._inside().predict(detached(X))
 
     @available_if(_inside_has("predict_proba"))
     def predict_proba(self, X: Pool) -> NDArray:
@@ -57,7 +58,7 @@ class DelegatedPrediction:
         -------
         proba : ndarray of shape (n_samples, n_classes)
         """
-        return self._aligned(self._inside().predict_proba(X))
+        return self._aligned(self._inside().predict_proba(detached(X)))
 
     @available_if(_inside_has("decision_function"))
     def decision_function(self, X: Pool) -> NDArray:
@@ -72,7 +73,7 @@ class DelegatedPrediction:
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        return self._inside().decision_function(X)
+        return self._inside().decision_function(detached(X))
 
     @property
     def n_features_in_(self) -> int:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from ..distributed import in_memory
 from ..utils.ids import check_ids, joined_ids, positions_of_ids
 from ..utils.indexing import Rows, distinct_positions, n_rows, take_rows
-from ..utils.inputs import bytes_as_numbers, is_dataset
+from ..utils.inputs import bytes_as_numbers, dtype_name, is_dataset
 from ..utils.labels import as_labels
 from ..utils.row_keys import row_keys, rows_among
 from ..utils.stacking import copied, stack_rows
@@ -245,7 +245,7 @@ class LabeledSet:
         They have another shape, or bytes meet numbers in [0, 1] and nobody will convert them.
         """
         self._check_row_shape(pool, name)
-        if not self.pixels and hasattr(pool, "dtype"):
+        if not self.pixels and dtype_name(pool) is not None:
             bytes_as_numbers(self.X, pool, pixels=False)
 
     def _check_row_shape(self, X: Any, name: str) -> None:

@@ -291,7 +291,8 @@ class ActiveLearner(
         with self._round() as new:
             new.labeled_ = self._joined(X, y, sample_weight, ids, only_new)
             taught = new.labeled_.since(self.labeled_) if only_new else new.labeled_
-            data = taught.training_data(self._pending.pseudo_labelled())
+            pending = self._pending.less(new.labeled_.since(self.labeled_))
+            data = taught.training_data(pending.pseudo_labelled())
             if bootstrap:
                 data = data.take(self._bootstrap(len(data)))
             warm = self._trains_warm(self.warm_start, data.y, only_new)
@@ -518,10 +519,11 @@ class ActiveLearner(
             Epochs of this training; ``None`` is the net's ``max_epochs``.
         warm_start : {"auto"} or bool, default="auto"
             ``"auto"`` continues from the present weights where that learns from new data (nets,
-            estimators with ``partial_fit``, logistic regression, MLPs; see `ActiveLearner`) and
-            trains afresh on all labelled samples where it does not (forests, boosting, naive
-            Bayes, k-NN). ``True`` refuses the latter, ``False`` always trains afresh. The
-            ledger's ``training`` says which it was.
+            logistic regression, MLPs, others with ``partial_fit`` but naive Bayes; see
+            `ActiveLearner`) and trains afresh on all labelled samples where it does not (forests,
+            boosting, naive Bayes, k-NN). ``True`` refuses the latter, but for naive Bayes, which
+            begins afresh then, too; ``False`` always trains afresh. The ledger's ``training``
+            says which it was.
         sample_weight : array-like of shape (n_selected,) or None, default=None
             Weights of the selected samples themselves; adversarial examples count 1.
         ids : array-like of int or str, shape (n_selected,), or None, default=None

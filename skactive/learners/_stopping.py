@@ -259,10 +259,19 @@ class MaxRounds(StoppingCriterion):
 
     def _start(self) -> Callable[[Any, Rows | None], bool]:
         def wants_to_stop(learner: Any, pool: Rows | None) -> bool:
-            rounds = [row for row in learner.history_ if row.get("training") != "none"]
-            return len(rounds) > self.n
+            return _n_rounds(learner.history_) > self.n
 
         return wants_to_stop
+
+
+def _n_rounds(history: Sequence[dict]) -> int:
+    """Trainings that new labels came before, the first one among them; others asked nothing."""
+    rounds = bought = 0
+    for row in history:
+        bought += row.get("n_taught", 1)
+        if row.get("training") != "none":
+            rounds, bought = rounds + (bought > 0), 0
+    return rounds
 
 
 class Plateau(StoppingCriterion):

@@ -15,11 +15,10 @@ from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
-from skorch import NeuralNet
 
 from ..utils.compat import is_search
 from ..utils.indexing import Rows, take_rows
-from ..utils.inputs import bytes_as_numbers
+from ..utils.inputs import bytes_as_numbers, frame_of
 from ..utils.labels import UNLABELED, unlabelled
 from ..utils.random_state import derive_seed
 from ..utils.stacking import stack_rows
@@ -73,9 +72,9 @@ class TrainingData:
         if masks is not None or as_is:
             masks = np.zeros(len(self), dtype=bool) if masks is None else masks
             masks = np.concatenate([masks, np.full(len(y), as_is)])
-        if hasattr(above, "iloc") and not hasattr(below, "iloc"):
+        if hasattr(above, "columns") and not hasattr(below, "columns"):
             # Twins are arrays, whatever the samples they stem from.
-            below = type(above)(np.asarray(below), columns=above.columns)
+            below = frame_of(np.asarray(below), above)
         labels = np.concatenate([self.y, y])
         return replace(self, X=stack_rows(above, below), y=labels, weights=weights, as_is=masks)
 
@@ -88,10 +87,11 @@ class TrainingData:
         own = replace(self, pool=pool)
         if pool is None or _takes_pool(estimator):
             return own
-        if unlabelled(self.y).any():
+        if self.y.dtype.kind == "b" or unlabelled(self.y).any():
+            taken = "labels are booleans" if self.y.dtype.kind == "b" else "-1 is a class"
             raise ValueError(
-                "use_pool=True marks samples of the pool with the label -1 here, but -1 is a "
-                "class. Encode the labels, or use an AdversarialNetClassifier outside of a "
+                f"use_pool=True marks samples of the pool with the label -1 here, but {taken}. "
+                "Encode the labels, or use an AdversarialNetClassifier outside of a "
                 "Pipeline."
             )
         # scikit-learn's convention for strings: an array of objects, with the number -1 in it.
@@ -183,7 +183,7 @@ def seeded_clone(estimator: Any, seed: int | None) -> Any:
 
 
 def reads_pixels(estimator: Any) -> bool:
-    """Whether `estimator` reads bytes (uint8) as numbers in [0, 1]: nets, unless steps precede."""
+    """Whether `estimator` reads bytes (uint8) as numbers in [0, 1]: our nets, as a first step."""
     if is_search(estimator):
         return reads_pixels(estimator.estimator)
     if isinstance(estimator, Pipeline):
@@ -193,7 +193,7 @@ def reads_pixels(estimator: Any) -> bool:
     members = _members(estimator)
     if members:
         return all(reads_pixels(member) for member in members)
-    return isinstance(estimator, NeuralNet)
+    return hasattr(estimator, "as_inputs")
 
 
 def _members(estimator: Any) -> list:

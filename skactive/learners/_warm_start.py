@@ -106,7 +106,9 @@ def continue_training(
     if isinstance(final, _GOES_ON) and len(np.unique(y)) == len(final.classes_):
         _fit_on(final, X, y, fit_params)
     else:
-        final.partial_fit(X, y, classes=classes, **fit_params)
+        # Those it has outputs for, all labels among them: scikit-learn's refuse to hear of others.
+        known = getattr(final, "classes_", classes)
+        final.partial_fit(X, y, classes=known, **fit_params)
 
 
 def _fit_on(final: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> None:

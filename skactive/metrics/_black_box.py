@@ -10,16 +10,18 @@ import joblib
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.ensemble import AdaBoostClassifier
 from torch import Tensor, nn
 
 from ..exceptions import CapabilityError
 from ..model_view import ModelView, NetView
 from ..passes.modules import untouched
 from ..utils.indexing import Rows
-from ..utils.inputs import unlazy
+from ..utils.inputs import frame_of, unlazy
 from ..utils.labels import encode_labels
 
 _TINY = 1e-300  # logarithms of probabilities that are 0
+_LEAD = 1e-6  # of a class that its score alone would not put on top
 
 
 class NetTarget:
@@ -31,7 +33,7 @@ class NetTarget:
 
     def inputs(self, batch: Any) -> Tensor:
         """Rows as what is attacked."""
-        return self._view.net_inputs(batch)
+        return self._view.float_inputs(batch)
 
     def predicted(self, inputs: Tensor) -> Tensor:
         """Column of the class that each sample gets."""
@@ -105,7 +107,7 @@ class BlackBoxTarget:
             scores = np.array(estimator.decision_function(rows), dtype=float)
             if scores.ndim == 1 and n_classes == 2:
                 scores = np.column_stack([-scores, scores])
-            elif _is_pairwise(estimator):
+            elif _is_pairwise(scores, n_classes, estimator):
                 scores = _of_classes(scores, n_classes)
             if scores.shape == (len(inputs), n_classes):
                 return torch.from_numpy(scores)
@@ -125,16 +127,16 @@ class BlackBoxTarget:
     def _rows(self, inputs: Tensor) -> Any:
         values: Any = inputs.detach().cpu().numpy()
         if self._frame is not None:
-            names = "columns" if hasattr(self._frame, "iloc") else "schema"  # pandas or polars
-            values = type(self._frame)(values, **{names: list(self._frame.columns)})
+            values = frame_of(values, self._frame)
         return self._view.transform(values)
 
 
 class _Answers(nn.Module):
     """A classifier's scores as a module, for attacks that never ask for a gradient.
 
-    Where ``predict`` decides otherwise, by a threshold of its own, the class it gives is on top, by
-    the less the lower its score is: an attack sees where the decision turns, and is led there.
+    Where ``predict`` decides otherwise, by a threshold of its own, or between classes that tie, the
+    class it gives is on top, by the less the lower its score is: an attack sees where the decision
+    turns, and is led there.
     """
 
     def __init__(self, target: BlackBoxTarget) -> None:
@@ -142,17 +144,24 @@ class _Answers(nn.Module):
         self._target = target
 
     def forward(self, inputs: Tensor) -> Tensor:
-        scores, column = self._target.scores(inputs), self._target.predicted(inputs)
-        other = (scores.argmax(dim=1) != column).nonzero()[:, 0]
-        own, top = scores[other, column[other]], scores[other].amax(dim=1)
-        scores[other, column[other]] = top + 1e-6 * (own - top).exp()
-        return scores
+        column = self._target.predicted(inputs)[:, None]
+        scores = self._target.scores(inputs).clamp(-1 / _TINY, 1 / _TINY)  # inf - inf is nan
+        others = scores.scatter(1, column, -float("inf"))
+        scores -= others.amax(dim=1, keepdim=True)  # a lead is not rounded off beside a 0
+        own = scores.gather(1, column)
+        return scores.scatter(1, column, own.clamp(min=_LEAD / (1 - own.clamp(max=0))))
 
 
-def _is_pairwise(estimator: Any) -> bool:
-    """Whether a support vector machine, perhaps in a search, has a score per pair of classes."""
-    params = estimator.get_params().items() if hasattr(estimator, "get_params") else ()
-    return any(k.endswith("decision_function_shape") and v == "ovo" for k, v in params)
+def _is_pairwise(scores: np.ndarray, n_classes: int, estimator: Any) -> bool:
+    """Whether a decision function has a score per pair of classes, as that of an SVC may."""
+    if n_classes < 3 or scores.shape[1:] != (n_classes * (n_classes - 1) // 2,):
+        return False
+    if n_classes > 3:
+        return True
+    # Three classes have three pairs. RFE and bagging hand scores on, boosting makes its own.
+    if not isinstance(estimator, AdaBoostClassifier):
+        estimator = getattr(estimator, "estimator_", estimator)
+    return getattr(estimator, "decision_function_shape", "ovr") == "ovo"
 
 
 def _of_classes(scores: np.ndarray, n_classes: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+from ..utils.indexing import take_rows
 from ..utils.typing import AttackLike
 from ..utils.validation import COUNT, check_params
 from ._scores import robust_accuracy_score
@@ -102,7 +103,9 @@ class RobustScoring(Callback):
             y = np.asarray(y)
         elif dataset_valid is not None:
             items = [dataset_valid[i] for i in range(len(dataset_valid))]
-            X = torch.stack([torch.as_tensor(item[0]) for item in items])
+            # A Dataset, which a net with a dataset class of its own does not read once more.
+            made = torch.stack([torch.as_tensor(item[0]) for item in items])
+            X = torch.utils.data.TensorDataset(made)
             y = np.asarray([int(item[1]) for item in items])
             if hasattr(net, "as_inputs"):  # it encodes labels before they become a data set
                 y = net.classes_[y]
@@ -115,4 +118,4 @@ class RobustScoring(Callback):
             return X, y
         rng = np.random.default_rng(self.random_state)
         picked = rng.choice(len(y), self.n_samples, replace=False)
-        return X[picked], y[picked]
+        return take_rows(X, picked), y[picked]

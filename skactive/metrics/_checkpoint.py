@@ -7,8 +7,8 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
+from ..exceptions import DamagedFileError
 from ..utils.archive import reading, writing
-from ..utils.checksums import DamagedFileError
 from ..utils.npy import read_array, write_array
 
 _KIND = "skactive robustness_report checkpoint"

@@ -121,8 +121,9 @@ class RobustnessCurveDisplay(Tabular):
 
     Parameters
     ----------
-    eps : ndarray of shape (n_radii,)
-    accuracy : ndarray of shape (n_radii,)
+    eps : array-like of shape (n_radii,)
+        Radii >= 0, in any order; kept in increasing order.
+    accuracy : array-like of shape (n_radii,)
     name : str or None, default=None
         Label of the curve.
     certified : ndarray of shape (n_radii,) or None, default=None
@@ -152,10 +153,14 @@ class RobustnessCurveDisplay(Tabular):
         name: str | None = None,
         certified: ArrayLike | None = None,
     ) -> None:
-        self.eps = np.asarray(eps, dtype=float)
-        self.accuracy = np.asarray(accuracy, dtype=float)
+        self.eps, self.accuracy = np.asarray(eps, dtype=float), np.asarray(accuracy, dtype=float)
         self.name = name
         self.certified = None if certified is None else np.asarray(certified, dtype=float)
+        self._check()
+        # Accuracy never rises: of one radius the higher one is first.
+        order = np.lexsort((-self.accuracy, self.eps))
+        self.eps, self.accuracy = self.eps[order], self.accuracy[order]
+        self.certified = None if self.certified is None else self.certified[order]
 
     @classmethod
     def from_estimator(
@@ -192,6 +197,17 @@ class RobustnessCurveDisplay(Tabular):
         radii, accuracy, *certified = robustness_curve(estimator, X, y, eps, attack, **params)
         name = type(estimator).__name__ if name is None else name
         return cls(radii, accuracy, name, *certified).plot(ax=ax, **(line_kwargs or {}))
+
+    def _check(self) -> None:
+        columns = [self.eps, self.accuracy]
+        columns += [] if self.certified is None else [self.certified]
+        shapes = [column.shape for column in columns]
+        known = np.isfinite(self.eps).all() and (self.eps >= 0).all()
+        if len(set(shapes)) > 1 or self.eps.ndim != 1 or self.eps.size == 0 or not known:
+            raise ValueError(
+                "A curve needs one or more finite radii >= 0, shape (n_radii,), and accuracies of "
+                f"the same shape, got eps={self.eps} and shapes {shapes}."
+            )
 
     @property
     def area(self) -> float:

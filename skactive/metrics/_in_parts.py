@@ -53,13 +53,20 @@ def examined_in_parts(
         for number, part, at, rows in ends:
             loose.setdefault(number, []).append((part, (at, rows)))
     for number, pieces in loose.items():
-        rows = [rows for _, (_, rows) in sorted(pieces, key=lambda piece: piece[0])]
         n = sum(len(at) for _, (at, _) in pieces)
-        own = rows[0] if len(rows) == 1 else pool.reader.joined(rows, np.arange(n))
-        batch = pool.reader.read(own, 0)[1]
         window = slice(number * batch_size, number * batch_size + n)
-        found[number] = examine(batch, y[window], number)
+        found[number] = examine(_across(pool, window, pieces), y[window], number)
     return [found[number] for number in sorted(found)]
+
+
+def _across(pool: PartitionedPool, window: slice, pieces: list[tuple[int, Any]]) -> Any:
+    """Rows of a batch that crosses partitions, as a model reads them."""
+    if not pool.reader.carries:  # the pool's library takes them by position
+        return pool.inputs(window)
+    rows = [rows for _, (_, rows) in sorted(pieces, key=lambda piece: piece[0])]
+    n = window.stop - window.start
+    own = rows[0] if len(rows) == 1 else pool.reader.joined(rows, np.arange(n))
+    return pool.reader.read(own, 0)[1]
 
 
 def _examine_part(part: Part, payload: Any) -> tuple[dict[int, Any], list]:

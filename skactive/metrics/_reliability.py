@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
+from ..model_view import column_labels
 from ..utils.drawing import NEUTRAL, axes_for, legend, n_series, series
 from ..utils.labels import encode_labels
 from ..utils.reports import Tabular
@@ -69,6 +70,11 @@ class ReliabilityDisplay(Tabular):
                 "confidence, accuracy and n_samples must have the same shape (n_bins,), got "
                 f"{self.confidence.shape}, {self.accuracy.shape} and {self.n_samples.shape}."
             )
+        if len(self.n_samples) == 0 or self.n_samples.min() < 1:
+            raise ValueError(
+                f"n_samples must hold a bin or more, with samples each, got {self.n_samples}. "
+                "Leave empty bins out."
+            )
 
     @classmethod
     def from_estimator(
@@ -121,6 +127,8 @@ class ReliabilityDisplay(Tabular):
         """
         proba = estimator.predict_proba(X)  # type: ignore[attr-defined]
         classes = np.asarray(estimator.classes_)  # type: ignore[attr-defined]
+        if len(classes) != (n_columns := np.shape(proba)[-1]):  # outputs that were never taught
+            classes = column_labels(estimator, n_columns)
         name = type(estimator).__name__ if name is None else name
         return cls.from_predictions(
             y, proba, classes, n_bins=n_bins, binning=binning, name=name, ax=ax, **line_kwargs

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..attacks import resolve_attack
+from ..utils.ranges import RADIUS
 from ..utils.typing import AttackLike, Estimator, Pool, RandomState
 from ..utils.validation import check_constraints
 from ._evaluation import Evaluation
@@ -297,7 +298,7 @@ def make_robust_scorer(attack: AttackLike = "pgd", **params: Any) -> RobustScore
     TypeError
         If a parameter is not one of `robust_accuracy_score`'s.
     ValueError
-        If the attack's name is not known.
+        If the attack's name is not known, or a parameter is out of range.
 
     Examples
     --------
@@ -311,6 +312,7 @@ def make_robust_scorer(attack: AttackLike = "pgd", **params: Any) -> RobustScore
         {"eps", "bounds", "batch_size", "random_state", "progress"},
         " Settings of the attack go into an attack object, such as PGD(eps=0.3, steps=50).",
     )
-    check_constraints(CONSTRAINTS, params, "make_robust_scorer")
+    allowed = {**CONSTRAINTS, "eps": [RADIUS, None]}
+    check_constraints(allowed, params, "make_robust_scorer")
     resolve_attack(attack, eps=params.get("eps"))  # fails now rather than inside a search
     return RobustScorer(attack, params)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..passes.modules import untouched
 from ..utils.alone import ALONE
 from ..utils.indexing import n_rows
-from ..utils.inputs import as_batch
+from ..utils.inputs import as_array, as_batch
 from ..utils.random_state import derive_seed, guarded_draws, seeded_torch
 from ._errors import InvalidValue
 from .utils.data import is_dict, retrieve_rows
@@ -399,7 +399,8 @@ def get_predictions(
         if value <= 0:
             raise InvalidValue(f"{name} must be larger than zero, got {value}.")
     net = classifier.estimator
-    batches = list(_split(X, sample_per_forward_pass))
+    read = as_batch if hasattr(net, "as_inputs") else _as_given
+    batches = list(_split(X, sample_per_forward_pass, read))
     masks = (
         contextlib.nullcontext()
         if random_state is None
@@ -495,16 +496,21 @@ def _per_sample(utility: NDArray, combine: Callable) -> NDArray:
     return combine(utility.reshape(len(utility), -1), axis=1)
 
 
-def _split(X: Any, size: int) -> Iterator[Any]:
+def _split(X: Any, size: int, read: Callable[[Any], Any]) -> Iterator[Any]:
     n = n_rows(next(iter(X.values())) if is_dict(X) else X)
     for start in range(0, n, size):
         rows = retrieve_rows(X, slice(start, start + size))
         if isinstance(rows, dict):
             yield {key: torch.as_tensor(part) for key, part in rows.items()}
         else:
-            batch = as_batch(rows)
+            batch = read(rows)
             is_tensor = isinstance(batch, torch.Tensor)
             yield batch if is_tensor else torch.from_numpy(np.ascontiguousarray(batch))
+
+
+def _as_given(rows: Any) -> Any:
+    """As skorch reads rows: it divides no bytes."""
+    return rows.detach() if isinstance(rows, torch.Tensor) else as_array(rows)
 
 
 def _with_module(net: Any, module: nn.Module) -> Any:

@@ -3,6 +3,15 @@
 from ._capabilities import capabilities_of, column_labels, require_of
 from ._estimators import InputView
 from ._net import NetView
+from ._skorch import SkorchView
 from ._view import ModelView
 
-__all__ = ["InputView", "ModelView", "NetView", "capabilities_of", "column_labels", "require_of"]
+__all__ = [
+    "InputView",
+    "ModelView",
+    "NetView",
+    "SkorchView",
+    "capabilities_of",
+    "column_labels",
+    "require_of",
+]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from skorch import NeuralNet, NeuralNetClassifier
+from skorch import NeuralNet
 
 from ..exceptions import CapabilityError
 from ..utils.compat import is_search
+from ..utils.labels import output_labels
 
 OF_NETS = frozenset(
     {"predict_proba", "logits", "embed", "dropout", "gradients", "boundary", "certificates"}
@@ -133,11 +133,7 @@ def column_labels(estimator: Any, n_columns: int = 0) -> NDArray:
     ([0, 2], [0, 1, 2])
     """
     final, _ = unwrap(estimator)
-    classes = np.asarray(final.classes_)
-    plain = getattr(type(final), "classes_", None) is NeuralNetClassifier.classes_
-    if plain and classes.dtype.kind in "iu" and classes.size and classes.min() >= 0:
-        return np.arange(max(classes.max() + 1, n_columns))
-    return classes
+    return output_labels(final, n_columns)
 
 
 def unwrap(estimator: Any) -> tuple[Any, Any]:

@@ -117,7 +117,7 @@ class PlainView(ModelView):
                 )
             X = X.astype(np.float32).toarray()
         elif hasattr(X, "to_numpy"):
-            X = X.to_numpy()
+            X = _numbers(X)
         X = np.asarray(X)
         if X.dtype.kind not in "fiub":
             raise CapabilityError(
@@ -128,6 +128,16 @@ class PlainView(ModelView):
         exact = X.dtype == np.float32 or X.dtype.itemsize <= 2
         dtype = np.float32 if exact else np.float64
         return X.reshape(len(X), -1).astype(dtype, copy=False)
+
+
+def _numbers(frame: Any) -> NDArray:
+    """A frame as an array: numbers with a mask, or of Arrow, would be objects."""
+    dtypes = list(getattr(frame, "dtypes", ()))
+    masked = not all(isinstance(dtype, np.dtype) for dtype in dtypes)
+    if not masked or any(getattr(dtype, "kind", "O") not in "fiub" for dtype in dtypes):
+        return frame.to_numpy()
+    single = all(dtype.kind == "f" and dtype.itemsize == 4 for dtype in dtypes)
+    return frame.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan)
 
 
 class InputView(PlainView):

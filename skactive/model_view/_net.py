@@ -25,9 +25,9 @@ from ..passes.inference import NoSuchLayer, check_not_diverged, forward_in_batch
 from ..passes.logits import deciding_module, in_float64, logits_module
 from ..passes.longest_gradients import Lengths, first_lengths, longest_gradients
 from ..passes.mc_dropout import mc_dropout_proba
-from ..passes.modules import module_device, untouched
+from ..passes.modules import untouched
 from ..utils.indexing import Rows
-from ..utils.inputs import as_batch, as_float_tensor, unlazy
+from ..utils.inputs import unlazy
 from ..utils.random_state import derive_seed
 from ..utils.typing import RandomState
 from ._capabilities import OF_NETS, column_labels
@@ -37,7 +37,7 @@ _RADIUS = 8 / 255
 
 
 class NetView(ModelView):
-    """A skorch net: everything a torch module can tell.
+    """A net of ours: everything a torch module can tell.
 
     `ModelView.of` makes it; beside what every view has it knows the net's `radius` and `bounds`.
 
@@ -63,7 +63,7 @@ class NetView(ModelView):
 
     @classmethod
     def serves(cls, estimator: Any) -> bool:
-        return isinstance(estimator, NeuralNet)
+        return isinstance(estimator, NeuralNet) and hasattr(estimator, "as_inputs")
 
     @property
     def classes_(self) -> NDArray:
@@ -76,20 +76,23 @@ class NetView(ModelView):
     @property
     def logits_module(self) -> nn.Module:
         """The module that returns logits (or log-probabilities, which serve as well)."""
-        return logits_module(self.estimator)
+        return self._module(logits_module)
 
     @property
     def deciding_module(self) -> nn.Module:
         """The module whose largest logit is of the class that ``predict`` says."""
-        return deciding_module(self.estimator)
+        return self._module(deciding_module)
 
     @property
     def _eager_deciding(self) -> nn.Module:
-        return deciding_module(self.estimator, eager=True)
+        return self._module(deciding_module, eager=True)
 
     @property
     def _eager(self) -> nn.Module:
-        return logits_module(self.estimator, eager=True)
+        return self._module(logits_module, eager=True)
+
+    def _module(self, of: Callable[..., nn.Module], **options: bool) -> nn.Module:
+        return of(self.estimator, **options)
 
     @contextlib.contextmanager
     def _layers_needed(self, capability: str) -> Iterator[None]:
@@ -104,23 +107,41 @@ class NetView(ModelView):
 
     def net_inputs(self, X: Any) -> Tensor:
         """Rows of the pool as the tensor that the module reads, on its device."""
-        X = self.transform(unlazy(X) if self._before is not None else X)
+        X = self._of_the_net(X)
         if hasattr(self.estimator, "input_shape_") and len(getattr(X, "shape", ())) > 1:
             check_shape(self.estimator, X)
-        if hasattr(self.estimator, "as_inputs"):
-            return self.estimator.as_inputs(X)
-        module = self.estimator.module_
-        if any(isinstance(sub, nn.Embedding) for sub in module.modules()):
-            return torch.as_tensor(as_batch(X)).to(module_device(module))  # indices of tokens
-        inputs = as_float_tensor(X, module_device(module))
-        if not torch.isfinite(inputs).all():
-            raise ValueError("X holds NaN or infinite values. Remove or impute them first.")
+        return self.estimator.as_inputs(X)
+
+    def float_inputs(self, X: Any) -> Tensor:
+        """As `net_inputs`, for what moves the input a little: a CapabilityError for whole numbers.
+
+        Parameters
+        ----------
+        X : rows of a pool
+            As the estimator takes them.
+
+        Returns
+        -------
+        inputs : Tensor
+        """
+        inputs = self.net_inputs(X)
+        if not inputs.is_floating_point():
+            raise CapabilityError(
+                f"{self._caller or 'This'} moves a net's input by little, but this "
+                f"{type(self.estimator).__name__} reads whole numbers "
+                f"({str(inputs.dtype).removeprefix('torch.')}), such as tokens or bytes. What "
+                "leaves the input alone works; or fit the net on floats."
+            )
         return inputs
+
+    def _of_the_net(self, X: Any) -> Any:
+        """Rows after the earlier steps of a Pipeline."""
+        return self.transform(unlazy(X) if self._before is not None else X)
 
     def net_logits(self, inputs: Tensor) -> Tensor:
         """Logits of one batch of inputs."""
         with torch.no_grad(), untouched(self.logits_module, freeze=False) as module:
-            return module(inputs)
+            return module(inputs.clone())  # it may overwrite what it gets
 
     def predict_proba(self, X: Any) -> NDArray:
         logits, _ = forward_in_batches(self._eager, X, self.net_inputs, batch_size=self._batch_size)
@@ -157,23 +178,24 @@ class NetView(ModelView):
             return (expected_gradient_length(self._eager, inputs, wrt),)
 
         with self._layers_needed("gradients"):
-            (norms,) = self._by_batch(X, lengths)
+            (norms,) = self._by_batch(X, lengths, load=self._inputs_for(wrt))
         check_not_diverged(norms)
         return norms
 
     def first_lengths(self, X: Any, n: int, wrt: str = "parameters") -> Lengths:
         rows = Rows.of(X)
-        load = lambda positions: self.net_inputs(rows.take(positions))  # noqa: E731
+        inputs_of = self._inputs_for(wrt)
+        load = lambda positions: inputs_of(rows.take(positions))  # noqa: E731
         return first_lengths(self._eager, load, len(rows), n, wrt, self._batch_size)
 
     def longest_gradients(
         self, X: Any, n: int, wrt: str = "parameters", before: Lengths | None = None
     ) -> NDArray:
-        rows = Rows.of(X)
+        rows, inputs_of = Rows.of(X), self._inputs_for(wrt)
         return longest_gradients(
             self._eager,
             self.predict_proba(rows),
-            lambda positions: self.net_inputs(rows.take(positions)),
+            lambda positions: inputs_of(rows.take(positions)),
             n,
             wrt,
             self._batch_size,
@@ -192,7 +214,7 @@ class NetView(ModelView):
     def boundary_race(self, X: Any, n: int, deepfool: DeepFool | None = None) -> Race:
         race, attack = Race(n), self.deepfool(deepfool)
         for _, batch in Rows.of(X).batches(16 * self._batch_size):
-            attack(self.deciding_module, self.net_inputs(batch), race=race)
+            attack(self.deciding_module, self.float_inputs(batch), race=race)
         return race
 
     def nearest_boundaries(
@@ -210,7 +232,7 @@ class NetView(ModelView):
         return nearest_boundaries(
             self.deciding_module,
             logits,
-            lambda positions: self.net_inputs(rows.take(positions)),
+            lambda positions: self.float_inputs(rows.take(positions)),
             n,
             self.deepfool(deepfool),
             rng,
@@ -221,7 +243,7 @@ class NetView(ModelView):
         self, X: Any, deepfool: DeepFool | None = None
     ) -> tuple[NDArray, NDArray]:
         attack = self.deepfool(deepfool)
-        self._refuse_earlier_steps("adversarial twins")
+        self.refuse_earlier_steps("adversarial twins")
 
         def twins(inputs: Tensor) -> tuple[Tensor, Tensor]:
             found = attack(self.deciding_module, inputs)
@@ -231,7 +253,7 @@ class NetView(ModelView):
         return moved, distance
 
     def counterexamples(self, X: Any, eps: float | None = None) -> tuple[NDArray, NDArray]:
-        self._refuse_earlier_steps("counterexamples")
+        self.refuse_earlier_steps("counterexamples")
         radius = self.radius if eps is None else eps
         certifier = Certifier(self._eager_deciding, radius, bounds=self.bounds)
         exact = in_float64(self._eager_deciding)
@@ -248,7 +270,14 @@ class NetView(ModelView):
         points, distances = self._by_batch(X, search)
         return points, distances
 
-    def _refuse_earlier_steps(self, what: str) -> None:
+    def refuse_earlier_steps(self, what: str) -> None:
+        """Raise a `CapabilityError` if something is done to rows before they are the net's input.
+
+        Parameters
+        ----------
+        what : str
+            What is made of the net's input, for the message.
+        """
         if self._before is not None:
             raise CapabilityError(
                 f"{self._caller or 'This'} makes {what} of the net's own input, which the earlier "
@@ -263,7 +292,7 @@ class NetView(ModelView):
         rows = Rows.of(X)
         margins = np.empty(len(rows))
         for window, batch in rows.batches(self._batch_size):
-            inputs = self.net_inputs(batch)
+            inputs = self.float_inputs(batch)
             of = None if y is None else torch.as_tensor(y[window], device=inputs.device)
             margins[window] = certifier.margins(inputs, of).cpu().numpy()
         check_not_diverged(margins)
@@ -295,14 +324,21 @@ class NetView(ModelView):
         check_not_diverged(values)
         return values
 
+    def _inputs_for(self, wrt: str) -> Callable[[Any], Tensor]:
+        return self.float_inputs if wrt == "input" else self.net_inputs
+
     def _by_batch(
-        self, X: Any, compute: Callable[[Tensor], tuple[Tensor, ...]], batch_size: int | None = None
+        self,
+        X: Any,
+        compute: Callable[[Tensor], tuple[Tensor, ...]],
+        batch_size: int | None = None,
+        load: Callable[[Any], Tensor] | None = None,
     ) -> list[NDArray]:
-        rows = Rows.of(X)
+        rows, load = Rows.of(X), load or self.float_inputs
         if len(rows) == 0:
             raise ValueError("X has no rows.")
         parts = [
-            [part.detach().cpu().numpy() for part in compute(self.net_inputs(batch))]
+            [part.detach().cpu().numpy() for part in compute(load(batch))]
             for _, batch in rows.batches(batch_size or self._batch_size)
         ]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]

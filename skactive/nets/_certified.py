@@ -9,10 +9,13 @@ from torch import Tensor, nn
 
 from ..attacks import Attack
 from ..bounds import Box
+from ..bounds._certifier import check_followed
 from ..losses import RST, resolve_loss, resolve_pool_loss
 from ..passes.modules import untouched
 from ..passes.precision import float32_door
 from ..utils.compat import uncompiled
+
+_CLOSE = 1e-3  # logits that differ by less, relatively or not, are the same in float32
 
 
 def bounds_of(module: nn.Module, box: Box) -> Box:
@@ -53,19 +56,23 @@ def check_bounded(net: Any, X: Tensor) -> None:
             f"loss={net.loss!r} needs a module that runs in float32: in half precision rounding "
             "alone is as wide as bounds. Train module.float(), outside torch.autocast."
         )
+    middle = sum(net.bounds_) / 2
+    # Mirrored and far away, too: there units take sides that they do not take on the samples yet.
+    X = torch.cat([X, *(middle + scale * (X - middle) for scale in (-1, 100, -100))])
     with torch.no_grad(), untouched(net.module_, freeze=False) as module:
-        together, alone = module(X), module(X[:1])
-        output = bounds_of(module, Box.around(X[:1], 0.0, net.bounds_))
+        together, alone = module(X.clone()), module(X[:1].clone())  # it may overwrite them
+        output = bounds_of(module, Box.around(X, 0.0, net.bounds_))
     name = type(net.module_).__name__
-    if not torch.allclose(together[:1], alone, rtol=1e-3, atol=1e-3):
+    if not torch.allclose(together[:1], alone, rtol=_CLOSE, atol=_CLOSE):
         raise ValueError(
             f"loss={net.loss!r} needs a module that is a function of one sample, but what {name} "
             "returns for one depends on the other samples of its batch (BatchNorm without "
             "running statistics?) or on chance."
         )
-    if not isinstance(output, Box) or output.shape != alone.shape:
+    if not isinstance(output, Box) or output.shape != together.shape:
         raise ValueError(
             f"loss={net.loss!r} needs bounds of the module's logits, but for bounds of its input "
             f"{name} returned {type(output).__name__}: its forward must be a function of its one "
             "input, made of torch's functions."
         )
+    check_followed(output.nominal, together, _CLOSE)

@@ -286,7 +286,7 @@ def check_logits(net: Any, output: Any, n: int) -> None:
 def _output(module: Any, inputs: torch.Tensor) -> Any:
     """What the module returns; its own error with the shape, and the way out, before it."""
     try:
-        return module(inputs)
+        return module(inputs.clone())  # it may overwrite what it gets
     except (RuntimeError, ValueError, TypeError) as error:
         shape = tuple(inputs.shape[1:])
         last = len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] not in (1, 3, 4)

@@ -46,7 +46,9 @@ class NetClassifier(TrainedNet):
         Parameters
         ----------
         module : torch.nn.Module, or fitted skorch net
-            Returns logits (skorch nets: whatever their criterion reads). Copied, never changed.
+            Returns logits (skorch nets: whatever their criterion reads). Copied, never changed. A
+            ``threshold`` of its own other than 0.5 shifts the logits, and so the probabilities:
+            the larger one is that of the class it predicts.
             Normalisation belongs inside, so that attacks work in the range of the raw inputs:
             ``nn.Sequential(Normalize(mean, std), module)``.
         classes : array-like of shape (n_classes,)
@@ -66,7 +68,8 @@ class NetClassifier(TrainedNet):
         TypeError
             If `module` is neither of the two.
         ValueError
-            If the classes do not fit, or the module returns no logits for `X`.
+            If the classes do not fit, the module returns no logits for `X`, or a skorch net does
+            more than its module (a ``dataset`` or ``predict_nonlinearity`` of its own).
 
         Examples
         --------

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..attacks._heads import OnCopies
 from ..bounds import Box
 from ..losses import Batch, Loss, resolve_loss, resolve_pool_loss
 from ..passes.divergence import divergence
@@ -78,7 +79,7 @@ class Objective:
         self, attack: Any, X: Tensor, y: Tensor, generator: torch.Generator
     ) -> Tensor:
         """TRADES' attack: as far as possible from the clean prediction, labels aside."""
-        module = float32_door(self.net.module_)
+        module = OnCopies(float32_door(self.net.module_))
         with torch.no_grad(), untouched(module, freeze=False) as frozen:
             clean = frozen(X)
         noise = torch.randn(X.shape, generator=generator, device=X.device, dtype=X.dtype)

@@ -10,9 +10,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
+from skorch.dataset import Dataset
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from ..passes.logits import logits_module
+from ..passes.logits import deciding_module
+from ..utils.labels import output_labels
+
+# What skorch does around a module, and a net may do its own way.
+_AROUND = ("get_dataset", "get_iterator", "infer", "forward_iter", "predict_proba")
 
 
 class ReorderedColumns(nn.Module):
@@ -36,12 +42,16 @@ def module_and_classes(trained: Any, classes: Any) -> tuple[nn.Module, NDArray]:
     TypeError
         If `trained` is neither a module nor a fitted skorch net.
     ValueError
-        If the classes are unknown, or one occurs twice.
+        If the classes are unknown, or one occurs twice; if a skorch net does more than its module,
+        which would be lost.
     """
     if isinstance(trained, NeuralNet):
         check_is_fitted(trained)
-        classes = getattr(trained, "classes_", None) if classes is None else classes
-        trained = logits_module(trained, eager=True)
+        _check_module_is_all(trained)
+        if classes is None and hasattr(trained, "classes_"):
+            declared = getattr(trained, "classes", None) is not None
+            classes = trained.classes_ if declared else output_labels(trained)
+        trained = deciding_module(trained, eager=True)
     if not isinstance(trained, nn.Module):
         raise TypeError(
             "module must be a trained torch module or a fitted skorch net, got "
@@ -59,3 +69,22 @@ def module_and_classes(trained: Any, classes: Any) -> tuple[nn.Module, NDArray]:
     if (order != np.arange(len(order))).any():
         module = ReorderedColumns(module, order)
     return module.eval(), labels[order]
+
+
+def _check_module_is_all(net: NeuralNet) -> None:
+    """Refuse a skorch net whose predictions are not those of its module on the rows."""
+    if hasattr(net, "as_inputs"):  # one of ours
+        return
+    own = [n for n in _AROUND if getattr(type(net), n).__module__.split(".")[0] != "skorch"]
+    if net.dataset is not Dataset:
+        own.append("dataset")
+    if net.iterator_valid is not DataLoader or "collate_fn" in net.get_params_for("iterator_valid"):
+        own.append("iterator_valid")
+    if callable(net.predict_nonlinearity):
+        own.append("predict_nonlinearity")
+    if own:
+        raise ValueError(
+            f"This {type(net).__name__} has its own {' and '.join(own)}, which would be lost: of a "
+            "skorch net its module is taken. If the module alone says the class, pass "
+            "net.module_ and classes=[…]; else move what they do into the module."
+        )

@@ -61,6 +61,8 @@ class TrainingRun:
     updates : int
         Steps of the optimiser so far.
     updates_per_epoch : int
+    max_epochs : int
+        Epochs of this run, which schedules are planned for.
     seed : int
         Of this run: a recipe derives its random numbers from it.
     fresh : bool
@@ -82,6 +84,7 @@ class TrainingRun:
         self.generator = torch.Generator(device=self.device).manual_seed(own)
         self.attack = copy.copy(net.attack_)
         self.updates, self.updates_per_epoch = 0, 1
+        self.max_epochs = net.max_epochs  # or of this training alone: fit(X, y, epochs=3)
         self.interrupted = False  # by the user, after the first update
         self.pool: PoolBatches | None = None
         self.callbacks = [
@@ -97,7 +100,7 @@ class TrainingRun:
     @property
     def progress(self) -> float:
         """Share of the updates that are done."""
-        planned = self.net.max_epochs * self.updates_per_epoch
+        planned = self.max_epochs * self.updates_per_epoch
         return min(1.0, self.updates / max(1, planned))
 
     # -- for recipes ---------------------------------------------------------------------
@@ -166,6 +169,8 @@ class TrainingRun:
     ) -> None:
         """Run skorch's loop; end with the weights that were asked for, whatever ended it."""
         net = self.net
+        if fit_params.get("epochs") is not None:
+            self.max_epochs = fit_params["epochs"]
         callbacks, net.callbacks_ = net.callbacks_, self.callbacks
         try:
             self._prepare(unlabeled, labels)

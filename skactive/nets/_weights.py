@@ -12,9 +12,9 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from ..exceptions import DamagedFileError
 from ..passes.precision import float32_door
 from ..utils.archive import replacing
-from ..utils.checksums import DamagedFileError
 from ..utils.compat import uncompiled
 from ..utils.optional import optional_import
 from ..utils.random_state import derive_seed
@@ -70,27 +70,14 @@ class PortableWeights:
         NotFittedError
             If neither the net nor the file knows the classes.
         """
+        net: Any = self
         tensors, told = read_weights(path)
-        if "classes" in told and (not getattr(self, "initialized_", False)):
-            self._begin_as_told(told)
-        check_is_fitted(self)
-        classes = self._contract()["classes"]
-        if told.get("classes", classes) != classes:
-            raise ValueError(
-                f"{path} is of a net with the classes {told['classes']}, this one has {classes}."
-            )
-        module = uncompiled(self.module_)
-        own = module.state_dict()
-        differing = sorted(set(own) ^ set(tensors)) or [
-            name for name in own if own[name].shape != tensors[name].shape
-        ]
-        if differing:
-            raise ValueError(
-                f"The weights in {path} do not fit the module {type(module).__name__}: "
-                f"{differing[:5]} differ in name or shape ({len(differing)} in all)."
-            )
-        module.load_state_dict(tensors)
-        self._initialize_optimizer_afresh()
+        fresh = not getattr(net, "initialized_", False)
+        with net._as_before_if_it_fails(fresh):
+            if "classes" in told and fresh:
+                self._begin_as_told(told)
+            check_is_fitted(self)
+            self._take(tensors, told, path)
         return self
 
     def export(self, path: str | Path) -> None:
@@ -160,8 +147,25 @@ class PortableWeights:
         net._initialize_seeded()
         net.module_.eval()
 
-    def _initialize_optimizer_afresh(self) -> None:
+    def _take(self, tensors: dict[str, Tensor], told: dict[str, Any], path: str | Path) -> None:
+        """Load tensors that fit, and begin the optimiser afresh; raise for others."""
         net: Any = self
+        classes = self._contract()["classes"]
+        if told.get("classes", classes) != classes:
+            raise ValueError(
+                f"{path} is of a net with the classes {told['classes']}, this one has {classes}."
+            )
+        module = uncompiled(self.module_)
+        own = module.state_dict()
+        differing = sorted(set(own) ^ set(tensors)) or [
+            name for name in own if own[name].shape != tensors[name].shape
+        ]
+        if differing:
+            raise ValueError(
+                f"The weights in {path} do not fit the module {type(module).__name__}: "
+                f"{differing[:5]} differ in name or shape ({len(differing)} in all)."
+            )
+        module.load_state_dict(tensors)
         net.initialize_optimizer()
 
 

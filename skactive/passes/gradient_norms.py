@@ -88,7 +88,7 @@ def norms_by_class(module: nn.Module, X: Tensor, wrt: str = "parameters") -> tup
 
 def _wrt_last_layer(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad(), untouched(module, freeze=False) as net, last_linear_input(net) as seen:
-        proba = net(X).softmax(dim=1)
+        proba = net(X.clone()).softmax(dim=1)  # it may overwrite what it gets
     # ‖p − e_c‖² = ‖p‖² − 2 p_c + 1; the bias adds 1 to ‖z‖².
     residual = (proba.square().sum(dim=1, keepdim=True) - 2 * proba + 1).clamp_min(0).sqrt()
     has_bias = seen.layer.bias is not None
@@ -98,7 +98,7 @@ def _wrt_last_layer(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
 
 def _wrt_input(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     with untouched(module) as net:
-        logits = net(X.requires_grad_(True))
+        logits = net(X.requires_grad_(True).clone())
         norms = [
             torch.autograd.grad(loss, X, retain_graph=True)[0].flatten(1).norm(dim=1)
             for loss in _losses(logits)
@@ -120,7 +120,7 @@ def lengths_and_slopes(module: nn.Module, X: Tensor, wrt: str) -> tuple[Tensor, 
         return (proba * norms).sum(dim=1), slopes
     with torch.inference_mode(False), torch.enable_grad(), untouched(module) as net:
         X = X.clone() if X.is_inference() else X.detach()
-        logits = net(X.requires_grad_(True))
+        logits = net(X.requires_grad_(True).clone())
         gradients = torch.stack(
             [
                 torch.autograd.grad(loss, X, retain_graph=True)[0].flatten(1)
@@ -142,7 +142,7 @@ def _wrt_parameters(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     with untouched(module) as net:
         if not names or not len(X):
             with torch.no_grad():
-                proba = net(X).softmax(dim=1)
+                proba = net(X.clone()).softmax(dim=1)
             return proba, torch.zeros_like(proba)
         if not max_rows:
             return _by_sample(net, X, names)
@@ -223,7 +223,7 @@ class _GhostNorms:
 
         handles = [sub.register_forward_hook(note) for sub in self.tracked]
         try:
-            return layers, self.module(X)
+            return layers, self.module(X.clone())
         finally:
             for handle in handles:
                 handle.remove()
@@ -318,13 +318,13 @@ def _by_sample(module: nn.Module, X: Tensor, names: set[str]) -> tuple[Tensor, T
     params = {name: p.detach() for name, p in module.named_parameters() if name in names}
 
     def loss(params: dict[str, Tensor], x: Tensor, c: Tensor) -> Tensor:
-        logits = functional_call(module, params, (x[None],))
+        logits = functional_call(module, params, (x[None].clone(),))
         return -F.log_softmax(logits, dim=1)[0].gather(0, c[None])[0]
 
     chunk = max(1, _MAX_FLOATS // sum(p.numel() for p in params.values()))
     gradients_of: Callable[..., dict[str, Tensor]] = grad(loss)
     with torch.no_grad():
-        proba = module(X).softmax(dim=1)
+        proba = module(X.clone()).softmax(dim=1)
     classes = torch.arange(proba.shape[1], device=X.device)
     try:
         in_batches = vmap(gradients_of, in_dims=(None, 0, None), chunk_size=chunk)

@@ -136,7 +136,7 @@ def _fast_sampler(
     except NoSuchLayer:  # it runs the layers of the original
         return None
     expected = list(plain.passes(example))
-    same = same_outputs(lambda: fast.sped_up(example).passes(example), expected)
+    same = same_outputs(lambda: fast.sped_up(example.clone()).passes(example), expected)
     return fast if same else None
 
 
@@ -164,7 +164,7 @@ class _Sampler:
             self._number = number
             for point in self._points.values():
                 point.calls = 0
-            yield self.net(inputs)
+            yield self.net(inputs.clone())  # it may overwrite what it gets
         self._number = None
 
     def sped_up(self, example: Tensor) -> _Sampler:
@@ -270,7 +270,7 @@ def _execution_order(net: nn.Module, example: Tensor) -> list[nn.Module]:
         if isinstance(sub, kinds)
     ]
     try:
-        net(example)
+        net(example.clone())
     finally:
         for handle in handles:
             handle.remove()

@@ -65,7 +65,7 @@ def virtual_adversarial_divergence(
     first = torch.randn(X.shape[1:], generator=generator, dtype=X.dtype).to(X.device)
     with torch.inference_mode(False), torch.enable_grad(), untouched(module) as module:
         X = X.clone() if X.is_inference() else X.detach()
-        clean = module(X).detach()
+        clean = module(X.clone()).detach()  # it may overwrite what it gets
         direction = _unit(first.expand_as(X))
         for _ in range(n_power):
             step = (xi * direction).requires_grad_(True)

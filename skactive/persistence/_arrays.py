@@ -27,17 +27,32 @@ def _write(array: np.ndarray, encoder: Encoder) -> str:
 
 def _encode_array(value: np.ndarray, encoder: Encoder) -> dict:
     array = np.asarray(value)
+    node: dict[str, Any]
     if array.dtype.hasobject:
         if array.dtype.names is not None:
             _refuse(value, encoder)
         items = [encoder.encode(item, str(i)) for i, item in enumerate(array.ravel().tolist())]
-        return {"shape": list(array.shape), "objects": items}
-    node: dict[str, Any] = {"member": _write(array, encoder)}
+        node = {"shape": list(array.shape), "objects": items}
+        return {**node, "text": _encode_text(array, encoder)} if array.dtype.kind == "T" else node
+    node = {"member": _write(array, encoder)}
     if np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(array.dtype)) != array.dtype:
         _refuse(value, encoder)
     if not array.flags.writeable and array.base is None:
         node["writeable"] = False
     return node
+
+
+def _encode_text(array: Any, encoder: Encoder) -> dict:
+    """Of NumPy's texts of any length: whether others become text, and what is a missing one."""
+    dtype = array.dtype
+    missing = {"missing": encoder.encode(dtype.na_object)} if hasattr(dtype, "na_object") else {}
+    return {"coerce": dtype.coerce, **missing}
+
+
+def _text_type(node: dict, decoder: Decoder) -> Any:
+    missing = {"na_object": decoder.decode(node["missing"])} if "missing" in node else {}
+    kind: Any = np.dtypes
+    return kind.StringDType(coerce=bool(node["coerce"]), **missing)
 
 
 def _refuse(value: Any, encoder: Encoder) -> None:
@@ -50,6 +65,8 @@ def _decode_array(node: dict, decoder: Decoder) -> np.ndarray:
         array = np.empty(len(items), dtype=object)
         for i, item in enumerate(items):  # an assignment of all at once would unpack lists
             array[i] = item
+        if "text" in node:
+            array = array.astype(_text_type(node["text"], decoder))
         return array.reshape([int(n) for n in node["shape"]])
     array = read_array(decoder.archive, node["member"])
     if node.get("writeable") is False:
@@ -62,14 +79,22 @@ def _encode_masked(value: np.ma.MaskedArray, encoder: Encoder) -> dict:
         "values": encoder.encode(np.asarray(value.data), "data"),
         "mask": encoder.encode(np.ma.getmaskarray(value), "mask"),
         "fill": encoder.encode(value.fill_value, "fill"),
+        **({"hard": True} if value.hardmask else {}),
     }
 
 
 def _decode_masked(node: dict, decoder: Decoder) -> np.ma.MaskedArray:
     values, mask = decoder.decode(node["values"]), decoder.decode(node["mask"])
-    return np.ma.MaskedArray(values, mask, fill_value=decoder.decode(node["fill"]))
+    fill, hard = decoder.decode(node["fill"]), bool(node.get("hard"))
+    return np.ma.MaskedArray(values, mask, fill_value=fill, hard_mask=hard)
 
 
+KINDS.add(
+    "masked",
+    lambda value: value is np.ma.masked,
+    lambda value, encoder: {},
+    lambda node, decoder: np.ma.masked,
+)
 KINDS.add("masked array", np.ma.MaskedArray, _encode_masked, _decode_masked)
 KINDS.add(
     "array",

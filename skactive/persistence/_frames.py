@@ -9,6 +9,7 @@ import numpy as np
 
 from ..exceptions import UnsavableError
 from ._codec import Decoder, Encoder, Kinds
+from ._times import decode_zone, encode_zone
 
 KINDS = Kinds()
 
@@ -42,7 +43,8 @@ def _encode_values(values: Any, encoder: Encoder) -> dict:
         }
     if isinstance(dtype, pd.DatetimeTZDtype):
         column = pd.Series(values).dt.tz_convert("UTC").dt.tz_localize(None)
-        return {"values": encoder.encode(column.to_numpy(), "values"), "zone": str(dtype.tz)}
+        zone = encode_zone(dtype.tz, encoder)
+        return {"values": encoder.encode(column.to_numpy(), "values"), "zone": zone}
     if isinstance(dtype, pd.StringDtype) or str(dtype) in _MASKED:
         column = pd.Series(values)
         missing = column.isna().to_numpy()
@@ -79,7 +81,7 @@ def _decode_values(node: dict, decoder: Decoder) -> Any:
         return pd.Categorical.from_codes(codes, categories, ordered=bool(node["ordered"]))
     values = decoder.decode(node["values"])
     if "zone" in node:
-        return pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(node["zone"])
+        return pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(_zone(node["zone"]))
     if "missing" not in node:
         return values
     missing = decoder.decode(node["missing"])
@@ -93,6 +95,11 @@ def _decode_values(node: dict, decoder: Decoder) -> Any:
     column = pd.array(values, dtype=dtype)
     column[missing] = pd.NA
     return column
+
+
+def _zone(node: Any) -> Any:
+    """A zone; keys are read by pandas, some versions of which have zones of pytz for them."""
+    return node if isinstance(node, str) else decode_zone(node)
 
 
 def _encode_index(index: Any, encoder: Encoder) -> dict:
@@ -168,7 +175,11 @@ def _decode_series(node: dict, decoder: Decoder) -> Any:
 
 def _encode_pandas_scalar(value: Any, encoder: Encoder) -> dict:
     if type(value).__name__ == "Timestamp":
-        return {"class": "Timestamp", "value": value.isoformat(), "unit": value.unit}
+        node = {"class": "Timestamp", "unit": value.unit}
+        if value.tzinfo is not None:
+            node["zone"] = encode_zone(value.tzinfo, encoder)
+            value = value.tz_convert("UTC").tz_localize(None)
+        return {**node, "value": value.isoformat()}
     return {"class": type(value).__name__}
 
 
@@ -176,7 +187,10 @@ def _decode_pandas_scalar(node: dict, decoder: Decoder) -> Any:
     import pandas as pd
 
     if node["class"] == "Timestamp":
-        return pd.Timestamp(node["value"]).as_unit(node["unit"])
+        stamp = pd.Timestamp(node["value"]).as_unit(node["unit"])
+        if "zone" in node:
+            stamp = stamp.tz_localize("UTC").tz_convert(_zone(node["zone"]))
+        return stamp
     return {"NAType": pd.NA, "NaTType": pd.NaT}[node["class"]]
 
 

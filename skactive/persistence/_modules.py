@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..exceptions import UnsavableError
 from ..utils.compat import module_attributes
 from ._codec import Decoder, Encoder, Kinds, part_of
-from ._tensors import read_tensors, write_tensors
+from ._tensors import named_tensors, read_tensors, write_tensors
 
 KINDS = Kinds()
 
@@ -24,7 +24,23 @@ def _encode_module(module: nn.Module, encoder: Encoder) -> dict:
     tensors: dict[str, Tensor] = {}
     first: dict[int, str] = {}
     tree = _encode_layer(module, "", tensors, first, encoder)
-    return {"tree": tree, "tensors": write_tensors(tensors, encoder, "weights")}
+    node = {"tree": tree, "tensors": write_tensors(tensors, encoder, "weights")}
+    aliases = _aliases(module)
+    return {**node, "aliases": aliases} if aliases else node
+
+
+def _aliases(module: nn.Module) -> dict[str, dict[str, str]]:
+    """Plain attributes that are a registered tensor, by layer: a training changes both as one."""
+    names = {id(tensor): name for name, tensor in named_tensors(module).items()}
+    found = {
+        path: {
+            name: names[id(value)]
+            for name, value in module_attributes(layer).state.items()
+            if id(value) in names
+        }
+        for path, layer in module.named_modules()
+    }
+    return {path: own for path, own in found.items() if own}
 
 
 def _encode_layer(
@@ -33,6 +49,12 @@ def _encode_layer(
     if id(layer) in first:
         return {"same": first[id(layer)]}
     first[id(layer)] = path
+    if hasattr(layer, "parametrizations"):
+        raise UnsavableError(
+            f"{encoder.where} has parametrizations (weight_norm, spectral_norm, …): torch makes a "
+            "class for it at run time, which no file can name. Pass the module as a class that "
+            "makes them, or remove them: torch.nn.utils.parametrize.remove_parametrizations."
+        )
     own = module_attributes(layer)
     if own.hooks:
         raise UnsavableError(
@@ -72,7 +94,14 @@ def _encode_entry(tensor: Tensor | None, name: str, tensors: dict, first: dict) 
 
 def _decode_module(node: dict, decoder: Decoder) -> nn.Module:
     tensors = read_tensors(node["tensors"], decoder)
-    return _decode_layer(node["tree"], "", tensors, {}, decoder)
+    module = _decode_layer(node["tree"], "", tensors, {}, decoder)
+    layers, registered = dict(module.named_modules()), named_tensors(module)
+    for path, own in node.get("aliases", {}).items():
+        for name, tensor in own.items():
+            if callable(getattr(type(layers[path]), name, None)):
+                raise ValueError(f"{path} is given {name}, which is a method")
+            object.__setattr__(layers[path], name, registered[tensor])
+    return module
 
 
 def _decode_layer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,6 @@ from ..exceptions import UnsavableError
 from ..utils.alone import ALONE
 from ..utils.compat import (
     metadata_requests,
-    module_attributes,
     optimizer_names,
     part_names,
     set_metadata_requests,
@@ -25,6 +25,7 @@ from ..utils.compat import (
 )
 from ..utils.random_state import guarded_draws, seeded_torch
 from ._arrays import there
+from ._attributes import changed_attributes, restore_attributes
 from ._codec import Decoder, Encoder, Kinds, part_of
 from ._names import known_name
 from ._objects import decode_object, encode_object
@@ -37,7 +38,6 @@ _STRUCTURE = {
     "callbacks_", "prefixes_", "cuda_dependent_attributes_", "init_context_", "virtual_params_",
     "initialized_", "history_",
 }  # fmt: skip
-_PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def _params(net: NeuralNet) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _encode_part(part: Any, fresh: Any, name: str, encoder: Encoder) -> Any:
             "tensors": write_tensors(tensors, encoder, "weights"),
             "frozen": [n for n, p in part.named_parameters() if not p.requires_grad],
             "training": [n for n, layer in part.named_modules() if layer.training],
-            "changed": _changed_attributes(part, fresh, encoder),
+            "changed": changed_attributes(part, fresh, encoder),
         }
 
 
@@ -122,22 +122,6 @@ def _check_same_shape(
             "that its weights would find no place. Pass the changed module as an instance, "
             "AdversarialNetClassifier.from_module(net.module_, net.classes_)."
         )
-
-
-def _changed_attributes(part: nn.Module, fresh: nn.Module, encoder: Encoder) -> dict:
-    """Plain attributes of layers that differ from a new one's, such as a dropout rate."""
-    others, changed = dict(fresh.named_modules()), {}
-    for path, layer in part.named_modules():
-        state = module_attributes(layer).state
-        other = vars(others[path]) if path in others else {}
-        own = {
-            name: encoder.encode(value, name)
-            for name, value in state.items()
-            if isinstance(value, _PLAIN) and (name not in other or other[name] != value)
-        }
-        if own:
-            changed[path] = own
-    return changed
 
 
 def _encode_optimizer(optimizer: Any, name: str, encoder: Encoder) -> dict:
@@ -188,7 +172,7 @@ def _decode_net(node: dict, decoder: Decoder) -> NeuralNet:
         raise ValueError(f"{node['class']} is no class of nets")
     params = {name: decoder.decode(value) for name, value in node["params"].items()}
     for name, base in (("module", nn.Module), ("criterion", nn.Module), ("optimizer", Optimizer)):
-        _check_kind(name, params.get(name), base, decoder)
+        _check_kind(name, params.get(name), base)
     net: Any = kind(**_on_this_machine(params))
     if "requests" in node:
         set_metadata_requests(net, node["requests"])
@@ -215,11 +199,14 @@ def _decode_net(node: dict, decoder: Decoder) -> NeuralNet:
     return net
 
 
-def _check_kind(name: str, value: Any, base: type, decoder: Decoder) -> None:
+def _check_kind(name: str, value: Any, base: type) -> None:
     """Building a net calls these: they must be what they stand for, or the user's own."""
+    while isinstance(value, functools.partial):
+        value = value.func
     fits = isinstance(value, base) or (isinstance(value, type) and issubclass(value, base))
-    if value is not None and not fits and known_name(value) is not None:
-        raise ValueError(f"a net has {known_name(value)} for its {name}")
+    listed = known_name(value) or known_name(type(value))
+    if callable(value) and not fits and listed is not None:
+        raise ValueError(f"a net has {listed} for its {name}")
 
 
 def _on_this_machine(params: dict[str, Any]) -> dict[str, Any]:
@@ -256,14 +243,7 @@ def _restore_part(part: nn.Module, node: dict, decoder: Decoder) -> None:
     layers = dict(part.named_modules())
     for name, layer in layers.items():
         layer.training = name in training
-    for name, attributes in node["changed"].items():
-        for attribute, value in attributes.items():
-            plain = decoder.decode(value)
-            if callable(getattr(type(layers[name]), attribute, None)) or not isinstance(
-                plain, _PLAIN
-            ):
-                raise ValueError(f"{name} is given {attribute}, which no layer can be")
-            object.__setattr__(layers[name], attribute, plain)
+    restore_attributes(layers, node["changed"], decoder)
 
 
 def _restore_optimizer(optimizer: Any, node: dict, decoder: Decoder) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from types import BuiltinFunctionType
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -11,6 +11,7 @@ from torch import nn
 from ..exceptions import UnsavableError
 from ..utils.compat import is_named_tuple, metadata_requests, set_metadata_requests
 from ._codec import Decoder, Encoder, Kinds
+from ._sklearn_types import check_widths
 
 KINDS = Kinds()
 
@@ -68,18 +69,26 @@ def decode_object(node: dict, decoder: Decoder) -> Any:
             object.__setattr__(made, name, part)
     if "requests" in node:
         set_metadata_requests(made, node["requests"])
+    if isinstance(made, BaseEstimator):
+        check_widths(made)  # its trees may be parts of the file that know no owner
     return made
 
 
 def _is_object(value: Any) -> bool:
-    if isinstance(value, (nn.Module, type, io.IOBase)):
+    if isinstance(value, nn.Module):
         return False
-    plain = hasattr(value, "__dict__") or hasattr(type(value), "__slots__")
-    builtin = type(value).__module__ in ("builtins", "numpy", "torch", "functools")
-    containers = (list, dict, set, frozenset, str, bytes, int, float)
     if isinstance(value, tuple):
         return is_named_tuple(type(value))
-    return plain and not builtin and not isinstance(value, containers)
+    plain = hasattr(value, "__dict__") or hasattr(type(value), "__slots__")
+    builtin = type(value).__module__ in ("builtins", "numpy", "torch", "functools")
+    return plain and not builtin and not _holds_more_than_attributes(type(value))
+
+
+def _holds_more_than_attributes(kind: type) -> bool:
+    """Whether compiled code makes its objects: what it keeps in them stands in no attribute."""
+    made_by = [vars(base).get("__new__") for base in kind.__mro__]
+    compiled = [new for new in made_by if isinstance(new, BuiltinFunctionType)]
+    return any(new.__self__ is not object for new in compiled)
 
 
 KINDS.add("object", _is_object, encode_object, decode_object)

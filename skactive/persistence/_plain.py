@@ -1,9 +1,8 @@
-"""Containers, numbers that JSON has no word for, dates, types, states of generators."""
+"""Containers, numbers that JSON has no word for, types, states of generators."""
 
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import decimal
 import enum
 import functools
@@ -72,27 +71,19 @@ def _word(tag: str, kind: type, write: Any, read: Any) -> None:
     KINDS.exact(tag, kind, lambda v, e: {"value": write(v)}, lambda n, d: read(n["value"]))
 
 
-def _iso(kind: Any) -> None:
-    _word(kind.__name__, kind, lambda value: value.isoformat(), kind.fromisoformat)
-
-
 _word("float", float, repr, float)
 _word("complex", complex, repr, complex)
 _word("bytes", bytes, lambda v: base64.b64encode(v).decode(), lambda t: base64.b64decode(t))
 _word("bytearray", bytearray, lambda v: v.hex(), bytearray.fromhex)
-_iso(dt.datetime)
-_iso(dt.date)
-_iso(dt.time)
-_word(
-    "timedelta",
-    dt.timedelta,
-    lambda v: [v.days, v.seconds, v.microseconds],
-    lambda t: dt.timedelta(*t),
-)
 _word("decimal", decimal.Decimal, str, decimal.Decimal)
 _word("torch dtype", torch.dtype, lambda v: str(v).partition(".")[2], lambda t: _torch_dtype(t))
 _word("torch device", torch.device, str, torch.device)
-_word("slice", slice, lambda v: [v.start, v.stop, v.step], lambda t: slice(*t))
+KINDS.exact(
+    "slice",
+    slice,
+    lambda v, encoder: {"value": encoder.encode([v.start, v.stop, v.step])},
+    lambda node, decoder: slice(*decoder.decode(node["value"])),
+)
 _word("range", range, lambda v: [v.start, v.stop, v.step], lambda t: range(*t))
 KINDS.add(
     "path",
@@ -131,12 +122,20 @@ def data_dtype(word: Any) -> np.dtype:
     ValueError
         If it would hold objects.
     """
-    if not isinstance(word, str):
-        word = [tuple(entry) for entry in word]
-    dtype = np.dtype(word)
+    dtype = np.lib.format.descr_to_dtype(_fields(word))
     if dtype.hasobject:
         raise ValueError("it holds an array of objects")
     return dtype
+
+
+def _fields(word: Any) -> Any:
+    """Fields as NumPy describes them, in tuples: JSON has lists alone."""
+    if isinstance(word, str):
+        return word
+    return [
+        (tuple(name) if isinstance(name, list) else name, _fields(kind), *map(tuple, shape))
+        for name, kind, *shape in word
+    ]
 
 
 def _encode_scalar(value: np.generic, encoder: Encoder) -> dict:

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 import sklearn.model_selection
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import BaseEnsemble
 from sklearn.gaussian_process import kernels
 from sklearn.neighbors import BallTree, KDTree
 
+from ..utils.compat import boosted_trees
 from ._names import FEATURE_SCORES
 
 # Data structures, and pure functions that estimators refer to.
@@ -101,15 +104,70 @@ def check_trees(part: Any) -> None:
     Raises
     ------
     ValueError
-        If an index leads out of a tree.
+        If an index leads out of a tree, or out of the samples that its owner takes.
     """
     for each in objects_inside(part):
         if isinstance(each, (KDTree, BallTree)):
             _check_search_tree(each)
         elif type(each).__name__ == "TreePredictor":
             _check_predictor(each)
-        elif hasattr(each, "tree_"):
-            _check_decision_tree(each.tree_)
+        elif _is_tree(each):
+            _check_decision_tree(each)
+        elif isinstance(each, BaseEstimator):
+            check_widths(each)
+
+
+def check_widths(estimator: BaseEstimator) -> None:
+    """Raise unless the trees of an estimator read no more features than it takes.
+
+    Raises
+    ------
+    ValueError
+        If one reads more.
+    """
+    width = getattr(estimator, "n_features_in_", None)
+    boosted = boosted_trees(estimator)
+    sound = boosted is None or _are_boosted_trees_sound(*boosted, width)
+    if isinstance(estimator, BaseEnsemble):
+        sound = sound and _are_members_sound(estimator, width)
+    if not sound or not _has_width(estimator, width):
+        raise ValueError(f"a tree of {type(estimator).__name__} reads features that it lacks")
+
+
+def _is_tree(value: Any) -> bool:
+    return type(value).__name__ == "Tree" and type(value).__module__ == "sklearn.tree._tree"
+
+
+def _has_width(estimator: Any, width: Any) -> bool:
+    """Whether it has no decision tree, or one of so many features."""
+    tree: Any = getattr(estimator, "tree_", None)
+    return not _is_tree(tree) or tree.n_features == width
+
+
+def _are_members_sound(ensemble: Any, width: Any) -> bool:
+    """Ensembles hand rows, or a subset of their features, to trees that do not look at them."""
+    members = getattr(ensemble, "estimators_", ())
+    members = members.ravel().tolist() if isinstance(members, np.ndarray) else members
+    subsets = getattr(ensemble, "estimators_features_", None)
+    if subsets is None:
+        return all(_has_width(member, width) for member in members)
+    return len(subsets) == len(members) and all(
+        len(subset) <= width and _has_width(member, len(subset))
+        for member, subset in zip(members, subsets, strict=True)
+    )
+
+
+def _are_boosted_trees_sound(trees: list[Any], categorical: np.ndarray, width: Any) -> bool:
+    if categorical.shape != (width,):
+        return False
+    for nodes in trees:
+        inner = nodes[nodes["is_leaf"] == 0]
+        feature = inner["feature_idx"]
+        if ((feature < 0) | (feature >= width)).any():
+            return False
+        if not categorical[feature[inner["is_categorical"] != 0]].all():
+            return False  # its categories would be sought in a table that has no row for it
+    return True
 
 
 def _check_decision_tree(tree: Any) -> None:
@@ -135,7 +193,7 @@ def _check_predictor(predictor: Any) -> None:
     categorical = inner & (nodes["is_categorical"] != 0)
     n_sets = min(len(predictor.binned_left_cat_bitsets), len(predictor.raw_left_cat_bitsets))
     sound &= ~categorical | (nodes["bitset_idx"] < n_sets)
-    if not sound.all():
+    if not len(nodes) or not sound.all():
         raise ValueError("a boosted tree has nodes that lead nowhere")
 
 
@@ -144,6 +202,7 @@ def _check_search_tree(tree: Any) -> None:
     _, _, _, _, _, n_levels, n_nodes = tree.__getstate__()[:7]
     n, inner = len(data), nodes["is_leaf"] == 0
     sound = n_nodes == len(nodes) == bounds.shape[1] == 2**n_levels - 1 and len(rows) == n
+    sound = sound and bounds.shape[::2] == (2 if isinstance(tree, KDTree) else 1, data.shape[1])
     sound = sound and bool(((rows >= 0) & (rows < n)).all())
     start, end = nodes["idx_start"], nodes["idx_end"]
     sound = sound and bool(((start >= 0) & (start <= end) & (end <= n)).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..exceptions import DataLeakageError
 from ..utils.indexing import distinct_positions, n_rows, take_rows
 from ..utils.labels import refuse_missing_labels, unknown_labels
 from ..utils.random_state import numpy_generator
-from ..utils.row_keys import row_keys
+from ..utils.row_keys import row_readings
 from ..utils.typing import Pool, RandomState
 from ..utils.validation import Number, check_constraints
 
@@ -92,17 +93,18 @@ class EvaluationSplit:
         refuse_missing_labels(y)
         check_constraints(_CONSTRAINTS, {"share": share}, type(self).__name__)
         self._X, self._y = X, y
-        self._keys = list(row_keys(X))
-        trained_on = set() if exclude is None else set(row_keys(exclude))
-        rng = numpy_generator(random_state)
-        chosen = _stratified(self._keys, y, share, trained_on, rng)
+        keys = list(row_readings(X))
+        known = np.zeros(len(y), dtype=bool)
+        if exclude is not None:
+            known = _among(keys, exclude)
+        chosen = _stratified(keys, y, share, known, numpy_generator(random_state))
         self.candidates, self.evaluation = np.flatnonzero(chosen), np.flatnonzero(~chosen)
         if len(self.candidates) == 0 or len(self.evaluation) == 0:
             raise ValueError(
                 f"A share of {share} of {len(y)} test samples leaves {len(self.candidates)} to "
                 f"select from and {len(self.evaluation)} to measure with. Pass more test data."
             )
-        self._measuring = {self._keys[i] for i in self.evaluation}
+        self._measuring = list({keys[i] for i in self.evaluation})
         self._given = np.zeros(len(self.candidates), dtype=bool)
 
     @property
@@ -158,7 +160,8 @@ class EvaluationSplit:
         Raises
         ------
         DataLeakageError
-            If one of its samples has the content of one in the evaluation set; a `ValueError`.
+            If one of its samples has the content of one in the evaluation set, with bytes read
+            as plain numbers or as pixels in [0, 1]; a `ValueError`.
         TypeError
             If it is an estimator that does not tell what it was trained on.
         """
@@ -171,10 +174,10 @@ class EvaluationSplit:
                 "Pass ActiveLearner.from_fitted(estimator, X_train, y_train), which keeps the "
                 "estimator as it is."
             )
-        leaked = self._measuring.intersection(row_keys(taught))
-        if leaked:
+        n_leaked = _among(self._measuring, taught).sum()
+        if n_leaked:
             raise DataLeakageError(
-                f"{len(leaked)} of the {len(self.evaluation)} samples that are to measure the "
+                f"{n_leaked} of the {len(self.evaluation)} samples that are to measure the "
                 "model are among those it was trained on. Retrain on candidates only (label), and "
                 "pass its training data as exclude= if the data set holds duplicates."
             )
@@ -211,8 +214,15 @@ class EvaluationSplit:
         return float(scorer(learner, self.X_evaluation, self.y_evaluation))
 
 
+def _among(keys: Sequence[tuple[bytes, bytes]], taught: Any) -> NDArray[np.bool_]:
+    """Which rows were taught, read in one way or in the other: a model may read bytes so or so."""
+    own = list(row_readings(taught))
+    pixels, numbers = {key for key, _ in own}, {key for _, key in own}
+    return np.array([one in pixels or other in numbers for one, other in keys], dtype=bool)
+
+
 def _stratified(
-    keys: list[Any], y: NDArray, share: float, trained_on: set, rng: np.random.Generator
+    keys: list[Any], y: NDArray, share: float, known: NDArray, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Which rows are candidates: a share of each class, equal rows together."""
     position: dict[Any, int] = {}
@@ -224,5 +234,4 @@ def _stratified(
         rng.shuffle(members)
         # Rounded up or down at random, so that small classes do not all go to one side.
         chosen[members[: int(len(members) * share + rng.random())]] = True
-    known = np.array([keys[i] in trained_on for i in first])
-    return (chosen | known)[group]
+    return (chosen | known[first])[group]

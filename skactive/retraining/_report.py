@@ -119,7 +119,11 @@ class RetrainingReport(Report):
         types: dict[str, Any] = {"strategy": str, "budget": read, "seed": int, "n_selected": int}
         try:
             with Path(path).open(newline="", encoding="utf-8") as file:
-                lines = list(csv.DictReader(file))
+                table = csv.DictReader(file)
+                lines = list(table)
+            lacking = [name for name in _KEYS[:3] if name not in (table.fieldnames or ())]
+            if lacking:
+                raise ValueError(f"it has no column {lacking[0]!r}.")
             return cls([{k: types.get(k, float)(v) for k, v in line.items()} for line in lines])
         except (csv.Error, ValueError, TypeError) as error:
             raise ValueError(f"{path} cannot be read as a table of numbers: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 
 from ..distributed import PartitionedPool, is_partitioned, partitioned
 from ..exceptions import CapabilityError
@@ -101,6 +102,8 @@ class Query:
         Their labels.
     stage : int
         How many rounds came before this one.
+    estimator : estimator or None
+        What `model` is a view of, as it was passed.
 
     Examples
     --------
@@ -132,6 +135,7 @@ class Query:
     X_labeled: Pool | None = None
     y_labeled: ArrayLike | None = None
     stage: int = 0
+    estimator: Any = None
 
     @property
     def pool(self) -> PartitionedPool:
@@ -253,6 +257,7 @@ class QueryStrategy(Savable, BaseEstimator):
                 X_labeled=X_labeled,
                 y_labeled=y_labeled,
                 stage=stage,
+                estimator=estimator,
             )
         )
         return self._checked(found, n, len(X), positions)
@@ -306,14 +311,28 @@ class QueryStrategy(Savable, BaseEstimator):
         return self.query(estimator, X, n, X_labeled=X_labeled)
 
     def __call__(
-        self, classifier: Any, X: Pool, n_instances: int = 1, **kwargs: Any
+        self,
+        classifier: Any,
+        X: Pool,
+        n_instances: int = 1,
+        *,
+        random_state: RandomState = None,
+        **kwargs: Any,
     ) -> tuple[NDArray, NDArray | None]:
-        """Query with modAL's signature: ``(indices, scores)`` for a modAL learner or estimator."""
+        """Query with modAL's signature: ``(indices, scores)`` for a modAL learner or estimator.
+
+        Where neither the strategy nor the call has a `random_state`, NumPy's global generator is
+        drawn from, as in modAL.
+        """
+        if random_state is None:
+            random_state = check_random_state(None)
         labelled = getattr(classifier, "X_training", kwargs.pop("X_labeled", None))
         estimator = classifier
         if not hasattr(classifier, "estimator_"):
             estimator = getattr(classifier, "estimator", classifier)
-        found = self.select(estimator, X, n_instances, X_labeled=labelled, **kwargs)
+        found = self.select(
+            estimator, X, n_instances, X_labeled=labelled, random_state=random_state, **kwargs
+        )
         return found.indices, found.scores
 
     def _select(self, query: Query) -> Selection:
@@ -332,13 +351,21 @@ class QueryStrategy(Savable, BaseEstimator):
         )
 
     def check_estimator(self, estimator: Estimator) -> None:
-        """Raise a `CapabilityError` if an estimator, fitted or not, cannot serve this strategy.
+        """Raise unless an estimator, fitted or not, can serve this strategy.
 
         Parameters
         ----------
         estimator : classifier
             Fitted or not.
+
+        Raises
+        ------
+        CapabilityError
+            If it lacks something.
+        InvalidParameterError
+            If a parameter of the strategy is none.
         """
+        check_params(self)
         require_of(estimator, *self._capabilities(), caller=type(self).__name__)
 
     def _capabilities(self) -> tuple[str, ...]:
@@ -486,11 +513,8 @@ class FunctionStrategy(QueryStrategy):
         super().__init__(random_state=random_state)
         self.function = function
 
-    def _view(self, estimator: Any) -> Any:
-        return estimator
-
     def _select(self, query: Query) -> Selection:
-        asked: Any = query.model
+        asked = query.estimator
         if asked is not None and query.X_labeled is not None:
             asked = _TaughtEstimator(asked, query.X_labeled, query.y_labeled)
         answer = self.function(asked, query.X.materialise(), n_instances=query.n)

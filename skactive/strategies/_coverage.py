@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.metrics import pairwise_distances_chunked
 
 from ..kernels import coverage, uncertainty
+from ..kernels.density import BLOCK_MB
 from ..kernels.selection import top_k
 from ..utils.indexing import Rows
 from ..utils.typing import RandomState
@@ -20,6 +23,8 @@ from ._core_set import _CoverStrategy
 from ._parts import best_of_parts
 from ._rounds import CONTEXT
 
+_CERTAIN = 1e-300  # weight of a sample whose margin is 1
+_SAME = 1e-6  # up to here normalised points differ by rounding
 _POSITIVE = [Interval(Real, 0, None, closed="neither"), None]
 
 
@@ -259,8 +264,9 @@ class UHerding(_CoverStrategy):
         if query.model is None or not self.weighted:
             return np.ones(len(query.X))
         proba = query.model.predict_proba(query.X).astype(np.float64)
-        powered = proba ** (1 / self.temperature)
-        return 1 + uncertainty.negative_margin(powered / powered.sum(axis=1, keepdims=True))
+        # Odds against the likeliest class, 1 for itself: powers of all p could underflow to 0.
+        odds = (proba / proba.max(axis=1, keepdims=True)) ** (1 / self.temperature)
+        return _margin_weights(odds)
 
 
 class ClusterMargin(QueryStrategy):
@@ -348,12 +354,25 @@ def _normalised(points: NDArray) -> NDArray:
     return points.astype(np.float64) / np.where(norm > 0, norm, 1)
 
 
+def _margin_weights(odds: NDArray) -> NDArray:
+    """1 − margin of each sample, from odds against its likeliest class, whose own are 1.
+
+    Not below a floor that only counts where all are certain, and so all weigh alike.
+    """
+    odds = np.sort(odds, axis=1)
+    others = odds[:, :-1].sum(axis=1)  # not 1 - p of the likeliest, which is rounded off
+    second = odds[:, -2] if odds.shape[1] > 1 else 0.0
+    return np.maximum((others + second) / (1 + others), _CERTAIN)
+
+
 def _smallest_distance(centers: NDArray) -> float:
     """Smallest positive distance between labelled points; 1 if there is none."""
     if len(centers) < 2:
         return 1.0
-    from sklearn.neighbors import NearestNeighbors
-
-    distance = NearestNeighbors(n_neighbors=1).fit(centers).kneighbors()[0][:, 0]
-    positive = distance[distance > 1e-6]
-    return float(positive.min()) if len(positive) else 1.0
+    with config_context(working_memory=BLOCK_MB):
+        blocks = pairwise_distances_chunked(
+            np.unique(centers, axis=0),
+            reduce_func=lambda block, start: np.where(block > _SAME, block, np.inf).min(axis=1),
+        )
+        smallest = min(block.min() for block in blocks)
+    return float(smallest) if np.isfinite(smallest) else 1.0

@@ -12,8 +12,9 @@ from scipy.stats import rankdata
 from ..kernels.stratified import equal_quotas
 from ..utils.budget import COUNT_OR_SHARE, as_count
 from ..utils.indexing import Rows
+from ..utils.random_state import numpy_generator
 from ..utils.typing import RandomState
-from ..utils.validation import HasMethods
+from ..utils.validation import HasMethods, check_params
 from ._base import Query, QueryStrategy, ScoringStrategy, Selection
 from ._parts import drawn_from_parts
 from ._registry import all_strategies, resolve_strategy
@@ -31,6 +32,8 @@ class Combine(ScoringStrategy):
     weights : list of float or None, default=None
         One for each, none negative, not all zero; ``None`` weighs them alike.
     random_state : None, int, RandomState or Generator, default=None
+        Seeds the query. A strategy within that has a `random_state` of its own draws from that,
+        the others from this one.
 
     Examples
     --------
@@ -58,7 +61,7 @@ class Combine(ScoringStrategy):
         self.weights = weights
 
     def _parts(self) -> list[ScoringStrategy]:
-        parts = [resolve_strategy(strategy) for strategy in self.strategies]
+        parts = [_checked_strategy(strategy) for strategy in self.strategies]
         for part in parts:
             if not _ranks_by_score(part):
                 ranking = [name for name, cls in all_strategies().items() if _ranks_by_score(cls())]
@@ -76,7 +79,8 @@ class Combine(ScoringStrategy):
     def _score(self, model: Any, X: Rows, rng: np.random.Generator) -> NDArray:
         parts = self._parts()
         weights = self._checked_weights(len(parts))
-        ranks = [rankdata(part._score_checked(model, X, rng)) for part in parts]
+        scores = [part._score_checked(model, X, _generator(part, rng)) for part in parts]
+        ranks = [rankdata(scored) for scored in scores]
         return np.average(ranks, axis=0, weights=weights) / len(X)
 
     def _checked_weights(self, n_parts: int) -> NDArray:
@@ -96,6 +100,18 @@ class Combine(ScoringStrategy):
         return weights
 
 
+def _checked_strategy(strategy: Any) -> QueryStrategy:
+    """A strategy within another: its hooks are called, not the `select` that checks parameters."""
+    resolved = resolve_strategy(strategy)
+    check_params(resolved)
+    return resolved
+
+
+def _generator(within: QueryStrategy, rng: np.random.Generator) -> np.random.Generator:
+    """What a strategy within another draws from: its own random state, if it has one."""
+    return rng if within.random_state is None else numpy_generator(within.random_state)
+
+
 def _ranks_by_score(strategy: QueryStrategy) -> bool:
     return isinstance(strategy, ScoringStrategy) and strategy._ranks_by_score
 
@@ -109,14 +125,21 @@ class _Wrapper(QueryStrategy):
     strategy: Any
 
     def _capabilities(self) -> tuple[str, ...]:
-        return resolve_strategy(self.strategy)._capabilities()
+        return _checked_strategy(self.strategy)._capabilities()
 
     def needs_model(self) -> bool:
-        return resolve_strategy(self.strategy).needs_model()
+        return _checked_strategy(self.strategy).needs_model()
+
+    def _asked(self, query: Query) -> Query:
+        """The query, drawing from the random state of the wrapped strategy, if it has one."""
+        return replace(query, rng=_generator(resolve_strategy(self.strategy), query.rng))
 
     def _inner(self, query: Query, X: Rows, n: int) -> Selection:
         """What the wrapped strategy picks from a part of the candidates."""
-        return resolve_strategy(self.strategy)._select(replace(query, X=X, n=n))
+        inner = resolve_strategy(self.strategy)
+        found = inner._select(replace(query, X=X, n=n))
+        # Here, where the numbers are those it gave: taken in the pool, -1 would be some row.
+        return inner._checked(found, n, len(X), None)
 
 
 class Subsample(_Wrapper):
@@ -129,6 +152,7 @@ class Subsample(_Wrapper):
         How many samples (int), or which share of the pool (float in (0, 1]); never fewer than
         are asked for.
     random_state : None, int, RandomState or Generator, default=None
+        Draws the part of the pool, and what `strategy` draws if it has no `random_state`.
 
     Examples
     --------
@@ -159,14 +183,14 @@ class Subsample(_Wrapper):
         n_pool = len(query.X)
         size = min(n_pool, max(as_count(self.size, n_pool), query.n))
         part = query.rng.choice(n_pool, size, replace=False)
-        return self._inner(query, query.X.subset(part), query.n).within(part)
+        return self._inner(self._asked(query), query.X.subset(part), query.n).within(part)
 
     def _select_from_parts(self, query: Query) -> Selection:
         query.pool.check_n(query.n)
         n_pool = query.pool.n_candidates
         size = min(n_pool, max(as_count(self.size, n_pool), query.n))
         at = drawn_from_parts(query, size)
-        return self._inner(query, Rows(query.pool.inputs(at)), query.n).within(at)
+        return self._inner(self._asked(query), Rows(query.pool.inputs(at)), query.n).within(at)
 
 
 class ClassBalanced(_Wrapper):
@@ -175,8 +199,10 @@ class ClassBalanced(_Wrapper):
     Parameters
     ----------
     strategy : str or QueryStrategy, default="entropy"
-        Asked once for each predicted class that gets a share.
+        Asked once for each predicted class that gets a share; all that it says comes through:
+        scores, twins (`DFAL`), and pseudo-labels (`CEAL`), of the samples of these classes.
     random_state : None, int, RandomState or Generator, default=None
+        Orders classes of one size, and draws what `strategy` draws if it has no `random_state`.
 
     Examples
     --------
@@ -202,12 +228,55 @@ class ClassBalanced(_Wrapper):
 
     def _select(self, query: Query) -> Selection:
         predicted = query.model.predict_proba(query.X).argmax(axis=1)
-        picks, turns = [], []
+        asked, found, turns = self._asked(query), [], []
         for c, quota in equal_quotas(np.bincount(predicted), query.n, query.rng):
             if quota:
                 members = np.flatnonzero(predicted == c)
-                found = self._inner(query, query.X.subset(members), quota)
-                picks.append(members[found.indices])
+                picked = self._inner(asked, query.X.subset(members), quota)
+                found.append(picked.within(members))
                 turns.append(np.arange(quota))
         # One of each class in turn: a first part of the picks is balanced too.
-        return Selection(np.concatenate(picks)[np.argsort(np.concatenate(turns), kind="stable")])
+        return _joined(found, np.argsort(np.concatenate(turns), kind="stable"))
+
+
+def _joined(found: list[Selection], order: NDArray) -> Selection:
+    """All that was said of several parts of the candidates, the picks in another order."""
+    scores = [part.scores for part in found if part.scores is not None]
+    twins, twinned = _joined_twins(found, order)
+    indices, labels = _joined_pseudo_labels(found)
+    return Selection(
+        np.concatenate([part.indices for part in found])[order],
+        np.concatenate(scores)[order] if len(scores) == len(found) else None,
+        twins=twins,
+        pseudo_indices=indices,
+        pseudo_labels=labels,
+        twinned=twinned,
+    )
+
+
+def _joined_twins(found: list[Selection], order: NDArray) -> tuple[NDArray | None, NDArray | None]:
+    """Twins, in the order of the picks, and which picks have one."""
+    twins = [part.twins for part in found if part.twins is not None]
+    if not twins:
+        return None, None
+    twinned = np.concatenate([_have_twins(part) for part in found])
+    place = (np.cumsum(twinned) - 1)[order]
+    twinned = twinned[order]
+    return np.concatenate(twins)[place[twinned]], twinned
+
+
+def _have_twins(part: Selection) -> NDArray:
+    if part.twinned is None:
+        return np.full(len(part.indices), part.twins is not None)
+    return part.twinned
+
+
+def _joined_pseudo_labels(found: list[Selection]) -> tuple[NDArray | None, NDArray | None]:
+    """Where samples have pseudo-labels, as they come in the pool, and the labels."""
+    indices = [part.pseudo_indices for part in found if part.pseudo_indices is not None]
+    labels = [part.pseudo_labels for part in found if part.pseudo_labels is not None]
+    if not indices or not labels:
+        return None, None
+    joined = np.concatenate(indices)
+    by = np.argsort(joined)
+    return joined[by], np.concatenate(labels)[by]

@@ -7,23 +7,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._errors import StudyError
+from ._files import write_atomically
 from ._frames import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STAGES, PROTOCOLS = "stages.csv", "protocols.json"
+_TEXTS = dict.fromkeys(("study", "dataset", "network", "strategy", "mode", "weights"), str)
 
 
 def leave(studies: list[Study], rows: pd.DataFrame, source: Path, out: Path) -> None:
-    """Write every stage, with all digits, and the protocols: all that a report is made of."""
-    rows.to_csv(out / STAGES, index=False)
+    """Write every stage, with all digits, and the protocols: all that a report is made of.
+
+    Each as a whole, and the rows first: where the runs are gone, `out` may hold their only copy.
+    """
+    write_atomically(out / STAGES, rows.to_csv(index=False).encode())
     content = {"source": source.as_posix(), "protocols": [_entry(study) for study in studies]}
-    (out / PROTOCOLS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_atomically(out / PROTOCOLS, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _entry(study: Study) -> dict[str, Any]:
-    entry = {"settings": study.settings, "n_unfinished": len(study.unfinished)}
+    entry = {
+        "settings": study.settings,
+        "n_rows": len(study.rows),
+        "n_unfinished": len(study.unfinished),
+    }
     told = {"unfinished": study.unfinished, "data": study.data}
     return entry | {key: value for key, value in told.items() if value}
 
@@ -45,7 +54,8 @@ def from_report(folder: Path) -> tuple[list[Study], Path]:
 
     try:
         content = json.loads((folder / PROTOCOLS).read_text(encoding="utf-8"))
-        rows = pd.read_csv(folder / STAGES)
+        # As it is written: a study may be called NA, or 2024.
+        rows = pd.read_csv(folder / STAGES, dtype=_TEXTS, keep_default_na=False, na_values=[""])
         source = Path(content["source"])
         studies = [
             Study(
@@ -63,7 +73,22 @@ def from_report(folder: Path) -> tuple[list[Study], Path]:
             f"{folder / STAGES} and {PROTOCOLS} beside it are damaged ({error!r}): make the report "
             "from the study's own folder."
         ) from error
-    empty = [study.name for study in studies if study.rows.empty]
-    if empty or not studies:
-        raise StudyError(f"{folder / STAGES} has no row of {', '.join(empty) or 'any study'}.")
+    expected = {entry["settings"]["name"]: entry.get("n_rows", 1) for entry in content["protocols"]}
+    _check_whole(rows.study.value_counts().to_dict(), expected, folder / STAGES)
     return studies, source
+
+
+def _check_whole(found: dict[str, int], expected: dict[str, int], path: Path) -> None:
+    """Raise where rows are missing; reports of earlier versions do not say how many there are."""
+    lost = [
+        f"{found.get(name, 0)} of {n} rows of {name}"
+        for name, n in expected.items()
+        if found.get(name, 0) < n
+    ]
+    if lost or not expected:
+        raise StudyError(
+            f"{path} has {', '.join(lost) or 'no study'}: make the report from the study's own "
+            "folder, or take the file from a copy."
+        )
+    if strange := ", ".join(found.keys() - expected.keys()):
+        raise StudyError(f"{path} has rows of {strange}, of which {PROTOCOLS} says nothing.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..exceptions import DamagedFileError
 from ..retraining import RetrainingReport
 from ..retraining._budgets import told
 from ..retraining._report import BASELINE
-from ..utils.checksums import DamagedFileError, checksum_path
+from ..utils.checksums import checksum_path
 from ._components import FULL
 from ._errors import StudyError
 from ._frames import ATTACK_TITLES, Study, strongest

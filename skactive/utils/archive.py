@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .checksums import DamagedFileError
+from ..exceptions import DamagedFileError
 from .hashing import ParallelHash
 
 MANIFEST = "manifest.json"
@@ -93,7 +93,11 @@ def writing_into(file: BinaryIO) -> Iterator[ArchiveWriter]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when the block ends well, all on disk; or never."""
+    """A file that takes the place of `path` when the block ends well, all on disk; or never.
+
+    Where `path` is a link, of what it leads to: other names of it lead to the new file, too.
+    """
+    path = Path(os.path.realpath(path))
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} to write {path.name} into.")

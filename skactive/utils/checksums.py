@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-
-class DamagedFileError(ValueError):
-    """A file is not what was written."""
+from ..exceptions import DamagedFileError
 
 
 def checksum_path(path: Path) -> Path:

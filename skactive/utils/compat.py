@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn.utils.metadata_routing import MetadataRequest
@@ -54,6 +55,14 @@ def set_metadata_requests(estimator: Any, requests: dict[str, dict[str, Any]]) -
         for param, alias in of.items():
             getattr(made, method).add_request(param=param, alias=alias)
     estimator._metadata_request = made
+
+
+def boosted_trees(estimator: Any) -> tuple[list[Any], np.ndarray] | None:
+    """A histogram gradient boosting's tables of nodes, and which features are categories."""
+    if not hasattr(estimator, "_predictors"):
+        return None
+    trees = [tree.nodes for stage in estimator._predictors for tree in stage]
+    return trees, np.asarray(estimator._bin_mapper.is_categorical_)
 
 
 # -- skorch ------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from .inputs import is_dataset
+from .inputs import detached, is_dataset
 
 
 def n_rows(X: Any) -> int:
@@ -73,10 +73,11 @@ def distinct_positions(given: Any, n: int, name: str) -> NDArray[np.intp]:
 
 
 def take_rows(X: Any, indices: Any) -> Any:
-    """Rows of `X` at `indices` (integers or a slice), in the type of `X`."""
+    """Rows of `X` at `indices` (integers or a slice), in its type; tensors want no gradients."""
     if isinstance(X, Rows):
         return X.take(indices)
     if isinstance(X, torch.Tensor):
+        X = detached(X)
         return X[torch.as_tensor(indices)] if not isinstance(indices, slice) else X[indices]
     if is_dataset(X):
         return torch.utils.data.Subset(X, np.arange(n_rows(X))[indices].tolist())
@@ -173,7 +174,9 @@ class Rows:
 
     def materialise(self) -> Any:
         """All rows, in the pool's own type; the pool itself when nothing is left out."""
-        return self.X if self.indices is None else take_rows(self.X, np.asarray(self.indices))
+        if self.indices is None:
+            return detached(self.X)
+        return take_rows(self.X, np.asarray(self.indices))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.materialise(), dtype=dtype)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 _INPUTS = frozenset({"image", "img", "input", "inputs", "x", "pixel_values", "data", "features"})
 _LABELS = frozenset({"label", "labels", "target", "targets", "y", "class"})
 _MODES = ("1", "L", "RGB", "RGBA")
+_OF_ARROW = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
 def is_dataset(X: Any) -> bool:
@@ -121,20 +124,26 @@ def as_array(X: Any) -> NDArray:
         ) from error
 
 
+def detached(X: Any) -> Any:
+    """A tensor that wants gradients as one that wants none, in its memory; others as they are."""
+    return X.detach() if isinstance(X, torch.Tensor) and X.requires_grad else X
+
+
 def as_batch(X: Any) -> Any:
     """Rows of any container as an array or tensor; bytes as numbers in [0, 1].
 
     Parameters
     ----------
     X : array-like, DataFrame, tensor, torch Dataset or list of PIL images
-        Bytes (uint8) are taken for pixels and divided by 255. Items of a Dataset may be
-        ``(x, y)`` pairs, of which the first part counts, or dicts with one input such as
-        ``"image"``. PIL images become arrays with channels first.
+        Bytes (uint8) are taken for pixels and divided by 255, those of a DataFrame where all its
+        columns are bytes. Items of a Dataset may be ``(x, y)`` pairs, of which the first part
+        counts, or dicts with one input such as ``"image"``. PIL images become arrays with
+        channels first.
 
     Returns
     -------
     batch : ndarray, Tensor or DataFrame
-        Other dtypes than uint8 are left as they are.
+        Other dtypes than uint8 are left as they are. Tensors want no gradients.
 
     Raises
     ------
@@ -151,9 +160,9 @@ def as_batch(X: Any) -> Any:
     if is_dataset(X) or is_list_of_items(X):
         return as_batch(stacked_items(X))
     if isinstance(X, torch.Tensor):
-        return X.float() / 255 if X.dtype == torch.uint8 else X
-    if hasattr(X, "columns"):
-        return X  # a DataFrame: its names are checked where it becomes an array
+        return X.float() / 255 if X.dtype == torch.uint8 else detached(X)
+    if hasattr(X, "columns"):  # it stays one: names are checked where it becomes an array
+        return _frame_of_numbers(X) if dtype_name(X) == "uint8" else X
     X = np.asarray(X)
     return X.astype(np.float32) / np.float32(255) if X.dtype == np.uint8 else X
 
@@ -191,8 +200,13 @@ def bytes_as_numbers(first: Any, second: Any, *, pixels: bool) -> tuple[Any, Any
 
 
 def dtype_name(X: Any) -> str | None:
-    """The dtype of an array or tensor, without its library's name."""
-    if hasattr(X, "columns") or sp.issparse(X) or getattr(X, "dtype", None) is None:
+    """The dtype of an array, tensor or DataFrame of numbers, without its library's name.
+
+    That of a DataFrame is what its columns have in common: bytes only where all are.
+    """
+    if hasattr(X, "columns") and not sp.issparse(X):
+        return _dtype_of_columns(X)
+    if sp.issparse(X) or getattr(X, "dtype", None) is None:
         return None
     return str(X.dtype).removeprefix("torch.")
 
@@ -205,6 +219,12 @@ def as_float_tensor(X: Any, device: torch.device | str) -> torch.Tensor:
     return batch.to(device=device, dtype=torch.float32)
 
 
+def frame_of(values: NDArray, like: Any) -> Any:
+    """Numbers as a DataFrame with the library and the columns of another."""
+    names = "columns" if hasattr(like, "iloc") else "schema"  # pandas or polars
+    return type(like)(values, **{names: list(like.columns)})
+
+
 def unlazy(X: Any) -> Any:
     """Rows of a torch Dataset or tensor as an array; anything else as it is."""
     if isinstance(X, torch.Tensor):
@@ -212,6 +232,40 @@ def unlazy(X: Any) -> Any:
     if isinstance(X, torch.utils.data.Dataset) and not hasattr(X, "shape"):
         return np.asarray(as_batch(X))
     return X
+
+
+# -- DataFrames ---------------------------------------------------------------------------
+
+
+def common_dtype(dtypes: Iterable[Any]) -> np.dtype | None:
+    """The NumPy dtype that columns have in common, bytes only where all are; None: no numbers."""
+    given = {str(dtype).lower() for dtype in dtypes}
+    # Without what pandas writes around them: "uint8[pyarrow]", "Sparse[uint8, 0]".
+    names = {re.sub(r"^sparse\[|[\[,].*", "", name) for name in given}
+    try:
+        common = np.result_type(*(_OF_ARROW.get(name, name) for name in names))
+    except (TypeError, ValueError):  # no columns, or texts, dates, categories
+        return None
+    mixed = common == np.uint8 and len(names) > 1  # bytes beside booleans
+    return None if common.kind not in "biuf" or mixed else common
+
+
+def _dtype_of_columns(X: Any) -> str | None:
+    of_arrow = hasattr(getattr(X, "schema", None), "types")
+    common = common_dtype(set(X.schema.types if of_arrow else getattr(X, "dtypes", ())))
+    return None if common is None else common.name
+
+
+def _frame_of_numbers(X: Any) -> Any:
+    """A DataFrame of bytes as one of numbers in [0, 1]."""
+    if hasattr(X, "iloc"):
+        return X.astype(np.float32) / np.float32(255)
+    if hasattr(X, "column_names"):  # a table of PyArrow
+        columns = [np.asarray(c, dtype=np.float32) / np.float32(255) for c in X.columns]
+        return type(X).from_arrays(columns, names=X.column_names)
+    import polars as pl
+
+    return X.cast(pl.Float32) / np.float32(255)
 
 
 # -- ranges -------------------------------------------------------------------------------
@@ -222,7 +276,13 @@ def _is_typed(X: Any) -> bool:
 
 
 def _blocks(X: Any) -> Any:
-    return (X[start : start + 1024] for start in range(0, len(X), 1024))
+    rows = getattr(X, "iloc", X)
+    blocks = (rows[start : start + 1024] for start in range(0, len(X), 1024))
+    return map(_values, blocks) if hasattr(X, "columns") else blocks
+
+
+def _values(frame: Any) -> NDArray:
+    return np.asarray(frame.astype(np.float64) if hasattr(frame, "iloc") else frame)
 
 
 def _any_above_one(X: Any) -> bool:
@@ -240,7 +300,7 @@ def _is_float(X: Any) -> bool:
 
 def _refuse_unit_numbers(numbers: Any, raw: Any) -> None:
     if not _any_outside_unit(numbers):
-        highest = max(int(block.max()) for block in _blocks(raw))
+        highest = int(max(block[block > 1].max() for block in _blocks(raw) if (block > 1).any()))
         raise ValueError(
             f"Bytes (uint8) up to {highest} came together with {dtype_name(numbers)} numbers that "
             "all lie in [0, 1]: they are not of one range. Divide the bytes by 255, or whatever "

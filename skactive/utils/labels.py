@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from skorch import NeuralNetClassifier
 
 from .indexing import n_rows
 
@@ -43,6 +44,15 @@ def unknown_labels(y: NDArray, classes: NDArray) -> list:
     known = set(np.asarray(classes).tolist())
     unknown = [label for label in dict.fromkeys(np.asarray(y).tolist()) if label not in known]
     return sorted(unknown, key=lambda label: (isinstance(label, str), label))
+
+
+def output_labels(classifier: Any, n_outputs: int = 0) -> NDArray:
+    """Label of each output of a fitted classifier, of skorch's own those never taught included."""
+    classes = np.asarray(classifier.classes_)
+    plain = getattr(type(classifier), "classes_", None) is NeuralNetClassifier.classes_
+    if plain and classes.dtype.kind in "iu" and classes.size and classes.min() >= 0:
+        return np.arange(max(classes.max() + 1, n_outputs))
+    return classes
 
 
 def encode_labels(y: Any, classes: Any) -> NDArray[np.intp]:

@@ -52,6 +52,16 @@ def row_keys(X: Any, *, pixels: bool = True) -> Iterator[bytes]:
         yield from _batch_keys(batch, pixels)
 
 
+def row_readings(X: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Two keys for each row, its bytes read as pixels and as plain numbers; see `row_keys`.
+
+    For where no estimator tells how bytes are to be read. Rows are read once.
+    """
+    rows = Rows.of(X)
+    for _, batch in rows.batches(_rows_at_once(rows)):
+        yield from zip(_batch_keys(batch, True), _batch_keys(batch, False), strict=True)
+
+
 def rows_among(X: Any, known: Any, *, pixels: bool = True) -> NDArray[np.bool_]:
     """Which rows of `X` have the content of a row of `known`.
 
@@ -76,6 +86,7 @@ def rows_among(X: Any, known: Any, *, pixels: bool = True) -> NDArray[np.bool_]:
         return found
     probes = _probes(known, pixels)
     for window, batch in rows.batches(_rows_at_once(rows)):
+        batch = _read(batch, pixels)
         alike = np.arange(window.stop - window.start)
         for column, values in probes if _n_columns(batch) is not None else ():
             alike = alike[_isin(_column(batch, column, pixels)[alike], values)]
@@ -99,10 +110,30 @@ def _batch_keys(batch: Any, pixels: bool) -> Iterator[bytes]:
         return _sparse_keys(batch)
     table = _table(batch, pixels)
     if table.dtype == object:
-        return (_digest(_cells(row)) for row in table.tolist())
+        return (_row_key(row, pixels) for row in table.tolist())
     if table.shape[1] >= _WIDE:
         return _sparse_keys(sp.csr_matrix(table))
     return (_digest(row.tobytes()) for row in table)
+
+
+def _row_key(row: list[Any], pixels: bool) -> bytes:
+    """Key of a row of objects; of a row that is one array or list, that of what it holds."""
+    if len(row) == 1 and _is_nested(row[0]):
+        return _key_alone(row[0], pixels)
+    return _digest(_cells(row))
+
+
+def _key_alone(row: Any, pixels: bool) -> bytes:
+    """Key of an array or a list, whatever the shapes of those that it came with."""
+    try:
+        as_array([row])
+    except TypeError:  # its own parts have different shapes
+        return _digest(_cells(list(row)))
+    return next(_batch_keys([row], pixels))
+
+
+def _is_nested(value: Any) -> bool:
+    return hasattr(value, "__array__") or isinstance(value, (list, tuple))
 
 
 def _digest(content: bytes) -> bytes:
@@ -118,9 +149,19 @@ def _sparse_keys(X: Any) -> Iterator[bytes]:
         yield _digest(b"sparse" + at[start:stop].tobytes() + values[start:stop].tobytes())
 
 
+def _read(batch: Any, pixels: bool) -> Any:
+    """A DataFrame of bytes as numbers, which its columns one by one do not show; others as is."""
+    return as_batch(batch) if pixels and _is_frame(batch) else batch
+
+
+def _is_frame(batch: Any) -> bool:
+    return hasattr(batch, "columns") and not sp.issparse(batch)
+
+
 def _table(batch: Any, pixels: bool) -> NDArray:
     """Rows as a contiguous 2-d array: float64 where that says all, else objects."""
-    if hasattr(batch, "columns") and not sp.issparse(batch):
+    batch = _read(batch, pixels)
+    if _is_frame(batch):
         columns = [_column(batch, i, pixels) for i in range(batch.shape[1])]
         if all(_is_exact(column) for column in columns):
             return np.stack([_floats(column) for column in columns], axis=1)
@@ -161,9 +202,12 @@ def _floats(array: NDArray) -> NDArray:
 
 
 def _objects(column: NDArray) -> NDArray:
-    if column.dtype.kind in "mM":
-        column = column.astype(f"{column.dtype.kind}8[ns]").astype(str)
-    return column.astype(object)
+    if column.dtype.kind not in "mM":
+        return column.astype(object)
+    missing = np.isnat(column)
+    column = column.astype(f"{column.dtype.kind}8[ns]").astype(str).astype(object)
+    column[missing] = np.nan
+    return column
 
 
 def _cells(row: list[Any]) -> bytes:
@@ -177,15 +221,28 @@ def _cells(row: list[Any]) -> bytes:
 def _cell(value: Any) -> tuple[str, Any]:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         value = np.nan
+    if isinstance(value, np.timedelta64) or hasattr(value, "total_seconds"):
+        return _moment(value, "m8[ns]")
+    if isinstance(value, np.datetime64) or _is_local_date(value):
+        return _moment(value, "M8[ns]")
     if isinstance(value, (Real, np.bool_)):
         return _number(value)
     if isinstance(value, (str, bytes)):
         return type(value).__name__, value
-    if hasattr(value, "isoformat") and getattr(value, "tzinfo", None) is None:
-        return "str", str(np.datetime64(value, "ns"))
-    if hasattr(value, "__array__") or isinstance(value, (list, tuple)):
-        return "array", next(_batch_keys([value], pixels=True))
+    if _is_nested(value):
+        return "array", _key_alone(value, pixels=True)
     return type(value).__name__, repr(value)
+
+
+def _is_local_date(value: Any) -> bool:
+    """Whether it is a date, with a time or not, of no time zone."""
+    return hasattr(value, "toordinal") and getattr(value, "tzinfo", None) is None
+
+
+def _moment(value: Any, dtype: str) -> tuple[str, Any]:
+    """As a column of such values is written."""
+    exact = value.to_numpy() if hasattr(value, "to_numpy") else value  # pandas' nanoseconds, too
+    return _cell(_objects(np.array([exact], dtype=dtype))[0])
 
 
 def _number(value: Any) -> tuple[str, Any]:
@@ -220,6 +277,7 @@ def _column(batch: Any, number: int, pixels: bool) -> NDArray:
 
 def _probes(known: Any, pixels: bool) -> list[tuple[int, Any]]:
     """Columns in which known rows differ most, and the values that they have there."""
+    known = _read(known, pixels)
     n_columns = _n_columns(known)
     if not n_columns or n_rows(known) == 0:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from .indexing import n_rows, take_rows
-from .inputs import as_array, as_batch, dtype_name, input_of, is_dataset, stacked_items
+from .inputs import (
+    as_array,
+    as_batch,
+    common_dtype,
+    dtype_name,
+    input_of,
+    is_dataset,
+    stacked_items,
+)
 
 
 def stack_rows(first: Any, second: Any) -> Any:
@@ -42,15 +50,17 @@ def stack_rows(first: Any, second: Any) -> Any:
         return _stack_datasets(first, second)
     if sp.issparse(first):
         second = second if sp.issparse(second) else sp.csr_matrix(as_array(second))
-        _check_trailing(first.shape[1:], second.shape[1:])
-        return sp.vstack([first, second], format=first.format)
+        return _stack_sparse(first, second)
     if hasattr(first, "iloc"):
         return _stack_pandas(first, second)
     if hasattr(first, "vstack") and hasattr(first, "columns"):
         return _stack_polars(first, second)
     if isinstance(first, list):
         return _stack_lists(first, second)
-    return _stack_arrays(np.asarray(first), as_array(second))
+    array = as_array(second)
+    if hasattr(second, "columns") and hasattr(second, "dtypes"):
+        _check_columns(second, [array.dtype] * second.shape[1])
+    return _stack_arrays(np.asarray(first), array)
 
 
 def copied(X: Any) -> Any:
@@ -86,10 +96,18 @@ def _stack_arrays(first: NDArray, second: NDArray) -> NDArray:
     return stacked
 
 
+def _stack_sparse(first: Any, second: Any) -> Any:
+    _check_trailing(first.shape[1:], second.shape[1:])
+    stacked = sp.vstack([first, second], format=first.format)
+    for part in (first, second):
+        _check_kept(part.dtype, stacked.dtype, part.tocsr().data)
+    return stacked
+
+
 def _stack_tensors(first: torch.Tensor, second: Any) -> torch.Tensor:
     if not isinstance(second, torch.Tensor):
         second = torch.as_tensor(as_array(second))
-    second = second.detach().to(first.device)
+    first, second = first.detach(), second.detach().to(first.device)
     _check_trailing(first.shape[1:], second.shape[1:])
     dtype = torch.promote_types(first.dtype, second.dtype)
     parts = [first.to(dtype), second.to(dtype)]
@@ -113,6 +131,18 @@ def _check_kept(old: np.dtype, new: np.dtype, part: NDArray) -> None:
             _refuse_loss(old, new)
 
 
+def _check_columns(frame: Any, dtypes: Iterable[Any]) -> None:
+    """The same for each column of a DataFrame, on its way to these dtypes."""
+    for i, (old, new) in enumerate(zip(frame.dtypes, dtypes, strict=True)):
+        if old == new:
+            continue
+        column = frame.iloc[:, i] if hasattr(frame, "iloc") else frame[:, i]
+        was, now = common_dtype([old]), common_dtype([new])
+        if was is not None and now is not None:
+            present = column.dropna() if hasattr(column, "dropna") else column.drop_nulls()
+            _check_kept(was, now, np.asarray(present))
+
+
 def _refuse_loss(old: Any, new: Any) -> None:
     raise ValueError(
         f"Integers ({old}) too large for {new} cannot be stacked with floats: they would be "
@@ -124,13 +154,16 @@ def _stack_pandas(first: Any, second: Any) -> Any:
     import pandas as pd
 
     if isinstance(first, pd.Series):
-        new = second if isinstance(second, pd.Series) else pd.Series(as_array(second))
-        return pd.concat([first, new])
-    if not isinstance(second, pd.DataFrame) or sorted(map(str, first.columns)) != sorted(
-        map(str, second.columns)
-    ):
-        _refuse_columns(first, second, "a DataFrame")
-    return pd.concat([first, second[list(first.columns)]])
+        second = second if isinstance(second, pd.Series) else pd.Series(as_array(second))
+    elif not isinstance(second, pd.DataFrame) or _names(first) != _names(second):
+        _refuse_columns(first, second, "a pandas DataFrame")
+    else:
+        second = second[list(first.columns)]
+    return _checked(pd.concat([first, second]), first, second)
+
+
+def _names(frame: Any) -> list:
+    return sorted(frame.columns, key=str)  # numbers and texts, too
 
 
 def _stack_polars(first: Any, second: Any) -> Any:
@@ -138,12 +171,23 @@ def _stack_polars(first: Any, second: Any) -> Any:
 
     if not isinstance(second, pl.DataFrame) or sorted(first.columns) != sorted(second.columns):
         _refuse_columns(first, second, "a polars DataFrame")
-    return pl.concat([first, second.select(first.columns)], how="vertical_relaxed")
+    second = second.select(first.columns)
+    return _checked(pl.concat([first, second], how="vertical_relaxed"), first, second)
+
+
+def _checked(stacked: Any, *parts: Any) -> Any:
+    """What was stacked, unless large integers were rounded in it."""
+    whole, *frames = (X.to_frame() if hasattr(X, "to_frame") else X for X in (stacked, *parts))
+    for frame in frames:
+        _check_columns(frame, whole.dtypes)
+    return stacked
 
 
 def _refuse_columns(first: Any, second: Any, kind: str) -> None:
     columns = list(getattr(second, "columns", []))
     what = f"columns {columns}" if columns else f"no column names ({type(second).__name__})"
+    if columns == list(first.columns):
+        what = f"the same columns, but are a {type(second).__module__.split('.')[0]} DataFrame"
     raise ValueError(
         f"The new rows have {what}, the rows already there {list(first.columns)}. Pass {kind} with "
         "the same columns."

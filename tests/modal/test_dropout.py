@@ -99,6 +99,25 @@ def test_probabilities_are_not_normalised_twice():
     assert_allclose(proba, model.predict_proba(X), rtol=1e-5)
 
 
+def test_a_net_of_bytes_gets_the_bytes():
+    pool = np.random.default_rng(0).integers(0, 256, (30, 4), dtype=np.uint8)
+    torch.manual_seed(0)
+    net = nn.Sequential(OfBytes(), nn.Dropout(0.0), nn.Linear(4, 3))
+    net = NeuralNetClassifier(net, criterion=nn.CrossEntropyLoss, train_split=None, verbose=0)
+    model = DeepActiveLearner(net)
+    (proba,) = dropout.get_predictions(model, pool, num_predictions=1)
+    with torch.no_grad():
+        wanted = model.estimator.module_.eval()(torch.tensor(pool)).softmax(1)
+    assert_allclose(proba, wanted, atol=1e-6)
+    (of_tensor,) = dropout.get_predictions(model, torch.tensor(pool), num_predictions=1)
+    assert_array_equal(of_tensor, proba)
+
+
+class OfBytes(nn.Module):
+    def forward(self, X):
+        return X.float() / 255
+
+
 def test_layers_may_be_chosen():
     model = learner()
     module = model.estimator.module_

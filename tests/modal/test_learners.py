@@ -30,9 +30,15 @@ from skactive.modal.models import (
     CommitteeRegressor,
     DeepActiveLearner,
 )
-from skactive.modal.uncertainty import entropy_sampling, margin_sampling, uncertainty_sampling
+from skactive.modal.uncertainty import (
+    classifier_uncertainty,
+    entropy_sampling,
+    margin_sampling,
+    uncertainty_sampling,
+)
+from skactive.modal.utils import make_query_strategy
 from skactive.modal.utils.selection import weighted_random
-from skactive.strategies import CoreSet, Margin
+from skactive.strategies import DRE, CoreSet, Margin, RandomSampling
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3))
@@ -386,6 +392,44 @@ def test_ties_are_repeated_with_a_random_state():
     assert picks(0)[0] != picks(0)[1]
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    [RandomSampling(), DRE(), make_query_strategy(classifier_uncertainty, weighted_random)],
+)
+def test_what_is_drawn_follows_the_random_state_or_numpys_seed(strategy):
+    def picks(**params):
+        model = learner(query_strategy=strategy, **params)
+        return [model.query(X, n_instances=4)[0].tolist() for _ in range(3)]
+
+    def under_numpys_seed(seed):
+        np.random.seed(seed)
+        return picks()
+
+    for drawn in (lambda seed: picks(random_state=seed), under_numpys_seed):
+        assert drawn(0) == drawn(0)
+        assert drawn(0) != drawn(1)
+        assert drawn(0)[0] != drawn(0)[1]
+
+
+def test_a_random_state_of_its_own_draws_nothing_from_numpys():
+    model = learner(query_strategy=RandomSampling(random_state=0))
+    before = np.random.get_state()[1].copy(), np.random.get_state()[2]
+    assert_array_equal(model.query(X, n=4)[0], RandomSampling(random_state=0).query(None, X, 4))
+    assert_array_equal(np.random.get_state()[1], before[0])
+    assert np.random.get_state()[2] == before[1]
+
+
+def test_a_random_state_that_is_set_later_counts():
+    model = learner(query_strategy=RandomSampling(), random_state=1)
+    model.query(X, n=4)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(model.query(X, n=4)[0], again.query(X, n=4)[0])
+    fresh = learner(query_strategy=RandomSampling(), random_state=123456)
+    assert_array_equal(
+        model.set_params(random_state=123456).query(X, n=4)[0], fresh.query(X, n=4)[0]
+    )
+
+
 # -- committees -----------------------------------------------------------------------------
 
 
@@ -429,6 +473,28 @@ def test_bags_differ_and_keep_the_data():
     assert [len(m.X_training) for m in members] == [90, 90]
     members.fit(X, Y, bootstrap=True)
     assert not np.array_equal(*[m.estimator.theta_ for m in members])
+
+
+class Fickle(GaussianNB):
+    """It fails once on more than 30 rows."""
+
+    def fit(self, X, y):
+        if len(X) > 30 and not hasattr(self, "failed"):
+            self.failed = True
+            raise RuntimeError("once")
+        return super().fit(X, y)
+
+
+def test_a_member_that_fails_leaves_what_all_members_store():
+    data = {"X_training": X[:30], "y_training": Y[:30]}
+    members = Committee([ActiveLearner(model, **data) for model in (GaussianNB(), Fickle())])
+    with pytest.raises(RuntimeError, match="once"):
+        members.teach(X[30:40], Y[30:40])
+    assert [len(member.X_training) for member in members] == [30, 30]
+    members.teach(X[30:40], Y[30:40])
+    for member in members:
+        assert_array_equal(member.X_training, X[:40])
+        assert_array_equal(member.y_training, Y[:40])
 
 
 def test_the_second_argument_of_a_committee():

@@ -265,6 +265,15 @@ def test_information_density(metric):
     assert_allclose(density.euclidean_similarity([0, 0], [3, 4]), 1 / 6)
 
 
+def test_a_distance_matrix_is_left_as_it_was():
+    distances = cdist(POOL, POOL)
+    kept = distances.copy()
+    for _ in range(2):
+        found = density.information_density(distances, "precomputed")
+        assert_allclose(found, density.information_density(POOL), rtol=1e-7)
+    assert_array_equal(distances, kept)
+
+
 def test_no_distance_matrix_is_held():
     import tracemalloc
 

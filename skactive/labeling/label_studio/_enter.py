@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._desk import Desk
-from .._errors import AnnotatorError, UnknownClassError, UnknownItemError
+from .._entering import item_at, position_to_label
+from .._errors import LabelingError
 from .._events import append, events
-from .._files import item_at
 from .._store import sql
 from ._tasks import Answer
 
@@ -70,8 +70,8 @@ def enter_answers(answers: Iterable[Answer], desk: Desk, overlap: int) -> PullRe
     overlap : int
         Of the session.
     """
-    report = PullReport()
-    checked = [(answer, *_checked(answer, desk, report)) for answer in answers]
+    report, first = PullReport(), desk.first()
+    checked = [(answer, *_checked(answer, desk, report, first)) for answer in answers]
     with desk.store.write() as connection:
         now = desk.clock()
         for answer, label, position in checked:
@@ -116,12 +116,14 @@ def _came_before(connection: Any, answer: Answer, label: Any, place: int) -> boo
     return bool(told) and told[-1] == label
 
 
-def _checked(answer: Answer, desk: Desk, report: PullReport) -> tuple[Any, int | None]:
+def _checked(
+    answer: Answer, desk: Desk, report: PullReport, first: frozenset[int]
+) -> tuple[Any, int | None]:
     """Label and position of an answer; no position for one that is refused."""
     try:
         desk.check_annotator(answer.annotator)
         label = None if answer.label is None else desk.classes.parsed(answer.label)
-        return label, desk.pool.position_of(answer.id)
-    except (AnnotatorError, UnknownClassError, UnknownItemError) as error:
+        return label, position_to_label(answer.id, desk, first)
+    except LabelingError as error:
         report.refused.append((answer, str(error)))
         return None, None

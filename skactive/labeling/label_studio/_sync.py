@@ -177,7 +177,7 @@ class LabelStudio:
         version = self.model_version
         made = self.predictions([position for _, position in items], version)
         fresh = [
-            {"data": task_data(self.rendering, position, id, self.image_url), "predictions": [each]}
+            {"data": task_data(self.rendering, position, id, self._address), "predictions": [each]}
             for (id, position), each in zip(items, made, strict=True)
             if id not in known
         ]
@@ -195,6 +195,12 @@ class LabelStudio:
             {"model_version": version, "sampling": "Uncertainty sampling"},
         )
         return PushReport(project, len(items), len(fresh), len(ranked), version)
+
+    @property
+    def _address(self) -> Callable[[str], str] | None:
+        """Of the image of an item, by the id that the store has of it."""
+        of = self.image_url
+        return None if of is None else lambda id: of(self.session._pool.shown(id))
 
     def pull(self) -> PullReport:
         """Enter what was answered since: labels, changed labels, cancelled tasks as skips.
@@ -227,7 +233,7 @@ class LabelStudio:
         labels: Any = [None] * len(positions)
         learner = self.session.learner
         if self.show_predictions and positions and learner.__sklearn_is_fitted__():
-            rows = take_rows(self.session.pool, np.array(positions, dtype=np.intp))
+            rows = take_rows(self.session._pool.X, np.array(positions, dtype=np.intp))
             labels = np.asarray(learner.predict(rows)).tolist()
         return [
             prediction(round(rank / len(positions), 6), version, label)

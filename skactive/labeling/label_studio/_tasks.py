@@ -51,7 +51,7 @@ def label_config(kind: str, classes: Sequence[Any], keys: Sequence[str | None]) 
 
 
 def task_data(
-    rendering: Rendering, position: int, id: str, address: Callable[[Any], str] | None
+    rendering: Rendering, position: int, id: str, address: Callable[[str], str] | None
 ) -> dict[str, Any]:
     """What a task shows of an item.
 

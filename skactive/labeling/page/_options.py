@@ -8,7 +8,7 @@ from typing import Any
 
 from ...utils.names import no_such
 from ...utils.validation import check_constraints
-from .._errors import LabelingError
+from .._texts import list_of_texts
 
 REASONS = ("unclear", "broken", "none of these")
 
@@ -98,6 +98,4 @@ class PageOptions:
             vars(self),
             "the labelling page",
         )
-        wrong = [reason for reason in self.reasons if not isinstance(reason, str) or not reason]
-        if isinstance(self.reasons, str) or wrong:
-            raise LabelingError(f"reasons must be a list of texts, got {self.reasons!r}.")
+        list_of_texts("reasons", self.reasons)

@@ -5,22 +5,25 @@ from __future__ import annotations
 import io
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from ...utils.inputs import as_array, input_of
 from ...utils.names import by_name
 from .._pool import SessionPool
+from .._pool_files import in_bytes
 
 _FILES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
           ".webp": "image/webp"}  # fmt: skip
 _OTHER_FILES = {".bmp", ".pgm", ".ppm", ".tif", ".tiff"}  # browsers do not show them: made PNG
 _SAMPLE = 64  # rows that say in which range the numbers of images lie
 _MOST_TEXT, _MOST_CELL, _MOST_COLUMNS = 100_000, 2_000, 200
+_WHOLE = 2**53  # below it floats tell whole numbers apart
 _CHANNELS = (1, 3, 4)
 
 
@@ -71,13 +74,17 @@ class TableRendering(Rendering):
 
     def content(self, position: int) -> dict[str, Any]:
         """Pairs of a column's name and its value, as text or None where it is missing."""
-        cells = self._cells(self.row(position))
+        cells = self._cells(position)
         rows = [[str(name), _cell(value)] for name, value in cells[:_MOST_COLUMNS]]
         if len(cells) > _MOST_COLUMNS:
             rows.append(["…", f"{len(cells) - _MOST_COLUMNS} more columns"])
         return {"rows": rows}
 
-    def _cells(self, row: Any) -> list[tuple[Any, Any]]:
+    def _cells(self, position: int) -> list[tuple[Any, Any]]:
+        if self.pool.columns is not None:
+            # As one row of numbers, whole ones would be floats beside floats.
+            return list(zip(self.pool.columns, self.pool.cells([position])[0], strict=True))
+        row = self.row(position)
         if hasattr(row, "items"):
             return list(row.items())
         if sp.issparse(row):
@@ -109,18 +116,22 @@ class ImageRendering(Rendering):
 
     def _range(self) -> tuple[float, float]:
         """What is black and what white, one for all images so that they can be compared."""
-        first = [self.row(i) for i in range(min(_SAMPLE, self.pool.n))]
-        arrays = [as_array(row) for row in first if not isinstance(row, str | Path)]
+        arrays = list(self._arrays(_SAMPLE))
         values = np.concatenate([np.ravel(array) for array in arrays]) if arrays else np.zeros(0)
         values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
         if not values.size:
             return 0.0, 255.0
         low, high = float(values.min()), float(values.max())
+        if values.dtype == np.uint8:  # a mask of zeros and ones, or all but black so far
+            return 0.0, 255.0 if any((array > 1).any() for array in self._arrays()) else 1.0
         if low >= 0 and high <= 1:
             return 0.0, 1.0
-        if values.dtype == np.uint8:
-            return 0.0, 255.0
         return min(low, 0.0), high
+
+    def _arrays(self, most: int | None = None) -> Iterator[NDArray]:
+        """Some rows from all over the pool, but those that are files."""
+        rows = (self.row(int(i)) for i in self.pool.sample(self.pool.n, most))
+        return (np.asarray(as_array(row)) for row in rows if not isinstance(row, str | Path))
 
     def content(self, position: int) -> dict[str, Any]:
         """Width and height, where they are known without opening a file."""
@@ -141,7 +152,7 @@ class ImageRendering(Rendering):
         if path.suffix.lower() in _FILES:
             return path.read_bytes(), _FILES[path.suffix.lower()]
         with Image.open(path) as image:
-            return _png(image.convert("RGB"))
+            return _png(in_bytes(image, "RGB", path))
 
 
 class HtmlRendering(Rendering):
@@ -280,7 +291,11 @@ def _cell(value: Any) -> str | None:
     if value is None or (pandas is not None and value is pandas.NA):
         return None
     if isinstance(value, float | np.floating):
-        return None if math.isnan(value) else f"{value:.6g}"
+        number = float(value)
+        if math.isnan(number):
+            return None
+        whole = number.is_integer() and abs(number) < _WHOLE
+        return f"{number:.0f}" if whole else f"{number:.6g}"
     if pandas is not None and value is pandas.NaT:
         return None
     text = str(value)

@@ -17,6 +17,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from .._texts import list_of_texts
+
 LARGEST = 64 * 1024  # bytes of a request: names, labels and notes are short
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -48,7 +50,7 @@ def is_loopback(host: str) -> bool:
 
 def known_hosts(host: str, allowed: Iterable[str] = ()) -> frozenset[str]:
     """Names under which a server that listens on `host` is asked, addresses apart."""
-    names = {"localhost", host, *allowed}
+    names = {"localhost", host, *list_of_texts("allowed_hosts", allowed)}
     if not is_loopback(host):
         names |= {socket.gethostname(), socket.getfqdn()}
     return frozenset(name.lower() for name in names)

@@ -25,7 +25,9 @@ _MOST_ITEMS = 50  # one request may claim
 _LONGEST = {"annotator": 200, "note": 10_000}
 _HISTORY = 20  # answered items that a page can go back to when it opens
 _FRESH = 0.3  # seconds for which a progress is told again
+_ANSWERS = {"label": "label", "skip": "skip", "relabel": "correction"}
 _SHOWN_CLASSES = 3  # of the model's opinion
+_EXACT = 2**53 - 1  # up to here JavaScript, whose numbers are floats, tells whole numbers apart
 
 
 class Refused(Exception):
@@ -121,7 +123,7 @@ class Service:
 
     def _setup(self, given: dict[str, Any]) -> dict[str, Any]:
         classes = [
-            {"value": label, "name": str(label), "key": key}
+            {"value": _as_sent(label), "name": str(label), "key": key}
             for label, key in zip(self.session.classes, self.keys, strict=True)
         ]
         return {
@@ -174,11 +176,14 @@ class Service:
 
     def _undo(self, given: dict[str, Any]) -> dict[str, Any]:
         annotator = self._annotator(given)
-        item = self.session.undo(annotator)
-        if item is None:
+        undone = self.session._desk.undo(annotator)
+        if undone is None:
             raise Refused("There is nothing of yours to undo.")
         self.worker.answered()
-        return {"item": self._shown([item])[0], **self._progress_of(annotator)}
+        what, item = undone
+        return {
+            "what": _ANSWERS[what], "item": self._shown([item])[0], **self._progress_of(annotator)
+        }  # fmt: skip
 
     def _note(self, given: dict[str, Any]) -> dict[str, Any]:
         annotator = self._annotator(given)
@@ -210,7 +215,8 @@ class Service:
         """The class that is meant: JSON does not tell 1.0 from 1."""
         label = given.get("label")
         for known in self.session.classes:
-            if known == label and isinstance(known, bool) == isinstance(label, bool):
+            same = label in (known, _as_sent(known))
+            if same and isinstance(known, bool) == isinstance(label, bool):
                 return known
         return label
 
@@ -227,7 +233,7 @@ class Service:
         opinions = self._opinions(items)
         return [
             {
-                "id": item.id,
+                "id": str(item.id),  # JavaScript would round 64 bits to another item's id
                 "name": f"Item {item.position + 1}" if self._by_position else str(item.id),
                 "content": self._content(item.position),
                 "answer": _answer(item),
@@ -256,7 +262,7 @@ class Service:
         if not (learner.__sklearn_is_fitted__() and hasattr(learner, "predict_proba")):
             return nothing
         positions = np.array([item.position for item in items], dtype=np.intp)
-        proba = learner.predict_proba(take_rows(self.session.pool, positions))
+        proba = learner.predict_proba(take_rows(self.session._pool.X, positions))
         names = [str(label) for label in learner.classes_.tolist()]
         best = np.argsort(-proba, axis=1, kind="stable")[:, :_SHOWN_CLASSES]
         return [
@@ -298,5 +304,10 @@ class Service:
 
 def _answer(item: Any) -> dict[str, Any] | None:
     if item.state == "labelled":
-        return {"label": item.label}
+        return {"label": _as_sent(item.label)}
     return {"reason": ""} if item.state == "skipped" else None
+
+
+def _as_sent(label: Any) -> Any:
+    """A class for a browser: a number that JavaScript would round goes as text."""
+    return str(label) if isinstance(label, int) and abs(label) > _EXACT else label

@@ -48,6 +48,7 @@ class Querying:
         """NumPy's global generator, as in modAL, unless `random_state` was given."""
         if self.random_state is None:
             return check_random_state(None)
-        if not hasattr(self, "_rng"):
+        if getattr(self, "_rng_seed", None) != self.random_state:
             self._rng = check_random_state(self.random_state)
+            self._rng_seed = self.random_state
         return self._rng

@@ -49,7 +49,8 @@ class BaseLearner(Querying, BaseEstimator, abc.ABC):
     force_all_finite : bool, default=True
         Refuse NaN and infinite values.
     random_state : None, int or RandomState, default=None
-        For bootstraps and ties; ``None`` is NumPy's global generator, as in modAL.
+        For bootstraps, ties and what a query strategy without one of its own draws; ``None`` is
+        NumPy's global generator, as in modAL.
     **fit_kwargs
         Not used here; subclasses pass them to the first fit.
 
@@ -226,7 +227,8 @@ class BaseCommittee(Querying, BaseEstimator, abc.ABC):
     on_transformed : bool, default=False
         See `ActiveLearner`.
     random_state : None, int or RandomState, default=None
-        For ties; each member has its own for its bootstraps.
+        For ties and what a query strategy without one of its own draws; each member has its own
+        for its bootstraps.
 
     Raises
     ------
@@ -334,13 +336,15 @@ class BaseCommittee(Querying, BaseEstimator, abc.ABC):
         ------
         ValueError
             If the data does not fit together or to what was taught before. No member has changed
-            then.
+            then. Whatever a member's training raises, none has stored the samples.
         """
         joined = [learner._joined(X, y) for learner in self.learner_list]
         for learner, (X_all, y_all) in zip(self.learner_list, joined, strict=True):
             trained_on = (X, y) if only_new else (X_all, y_all)
             learner._fit_estimator(*trained_on, bootstrap, fit_kwargs)
-            learner._store(X_all, y_all)
+        # Not before all are trained: a second try would store the samples twice.
+        for learner, data in zip(self.learner_list, joined, strict=True):
+            learner._store(*data)
 
     def rebag(self, **fit_kwargs: Any) -> None:
         """Train each member on a bootstrap sample of its own data again.

@@ -55,15 +55,23 @@ class UtilityQuery:
                 )
         self.utility_measure, self.selector = utility_measure, selector
 
-    def __call__(self, classifier: Any, X: Any, n_instances: int | None = None) -> Any:
-        """What the selector picks; it is told `n_instances` if that is given and it can be."""
+    def __call__(
+        self,
+        classifier: Any,
+        X: Any,
+        n_instances: int | None = None,
+        *,
+        random_state: Any = None,
+    ) -> Any:
+        """What the selector picks; it is told the other two if they are given and it can be."""
         utility = self.utility_measure(classifier, X)
-        if n_instances is None:
-            return self.selector(utility)
-        if accepts(self.selector, "n_instances"):
-            return self.selector(utility, n_instances=n_instances)
-        if n_instances == 1:
-            return self.selector(utility)
+        told: dict[str, Any] = {}
+        if random_state is not None and accepts(self.selector, "random_state"):
+            told["random_state"] = random_state
+        if n_instances is not None and accepts(self.selector, "n_instances"):
+            told["n_instances"] = n_instances
+        if n_instances in (None, 1) or "n_instances" in told:
+            return self.selector(utility, **told)
         name = getattr(self.selector, "__name__", repr(self.selector))
         raise InvalidValue(
             f"The selector {name} takes no n_instances and cannot pick {n_instances} at once. "
@@ -144,7 +152,7 @@ def make_query_strategy(utility_measure: Callable, selector: Callable) -> Utilit
     Returns
     -------
     strategy : callable
-        ``strategy(classifier, X, n_instances=…)``; modAL's takes no `n_instances`.
+        ``strategy(classifier, X, n_instances=…, random_state=…)``; modAL's takes neither.
 
     Raises
     ------

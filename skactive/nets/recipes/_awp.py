@@ -76,7 +76,8 @@ def perturbed_weights(
         return
     weights = [p for p in module.parameters() if p.requires_grad and p.dim() > 1]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
-    gradients = torch.autograd.grad(loss(), weights, allow_unused=True)
+    with _on_copies(module):  # the same batch is read again inside the block
+        gradients = torch.autograd.grad(loss(), weights, allow_unused=True)
     before = [weight.detach().clone() for weight in weights]
     with torch.no_grad():
         for buffer, value in buffers:
@@ -92,3 +93,17 @@ def perturbed_weights(
         with torch.no_grad():
             for weight, value in zip(weights, before, strict=True):
                 weight.copy_(value)
+
+
+@contextlib.contextmanager
+def _on_copies(module: nn.Module) -> Iterator[None]:
+    """Give the module copies of its inputs, which it may overwrite."""
+
+    def copied(_: nn.Module, inputs: tuple) -> tuple:
+        return tuple(value.clone() if torch.is_tensor(value) else value for value in inputs)
+
+    handle = module.register_forward_pre_hook(copied)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -115,5 +115,5 @@ def accuracy_under(
         if attack is not None:
             inputs = attack(module, inputs, labels, generator=generator)
         with torch.no_grad(), untouched(module, freeze=False) as net:
-            correct += int((net(inputs).argmax(dim=1) == labels).sum())
+            correct += int((net(inputs.clone()).argmax(dim=1) == labels).sum())
     return correct / len(y)

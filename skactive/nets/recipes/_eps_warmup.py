@@ -45,6 +45,6 @@ class EpsWarmup(Recipe):
         run = net.run
         if not training or run.attack is None or self.share == 0:
             return
-        total = float(self.share) * net.max_epochs * run.updates_per_epoch
+        total = float(self.share) * run.max_epochs * run.updates_per_epoch
         grown = min(1.0, (run.updates + 1) / max(total, 1.0))
         run.attack = copy.copy(run.attack).set_params(eps=float(net.attack_.eps) * grown)

@@ -43,7 +43,7 @@ class SWA(Averaging):
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Begin with nothing averaged."""
         super().on_train_begin(net, X, y, **kwargs)
-        self.epochs_left_ = int(float(self.start) * net.max_epochs)
+        self.epochs_left_ = int(float(self.start) * net.run.max_epochs)
 
     def on_epoch_trained(self, net: Any, **kwargs: Any) -> None:
         """Note the weights of a late epoch."""

@@ -376,7 +376,7 @@ class Labeler {
       return;
     }
     const payload = { annotator: this.annotator, id: item.id, seconds: (performance.now() - this.began) / 1000 };
-    const again = before?.label !== undefined && value !== undefined;
+    const again = Boolean(before) && value !== undefined;
     const action = value === undefined ? "skip" : again ? "relabel" : "label";
     item.answer = value === undefined ? { reason } : { label: value };
     item.turn = this.turn;
@@ -438,7 +438,7 @@ class Labeler {
       place = place < 0 ? this.items.length : place;
       this.items.splice(place, 0, undone.item);
     }
-    this.items[place].answer = null;
+    this.items[place].answer = undone.item.answer; // after a correction, the one before
     this.at = place;
     this.show();
   }
