@@ -97,7 +97,11 @@ class SessionPool:
         if isinstance(X, PartitionedPool):
             # Rows of arrays keep their type, DataArray, say; tables come as rows of a DataFrame.
             rows = X.take_named([position])[0] if hasattr(X, "shape") else X.take([position])
-            return rows.iloc[0] if hasattr(rows, "iloc") else rows[0]
+            if not hasattr(rows, "iloc"):
+                return rows[0]
+            row = rows.iloc[0]
+            # Arrow, Ray and Hugging Face have no index: a row is called as it lies in the pool.
+            return row if hasattr(self.given, "index") else row.rename(position)
         if hasattr(X, "iloc"):
             return X.iloc[position]
         if is_dataset(X) or isinstance(X, (list, tuple)):
