@@ -890,6 +890,7 @@ class Projected(torch.nn.Module):
         self.scales = {"in": [np.random.default_rng().random(4).astype("f4")]}
         self.graph = torch.eye(4).to_sparse() if sparse else None
         self.mean = torch.zeros(4)
+        self.seen = torch.Size([])
         self.register_buffer("shift", torch.zeros(8))
         self.alias = self.shift
         self.last = torch.nn.Linear(8, 2)
@@ -898,6 +899,7 @@ class Projected(torch.nn.Module):
         X = X.flatten(1)
         if self.training:
             self.mean = 0.9 * self.mean + X.detach().mean(dim=0)
+            self.seen = X.shape
             self.shift += 0.01
         X = (X - self.mean) * torch.from_numpy(self.scales["in"][0])
         return self.last(X @ self.projection + self.alias)
@@ -918,6 +920,7 @@ def test_tensors_that_no_layer_registered_come_back(module, table, tmp_path):
     net = mlp(module, attack=None).fit(*table)
     loaded = again(net, tmp_path, modules={"Projected": Projected})
     assert_array_equal(net.predict_proba(table[0]), loaded.predict_proba(table[0]))
+    assert loaded.module_.seen == net.module_.seen != torch.Size([])
     net.partial_fit(*table), loaded.partial_fit(*table)
     assert_array_equal(net.predict_proba(table[0]), loaded.predict_proba(table[0]))
     assert loaded.module_.alias is loaded.module_.shift

@@ -271,7 +271,8 @@ class Trainer:
     def _check_same_rows(self, known: NDArray) -> None:
         if self.pool.ids is None or is_dataset(self.pool.X):  # whose items nobody compares
             return
-        first, both = self.first(), np.intersect1d(known, self.pool.ids).tolist()
+        both = np.intersect1d(known, self.pool.ids).tolist()
+        first = self.first() if both else frozenset()  # which reads all of the pool
         others = [each for each in both if self.pool.position_of(each) not in first]
         if others:
             raise LabelingError(

@@ -17,6 +17,35 @@ from ._codec import Decoder, Encoder
 from ._tensors import named_tensors
 
 _PLAIN = (bool, int, float, str, type(None))
+_CONTAINERS = (list, tuple, set, frozenset, dict)
+
+
+def aliases(module: nn.Module) -> dict[str, dict[str, str]]:
+    """Plain attributes that are a registered tensor, by layer: a training changes both as one."""
+    names = {id(tensor): name for name, tensor in named_tensors(module).items()}
+    found = {
+        path: {
+            name: names[id(value)]
+            for name, value in module_attributes(layer).state.items()
+            if id(value) in names
+        }
+        for path, layer in module.named_modules()
+    }
+    return {path: own for path, own in found.items() if own}
+
+
+def restore_aliases(module: nn.Module, found: dict[str, dict[str, str]]) -> None:
+    """Make them one tensor again.
+
+    Raises
+    ------
+    ValueError
+        If one stands for a method: no layer was saved so.
+    """
+    layers, registered = dict(module.named_modules()), named_tensors(module)
+    for path, own in found.items():
+        for name, tensor in own.items():
+            _give(layers, path, name, registered[tensor])
 
 
 def changed_attributes(part: nn.Module, fresh: nn.Module, encoder: Encoder) -> dict:
@@ -57,9 +86,15 @@ def restore_attributes(layers: dict[str, nn.Module], changed: dict, decoder: Dec
     for path, attributes in changed.items():
         for name, node in attributes.items():
             value = decoder.decode(node)
-            if callable(getattr(type(layers[path]), name, None)) or not _is_data(value):
+            if not _is_data(value):
                 raise ValueError(f"{path} is given {name}, which no layer can be")
-            object.__setattr__(layers[path], name, value)
+            _give(layers, path, name, value)
+
+
+def _give(layers: dict[str, nn.Module], path: str, name: str, value: Any) -> None:
+    if callable(getattr(type(layers[path]), name, None)):
+        raise ValueError(f"{path} is given {name}, which no layer can be")
+    object.__setattr__(layers[path], name, value)
 
 
 def _is_data(value: Any) -> bool:
@@ -67,10 +102,8 @@ def _is_data(value: Any) -> bool:
         return True
     if isinstance(value, np.ndarray | np.generic):
         return not value.dtype.hasobject
-    return type(value) in _CONTAINERS and all(map(_is_data, _items(value)))
-
-
-_CONTAINERS = (list, tuple, set, frozenset, dict)
+    # Of their own kind, too: torch.Size, named tuples.
+    return isinstance(value, _CONTAINERS) and all(map(_is_data, _items(value)))
 
 
 def _items(value: Any) -> Iterator[Any]:
@@ -108,11 +141,9 @@ def _shares(value: Any, storages: set[int]) -> bool:
 def _holds_same_layers(value: Any, other: Any, layers: set[nn.Module]) -> bool:
     """Whether layers that torch does not know of have the weights of a new one's."""
     if isinstance(value, nn.Module) and value not in layers:
-        own, new = named_tensors(value), {}
-        if isinstance(other, nn.Module):
-            new = named_tensors(other)
-        return own.keys() == new.keys() and all(_same(own[name], new[name]) for name in own)
-    if type(value) not in _CONTAINERS:
+        new = named_tensors(other) if isinstance(other, nn.Module) else {}
+        return _same(named_tensors(value), new)
+    if not isinstance(value, _CONTAINERS):
         return True
     own_items = list(_items(value))
     others = list(_items(other)) if type(other) is type(value) else []

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ..exceptions import UnsavableError
 from ..utils.compat import module_attributes
+from ._attributes import aliases, restore_aliases
 from ._codec import Decoder, Encoder, Kinds, part_of
-from ._tensors import named_tensors, read_tensors, write_tensors
+from ._tensors import read_tensors, write_tensors
 
 KINDS = Kinds()
 
@@ -25,22 +26,8 @@ def _encode_module(module: nn.Module, encoder: Encoder) -> dict:
     first: dict[int, str] = {}
     tree = _encode_layer(module, "", tensors, first, encoder)
     node = {"tree": tree, "tensors": write_tensors(tensors, encoder, "weights")}
-    aliases = _aliases(module)
-    return {**node, "aliases": aliases} if aliases else node
-
-
-def _aliases(module: nn.Module) -> dict[str, dict[str, str]]:
-    """Plain attributes that are a registered tensor, by layer: a training changes both as one."""
-    names = {id(tensor): name for name, tensor in named_tensors(module).items()}
-    found = {
-        path: {
-            name: names[id(value)]
-            for name, value in module_attributes(layer).state.items()
-            if id(value) in names
-        }
-        for path, layer in module.named_modules()
-    }
-    return {path: own for path, own in found.items() if own}
+    found = aliases(module)
+    return {**node, "aliases": found} if found else node
 
 
 def _encode_layer(
@@ -95,12 +82,7 @@ def _encode_entry(tensor: Tensor | None, name: str, tensors: dict, first: dict) 
 def _decode_module(node: dict, decoder: Decoder) -> nn.Module:
     tensors = read_tensors(node["tensors"], decoder)
     module = _decode_layer(node["tree"], "", tensors, {}, decoder)
-    layers, registered = dict(module.named_modules()), named_tensors(module)
-    for path, own in node.get("aliases", {}).items():
-        for name, tensor in own.items():
-            if callable(getattr(type(layers[path]), name, None)):
-                raise ValueError(f"{path} is given {name}, which is a method")
-            object.__setattr__(layers[path], name, registered[tensor])
+    restore_aliases(module, node.get("aliases", {}))
     return module
 
 
