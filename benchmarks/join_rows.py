@@ -22,7 +22,8 @@ def joined(table: bytes, others: dict[str, bytes]) -> bytes:
             raise SystemExit(f"{name} has other columns: {other_head!r} in place of {head!r}.")
         if not other.endswith(b"\n"):
             raise SystemExit(f"{name} ends within a row. Wait until what writes it has ended.")
-        rows += [row for row in dict.fromkeys(other_rows) if row not in rows]
+        known = set(rows)
+        rows += [row for row in dict.fromkeys(other_rows) if row not in known]
     return b"".join([head, *rows])
 
 

@@ -256,7 +256,7 @@ def test_a_second_run_takes_over_and_the_first_one_stops(tmp_path):
 def test_dask_gives_the_numbers_of_one_process(whole, tmp_path):
     execution = Execution(jobs=2, backend="dask", threads=1, progress=False)
     said = run(tmp_path, modes=("standard", "robust"), execution=execution)
-    assert "2 workers (dask) of 1 threads" in said[0]
+    assert "workers: 2 (dask), threads of each: 1;" in said[0]
     same(results(tmp_path), results(whole))
 
 
@@ -294,7 +294,7 @@ def test_threads_are_shared_among_the_workers(tmp_path, monkeypatch):
     monkeypatch.setattr("skactive.study._runner.cpu_count", lambda: 6)
     before = torch.get_num_threads()
     said = run(tmp_path, execution=Execution(progress=False), strategies=("random",))
-    assert "1 workers (here) of 6 threads" in said[0]
+    assert "workers: 1 (here), threads of each: 6;" in said[0]
     assert torch.get_num_threads() == before
 
 

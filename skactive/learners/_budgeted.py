@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..distributed import is_partitioned, partitioned
 from ..strategies import RandomSampling, resolve_strategy
-from ..utils.budget import COUNT_OR_SHARE, as_count
+from ..utils.budget import COUNT_OR_SHARE, as_count, as_text
 from ..utils.indexing import take_rows
 from ..utils.labels import as_labels
 from ..utils.progress import Progress
@@ -245,7 +245,7 @@ class BudgetedLearner(
         return self.learner_.history_
 
     def _facts(self) -> dict[str, Any]:
-        budget = f"{_told(self.budget)} labels, {_told(self.n_per_query)} a round"
+        budget = f"{as_text(self.budget)} labels, {as_text(self.n_per_query)} a round"
         return {"budget": budget.replace("% labels", "% of the labels"), **super()._facts()}
 
     def _note(self, bought: list[NDArray]) -> None:
@@ -294,8 +294,3 @@ class BudgetedLearner(
         inner = get_tags(ActiveLearner(self.estimator))
         tags.input_tags, tags.classifier_tags = inner.input_tags, inner.classifier_tags
         return tags
-
-
-def _told(value: float) -> str:
-    """A count, or a share in percent."""
-    return str(value) if isinstance(value, int | np.integer) else f"{100 * value:g} %"

@@ -19,7 +19,7 @@ _WHO_HAS = {
     "predict_proba": "A classifier with predict_proba",
     "logits": "A net, or a classifier with decision_function",
     "embed": "A net, or a classifier of numeric features",
-    "dropout": "A skorch net such as AdversarialNetClassifier",
+    "dropout": "A skorch net such as AdversarialNetClassifier, or a Committee of such,",
     "gradients": "A skorch net such as AdversarialNetClassifier",
     "boundary": "A skorch net such as AdversarialNetClassifier",
     "certificates": "A skorch net such as AdversarialNetClassifier",

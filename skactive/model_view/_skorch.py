@@ -11,18 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
-from skorch.dataset import Dataset, unpack_data
+from skorch.dataset import unpack_data
 from torch import Tensor, nn
 
 from ..exceptions import CapabilityError
 from ..passes.modules import module_device, untouched
 from ..passes.precision import HALF
+from ..passes.skorch_nets import TO_PROBABILITIES, own_inputs, own_methods
 from ..utils.indexing import Rows
 from ..utils.inputs import as_array, is_dataset
 from ._net import NetView
 
-_OUTPUTS = ("infer", "forward_iter", "predict_proba")
-_INPUTS = ("get_dataset", "get_iterator")
 _PROBED = 64  # rows of logits
 
 
@@ -113,7 +112,7 @@ class SkorchView(NetView):
 
     def _module(self, of: Callable[..., nn.Module], **options: bool) -> nn.Module:
         net = self.estimator
-        own = [name for name in _OUTPUTS if not _is_skorchs(net, name)]
+        own = own_methods(net, TO_PROBABILITIES)
         if not own and _changes_order(net.predict_nonlinearity, len(self.classes_)):
             own = ["predict_nonlinearity"]
         if own:
@@ -126,7 +125,7 @@ class SkorchView(NetView):
 
     def predict_proba(self, X: Any) -> NDArray:
         net = self.estimator
-        usual = all(_is_skorchs(net, name) for name in _OUTPUTS)
+        usual = not own_methods(net, TO_PROBABILITIES)
         if usual and not callable(net.predict_nonlinearity) and not _has_own_inputs(net, X):
             return super().predict_proba(X)
         with self._alone() as alone:
@@ -167,17 +166,10 @@ def _runs(module: nn.Module, inputs: Tensor) -> bool:
     return True
 
 
-def _is_skorchs(net: NeuralNet, name: str) -> bool:
-    return getattr(type(net), name).__module__.split(".")[0] == "skorch"
-
-
 def _has_own_inputs(net: NeuralNet, X: Any) -> bool:
-    if "collate_fn" in net.get_params_for("iterator_valid"):
-        return True
-    if net.iterator_valid is not torch.utils.data.DataLoader:
-        return True
-    plain = is_dataset(X) or net.dataset is Dataset
-    return not (plain and all(_is_skorchs(net, name) for name in _INPUTS))
+    """Whether the module reads something else than rows as they are, or a Dataset's items."""
+    own = own_inputs(net)
+    return own != ["dataset"] if own and is_dataset(X) else bool(own)
 
 
 def _changes_order(nonlinearity: Any, n_classes: int) -> bool:

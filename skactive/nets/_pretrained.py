@@ -10,15 +10,11 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
-from skorch.dataset import Dataset
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from ..passes.logits import deciding_module
+from ..passes.skorch_nets import TO_PROBABILITIES, own_inputs, own_methods
 from ..utils.labels import output_labels
-
-# What skorch does around a module, and a net may do its own way.
-_AROUND = ("get_dataset", "get_iterator", "infer", "forward_iter", "predict_proba")
 
 
 class ReorderedColumns(nn.Module):
@@ -75,11 +71,7 @@ def _check_module_is_all(net: NeuralNet) -> None:
     """Refuse a skorch net whose predictions are not those of its module on the rows."""
     if hasattr(net, "as_inputs"):  # one of ours
         return
-    own = [n for n in _AROUND if getattr(type(net), n).__module__.split(".")[0] != "skorch"]
-    if net.dataset is not Dataset:
-        own.append("dataset")
-    if net.iterator_valid is not DataLoader or "collate_fn" in net.get_params_for("iterator_valid"):
-        own.append("iterator_valid")
+    own = own_inputs(net) + own_methods(net, TO_PROBABILITIES)
     if callable(net.predict_nonlinearity):
         own.append("predict_nonlinearity")
     if own:

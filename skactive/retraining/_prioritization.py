@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..strategies import resolve_strategy
-from ..utils.budget import budget_to_count
+from ..utils.budget import as_text, budget_to_count
 from ..utils.drawing import legend, series
 from ..utils.indexing import n_rows
 from ..utils.labels import encode_labels
 from ..utils.reports import Report
 from ..utils.typing import Estimator, Pool, RandomState, StrategyLike
-from ._budgets import key, told
+from ._budgets import key
 
 
 def apfd_score(is_fault: ArrayLike, order: ArrayLike) -> float:
@@ -160,7 +160,8 @@ class PrioritizationReport(Report):
     def _draw(self, ax: Any) -> None:
         for number, row in enumerate(self.rows):
             rates, style = row["fault_detection_rate"], series(number, row["strategy"])
-            ax.plot([told(b) for b in rates], list(rates.values()), label=row["strategy"], **style)
+            budgets = [as_text(budget) for budget in rates]
+            ax.plot(budgets, list(rates.values()), label=row["strategy"], **style)
         ax.set(xlabel="Budget", ylabel="Faults found, of those that could be", ylim=(0, 1.02))
         legend(ax)
 
@@ -169,7 +170,7 @@ class PrioritizationReport(Report):
             {
                 "strategy": row["strategy"],
                 "apfd": row["apfd"],
-                **{f"found at {told(b)}": v for b, v in row["fault_detection_rate"].items()},
+                **{f"found at {as_text(b)}": v for b, v in row["fault_detection_rate"].items()},
                 "seconds": row["time"],
             }
             for row in self.rows

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from ..utils.budget import as_text, is_share
 from ..utils.checksums import check, write_checksum
 from ..utils.drawing import axes_for, ink, legend, series
 from ..utils.reports import Report
 from ..utils.statistics import half_interval
-from ._budgets import is_share, key, read, told
+from ._budgets import key, read
 
 BASELINE = "baseline"
-_KEYS = ("strategy", "budget", "seed", "n_selected", "select_time", "retrain_time")
+_OF_RUN = ("strategy", "budget", "seed")
+_KEYS = (*_OF_RUN, "n_selected", "select_time", "retrain_time")
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +123,7 @@ class RetrainingReport(Report):
             with Path(path).open(newline="", encoding="utf-8") as file:
                 table = csv.DictReader(file)
                 lines = list(table)
-            lacking = [name for name in _KEYS[:3] if name not in (table.fieldnames or ())]
+            lacking = [name for name in _OF_RUN if name not in (table.fieldnames or ())]
             if lacking:
                 raise ValueError(f"it has no column {lacking[0]!r}.")
             return cls([{k: types.get(k, float)(v) for k, v in line.items()} for line in lines])
@@ -169,7 +171,7 @@ class RetrainingReport(Report):
         }
         budgets = dict.fromkeys(key(row["budget"]) for row in self.rows if row["budget"])
         columns = [(metric, budget) for metric in self.metrics for budget in budgets]
-        head = ["strategy", *(f"{metric}, {told(budget)}" for metric, (_, budget) in columns)]
+        head = ["strategy", *(f"{metric}, {as_text(budget)}" for metric, (_, budget) in columns)]
         none = key(0.0)
         return head, [
             [name, *(cells[name, metric, none if name == BASELINE else b] for metric, b in columns)]

@@ -177,7 +177,7 @@ PRESETS |= {
     ),
     "digits": {
         **_dre("digits", "mnist", "lenet5", (50, 25, 3, 8)),
-        "description": "scikit-learn's digits: a whole study in seconds",
+        "description": "scikit-learn's digits: a whole study in minutes",
         "validation": False,
         "best_epoch": False,
         "strategy_params": {},

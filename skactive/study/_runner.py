@@ -132,8 +132,8 @@ def run_study(
         open_folder(out / protocol.name, protocol, digests[protocol.name], token, used, say)
     here = n_jobs == 1 and execution.backend == "loky"
     say(
-        f"{len(tasks)} tasks on {n_jobs} workers ({'here' if here else execution.backend}) "
-        f"of {threads} threads; results in {out}"
+        f"tasks: {len(tasks)}; workers: {n_jobs} ({'here' if here else execution.backend}), "
+        f"threads of each: {threads}; results in {out}"
     )
     home = out.resolve()  # workers may run elsewhere
     places = [

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import DamagedFileError
 from ..retraining import RetrainingReport
-from ..retraining._budgets import told
 from ..retraining._report import BASELINE
+from ..utils.budget import as_text
 from ..utils.checksums import checksum_path
 from ._components import FULL
 from ._errors import StudyError
@@ -221,7 +221,7 @@ def _frame_of(report: RetrainingReport) -> pd.DataFrame:
 
     frame = pd.DataFrame(report.rows)
     frame[["strategy", "budget", "seed", "accuracy"]]  # raises where one is missing
-    frame["spent"] = [told(row["budget"]) for row in report]
+    frame["spent"] = [as_text(row["budget"]) for row in report]
     attacks = {name: f"robust_{name}" for name in report.metrics if name != "accuracy"}
     return frame.rename(columns=attacks)
 

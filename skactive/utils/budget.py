@@ -43,6 +43,23 @@ def budget_to_count(budget: Any, n_available: int) -> int:
     return as_count(budget, n_available)
 
 
+def is_share(budget: float) -> bool:
+    """Whether a budget is a share: no integer, and no more than 1.
+
+    Examples
+    --------
+    >>> is_share(0.5), is_share(1.0), is_share(1), is_share(20.0)
+    (True, True, False, False)
+    """
+    return not isinstance(budget, Integral) and budget <= 1
+
+
 def as_text(budget: float) -> str:
-    """``4 %`` for a share below 1, ``20`` for a count."""
-    return f"{100 * budget:g} %" if budget < 1 else f"{budget:g}"
+    """``4 %`` or ``100 %`` for a share, ``20`` for a count.
+
+    Examples
+    --------
+    >>> as_text(0.04), as_text(1.0), as_text(1), as_text(1234567)
+    ('4 %', '100 %', '1', '1234567')
+    """
+    return f"{100 * budget:g} %" if is_share(budget) else f"{budget:.15g}"
