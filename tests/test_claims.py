@@ -716,6 +716,28 @@ def test_a_run_that_ends_with_an_error_says_that_nothing_is_recorded(small, code
     assert _records.load("fails", small) is None
 
 
+def test_files_that_a_command_does_not_name_are_named_once_and_rightly(small):
+    result, lines = small / "docs/results/quiet.csv", "seed,share\n0,0.5\n"
+    (small / "examples/quiet.py").write_text(f"open({str(result)!r}, 'w').write({lines!r})\n")
+
+    def run(*options):
+        words = ["record", "quiet", *options, "--", "examples/quiet.py"]
+        return subprocess.run(
+            [sys.executable, "-m", "benchmarks.claims", *words],
+            cwd=small, env={"PYTHONPATH": "."}, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+
+    refused = run("--files", "quiet.csv")
+    assert "quiet.csv: a file that is recorded lies in docs/results/." in refused.stderr
+    assert not result.exists()  # said before it runs
+    assert "names no file" in run().stderr
+    assert not run("--files", "docs/results/quiet.csv").returncode
+    result.unlink()
+    assert not run().returncode
+    assert result.read_text() == lines
+    assert list(_records.load("quiet", small).files) == ["quiet.csv"]
+
+
 def test_a_result_that_comes_out_byte_for_byte_is_made_by_todays_code(small):
     _edit(small / "examples/run.py", "random.random()]", "0]")
     words = ["record", "walk", "--", "examples/run.py", "--out", "docs/results/walk.csv"]

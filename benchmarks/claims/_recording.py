@@ -40,7 +40,8 @@ def record(
     words : list of str
         ``["examples/x.py", "--out", "docs/results/x.csv"]`` or ``["-m", "benchmarks.growth"]``.
     files : list of str
-        What it writes, beside those in `docs/results` that the command names.
+        What it writes, beside those in `docs/results` that the command names; where there is
+        neither, the files of the record that stands.
     tolerance : float
     timed : bool
         Whether its figures are times. See `Record`.
@@ -53,12 +54,13 @@ def record(
     Raises
     ------
     SystemExit
-        If the command ends with an error, or names no results file; or if one of `joins` has no
+        If the command ends with an error, or names no results file, or one elsewhere, which is
+        said before it runs; or if one of `joins` has no
         such record, or not the files it speaks of.
     KeyboardInterrupt
         If it was stopped: the record is that of what it had written.
     """
-    paths = _results_of(words, files)
+    paths = _results_of(name, words, files)
     elsewhere = [run for place in joins for run in _runs_in(Path(place), name)]
     before = {path: path.read_bytes() for path in _inside(paths)}
     times = {path: path.stat().st_mtime_ns for path in before}
@@ -114,9 +116,13 @@ def _cost(runs: list[Run]) -> str:
     return "dear" if long or runs[-1].stopped else "cheap"
 
 
-def _results_of(words: list[str], files: list[str]) -> list[Path]:
+def _results_of(name: str, words: list[str], files: list[str]) -> list[Path]:
     """The files, or folders, that are written."""
     names = [word for word in words if word.startswith(f"{RESULTS}/")] + files
+    if not names and (old := load(name)):
+        names = [f"{RESULTS}/{inside}" for inside in old.files]
+    if outside := [each for each in names if not each.startswith(f"{RESULTS}/")]:
+        raise SystemExit(f"{', '.join(outside)}: a file that is recorded lies in {RESULTS}/.")
     if not names:
         raise SystemExit(
             f"The command names no file in {RESULTS}: pass its --out {RESULTS}/…, or name what it "
