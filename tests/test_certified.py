@@ -373,6 +373,9 @@ def randomised(norm):
     return norm
 
 
+SMALLEST = {"max": 3, "average": 3, "strided": 3, "reflection": 2}
+
+
 def random_net(kinds, images):
     """A small net of those layers, one after the other."""
     if not images:
@@ -385,8 +388,8 @@ def random_net(kinds, images):
     X = torch.rand(1, 1, 5, 5)
     for kind in kinds:
         shape = nn.Sequential(*layers).eval()(X).shape
-        if min(shape[2:]) < 3 and kind in ("max", "average", "strided"):
-            continue  # nothing would be left
+        if min(shape[2:]) < SMALLEST.get(kind, 1):
+            continue  # nothing would be left, or be there to reflect
         layers.append(ON_IMAGES[kind](shape[1]))
     width = nn.Sequential(*layers, nn.Flatten()).eval()(X).shape[1]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, 3)).eval()
